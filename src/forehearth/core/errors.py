@@ -1,0 +1,210 @@
+"""Everything that can go wrong with a call, by whose fault it is. It knows nothing of HTTP: `wire/` has the tables.
+
+    ForehearthError
+      Refused                       the caller's: the same call will be refused again
+        NotAuthenticated            no credential, or one we do not know
+        PathNotFound                no such operation on this surface
+        MethodNotAllowed            the path exists, with other methods
+        VersionNotServed            api-version missing, malformed or not served here
+        DeploymentNotFound          no deployment or route of that name
+        MalformedBody               not JSON, or not the media type that the operation takes
+        InvalidField                one member has a wrong type or value
+        UnknownField                a member that the surface does not know
+        NotSupported                understood, but this deployment cannot do it
+        ContextTooLong              the prompt does not fit the model's context
+        BodyTooLarge                more bytes than are accepted
+        BodyTooSlow                 the body did not arrive in time
+        TooManyRequests             come back later (retry_after)
+      Failed                        a backend's
+        Unreachable                 no connection: name, TCP, TLS or proxy                  next backend
+        TimedOut                    a phase took too long
+        Broken                      reset, cut short, or not an answer at all
+        Overloaded                  it is starting, restarting or full (retry_after)        next backend
+        BackendRefused              it answered with an error of its own
+      Misconfigured                 ours: the configuration cannot be used
+
+`retry_elsewhere` says whether the next backend may be tried: true only where it is certain, or as good as, that the
+call was not carried out.
+"""
+
+from typing import ClassVar
+
+RETRYABLE_STATUSES = frozenset({408, 429, 500, 502, 503, 504, 529})
+"""Answers of a backend after which another one may be asked."""
+
+
+class ForehearthError(Exception):
+    """The root. `message` is fit for the caller: no secret, no address of a backend, no text of an upstream body."""
+
+    retry_elsewhere: ClassVar[bool] = False
+    code: ClassVar[str] = "internal_error"
+
+    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.retry_after = retry_after
+        """Seconds after which the same call may succeed; None when that is not known."""
+
+
+class Refused(ForehearthError):
+    """The caller's fault. `param` names the member or parameter that is at fault, where there is one."""
+
+    code = "invalid_request"
+
+    def __init__(self, message: str, *, param: str | None = None, retry_after: float | None = None) -> None:
+        super().__init__(message, retry_after=retry_after)
+        self.param = param
+
+
+class NotAuthenticated(Refused):
+    """No credential, or one that is not known here."""
+
+    code = "unauthorized"
+
+
+class PathNotFound(Refused):
+    """No operation with that path on this surface."""
+
+    code = "not_found"
+
+
+class MethodNotAllowed(Refused):
+    """The path exists, but not with this method. `allowed` are the methods that exist."""
+
+    code = "method_not_allowed"
+
+    def __init__(self, message: str, *, allowed: tuple[str, ...]) -> None:
+        super().__init__(message)
+        self.allowed = allowed
+
+
+class VersionNotServed(Refused):
+    """The api-version is missing, malformed or not one of this surface."""
+
+    code = "unsupported_api_version"
+
+
+class DeploymentNotFound(Refused):
+    """No deployment and no route has the name asked for."""
+
+    code = "deployment_not_found"
+
+
+class MalformedBody(Refused):
+    """The body is not what the operation reads: not JSON (the message has line and column), or another media type."""
+
+    code = "malformed_body"
+
+
+class InvalidField(Refused):
+    """A member has a wrong type or an impossible value; `param` is its path, such as `messages[0].role`."""
+
+    code = "invalid_value"
+
+
+class UnknownField(Refused):
+    """A member that the surface does not know and was asked not to pass on."""
+
+    code = "unknown_parameter"
+
+
+class NotSupported(Refused):
+    """Understood, but this deployment or backend cannot do it."""
+
+    code = "unsupported_value"
+
+
+class ContextTooLong(Refused):
+    """Prompt and asked-for output do not fit the model's context."""
+
+    code = "context_length_exceeded"
+
+
+class BodyTooLarge(Refused):
+    """More bytes than are accepted."""
+
+    code = "body_too_large"
+
+
+class BodyTooSlow(Refused):
+    """The body did not arrive in time."""
+
+    code = "request_timeout"
+
+
+class TooManyRequests(Refused):
+    """A limit is reached; `retry_after` says when it will not be."""
+
+    code = "too_many_requests"
+
+
+class Failed(ForehearthError):
+    """A backend's fault. `backend` names it, for logs and metrics; callers are not told."""
+
+    code = "backend_failed"
+
+    def __init__(self, message: str, *, backend: str = "", retry_after: float | None = None) -> None:
+        super().__init__(message, retry_after=retry_after)
+        self.backend = backend
+
+
+class Unreachable(Failed):
+    """No connection could be made, so nothing was carried out."""
+
+    code = "backend_unreachable"
+    retry_elsewhere = True
+
+
+class TimedOut(Failed):
+    """A phase of the call took longer than it may. What the backend did is not known."""
+
+    code = "backend_timeout"
+
+
+class Broken(Failed):
+    """The connection was reset or cut short, or what came is not an answer."""
+
+    code = "backend_broken"
+
+
+class Overloaded(Failed):
+    """The backend is starting, restarting or full; nothing was carried out."""
+
+    code = "backend_overloaded"
+    retry_elsewhere = True
+
+
+class BackendRefused(Failed):
+    """The backend answered with an error. Its status and the named members of its error object, no more, are kept."""
+
+    code = "backend_refused"
+
+    def __init__(  # noqa: PLR0913 - the members of the error object that every dialect has
+        self,
+        message: str,
+        *,
+        status: int,
+        error_code: str | None = None,
+        param: str | None = None,
+        type: str | None = None,  # noqa: A002 - the member's own name
+        inner_error: object | None = None,
+        backend: str = "",
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(message, backend=backend, retry_after=retry_after)
+        self.status = status
+        self.error_code = error_code
+        self.param = param
+        self.type = type
+        self.inner_error = inner_error
+
+    @property
+    def may_go_elsewhere(self) -> bool:
+        """Whether another backend may be asked: this one is busy or ill, and the call itself is not at fault."""
+        return self.status in RETRYABLE_STATUSES
+
+
+class Misconfigured(ForehearthError):
+    """Our own fault: the configuration or the data directory cannot be used as it is."""
+
+    code = "misconfigured"

@@ -1,0 +1,34 @@
+"""What the HTTP server asks of the program: shall this request come in, and what is the answer."""
+
+from typing import Protocol
+
+from forehearth.core.errors import Refused
+from forehearth.core.exchange import Head, Reply
+
+
+class Admission(Protocol):
+    """A request that was let in on the strength of its head. Its body may now be read, up to `max_body` bytes."""
+
+    @property
+    def max_body(self) -> int:
+        """How many bytes of body are accepted."""
+        ...
+
+    async def answer(self, body: bytes) -> Reply:
+        """Answer the request. Never raises but `CancelledError`: what goes wrong becomes a reply.
+
+        Cancelled when the client leaves.
+        """
+        ...
+
+    def refuse(self, error: Refused) -> Reply:
+        """The reply that says, in the words of this surface, what was wrong with the body's transfer."""
+        ...
+
+
+class Entrance(Protocol):
+    """The door. Decides on the head alone, at once and without I/O."""
+
+    def accept(self, head: Head) -> Admission | Reply | None:
+        """Let in (`Admission`), answer without reading a body (`Reply`), or None: not ours, hand it to ASGI."""
+        ...
