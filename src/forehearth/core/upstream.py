@@ -19,7 +19,7 @@ class TlsFiles(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Origin(msgspec.Struct, frozen=True, kw_only=True):
-    """One place connections can be pooled to. Equal origins share connections, so all that must not be mixed is here."""
+    """One place connections are pooled to. Equal origins share connections; what must not be mixed is a member."""
 
     scheme: str
     """`http` or `https`; other senders than HTTP have schemes of their own (`scripted`)."""
@@ -46,7 +46,7 @@ class Timeouts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
-    """One request to a model host. `headers` carry no `host`, `content-length` or `connection`: the sender adds them."""
+    """One request to a model host. The sender adds `host`, `content-length` and `connection` to `headers`."""
 
     origin: Origin
     method: bytes = b"POST"
