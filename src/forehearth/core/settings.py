@@ -20,11 +20,11 @@ class Values(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """What every part of the configuration is: frozen, named, and strict about unknown keys."""
 
 
-class ProviderSettings(Values):
+class ProviderSettings(Values, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The base of what a provider file declares as its keys. `provider:` in the file chooses which one."""
 
 
-class TlsSettings(Values):
+class TlsSettings(Values, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The certificate the server shows. Without one, a development CA of this installation signs it."""
 
     certificate: str | None = None
@@ -35,7 +35,7 @@ class TlsSettings(Values):
     """Further host names for the development certificate, besides localhost, 127.0.0.1 and ::1."""
 
 
-class InboundLimits(Values):
+class InboundLimits(Values, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Bounds on what a client may send, and on how slowly."""
 
     header_bytes: Bytes = 65_536
@@ -57,7 +57,7 @@ class InboundLimits(Values):
     """The same for one peer address."""
 
 
-class ServerSettings(Values):
+class ServerSettings(Values, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where the server listens, and how it stops."""
 
     host: str = "127.0.0.1"
@@ -74,14 +74,14 @@ class ServerSettings(Values):
     limits: InboundLimits = InboundLimits()
 
 
-class LogSettings(Values):
+class LogSettings(Values, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What is written about what happens. Prompts, answers and secrets never are."""
 
     level: Annotated[str, msgspec.Meta(pattern="^(debug|info|warning|error)$")] = "info"
     format: Annotated[str, msgspec.Meta(pattern="^(text|json)$")] = "text"
 
 
-class ModelSettings(Values):
+class ModelSettings(Values, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Facts about the model behind a deployment, told to clients that ask."""
 
     name: str | None = None
@@ -92,7 +92,7 @@ class ModelSettings(Values):
     context_tokens: Annotated[int, msgspec.Meta(ge=1)] | None = None
 
 
-class DeploymentBackend(Values):
+class DeploymentBackend(Values, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One place that can serve a deployment."""
 
     backend: Name
@@ -101,7 +101,7 @@ class DeploymentBackend(Values):
     """The model's name there; the deployment's, when not given. For `embedded`: a catalogue name or a GGUF file."""
 
 
-class DeploymentSettings(Values):
+class DeploymentSettings(Values, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The name a client puts in `model` or in a classic path."""
 
     model: ModelSettings = ModelSettings()
@@ -109,13 +109,13 @@ class DeploymentSettings(Values):
     """Asked in this order: the next one when one cannot be reached."""
 
 
-class RouteSettings(Values):
+class RouteSettings(Values, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A name that stands for a deployment."""
 
     deployment: Name
 
 
-class Settings(Values):
+class Settings(Values, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The whole file."""
 
     version: int = 1
@@ -126,7 +126,7 @@ class Settings(Values):
     routes: dict[Name, RouteSettings] = {}
 
 
-class OutboundSettings(Values):
+class OutboundSettings(Values, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How a host is dialled: the member `connection` of every backend that is reached over HTTP."""
 
     ca_bundle: str | None = None
