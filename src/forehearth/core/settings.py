@@ -2,9 +2,16 @@
 
 Read once by `config/`, handed down by `server.py`; nothing else sees the file or the environment. What a provider
 needs is declared by that provider (`ProviderSettings`), so adding one adds its keys.
+
+What a type says is checked when the file is read, and so is what its `Meta(extra=…)` says:
+
+    "required"   the key must be in the file, although code may leave it to its default
+    "file"       a path of a file that must exist; a relative one is taken from the configuration file's folder
+    "url"        the address of a host: http or https, a host, no user, query or fragment
+    "proxy"      the same, or the word `none`
 """
 
-from typing import Annotated
+from typing import Annotated, ClassVar, Literal
 
 import msgspec
 
@@ -13,7 +20,52 @@ from forehearth.core.secret import Secret
 Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
 Seconds = Annotated[float, msgspec.Meta(gt=0)]
 Bytes = Annotated[int, msgspec.Meta(ge=1)]
-Name = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")]
+Name = Annotated[
+    str,
+    msgspec.Meta(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$",
+        description="a name of at most 128 letters, digits, '.', '_' and '-', beginning with a letter or a digit",
+    ),
+]
+Text = Annotated[str, msgspec.Meta(min_length=1)]
+Host = Annotated[
+    str,
+    msgspec.Meta(
+        pattern=r"^([A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|[0-9A-Fa-f.]*:[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*)$",
+        max_length=253,
+        description="a host name or an IP address, without a port",
+    ),
+]
+FilePath = Annotated[
+    str, msgspec.Meta(min_length=1, extra={"file": True}, description="the path of a file that exists")
+]
+HttpUrl = Annotated[
+    str,
+    msgspec.Meta(
+        pattern=r"^https?://[^\s/?#@]+(/[^\s?#]*)?$", extra={"url": True}, description="an http:// or https:// URL"
+    ),
+]
+ProxyUrl = Annotated[
+    str,
+    msgspec.Meta(
+        pattern=r"^(none|https?://[^\s/?#@]+/?)$",
+        extra={"proxy": True},
+        description="a proxy as http://HOST:PORT, or the word none",
+    ),
+]
+
+
+class Unfit(ValueError):
+    """Raised by a `__post_init__`: members that are right by themselves do not fit together.
+
+    `member` is the key to look at, and `hint` what to do about it, where that is known.
+    """
+
+    def __init__(self, message: str, *, member: str | None = None, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.member = member
+        self.hint = hint
 
 
 class Values(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -23,15 +75,18 @@ class Values(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 class ProviderSettings(Values, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The base of what a provider file declares as its keys. `provider:` in the file chooses which one."""
 
+    model_files: ClassVar[bool] = False
+    """Whether a deployment's `model` may be a file here; a relative one is then taken from the file's folder."""
+
 
 class TlsSettings(Values, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The certificate the server shows. Without one, a development CA of this installation signs it."""
 
-    certificate: str | None = None
-    """PEM file with the certificate chain."""
-    key: str | None = None
-    """PEM file with its private key."""
-    names: tuple[str, ...] = ()
+    certificate: FilePath | None = None
+    """PEM file with the certificate chain; needs `key`."""
+    key: FilePath | None = None
+    """PEM file with the certificate's private key."""
+    names: tuple[Host, ...] = ()
     """Further host names for the development certificate, besides localhost, 127.0.0.1 and ::1."""
 
 
@@ -39,57 +94,74 @@ class InboundLimits(Values, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """Bounds on what a client may send, and on how slowly."""
 
     header_bytes: Bytes = 65_536
-    """Request line and headers together."""
+    """Bytes of request line and headers together."""
     header_count: Annotated[int, msgspec.Meta(ge=1)] = 128
+    """Header fields of one request."""
     url_bytes: Bytes = 8_192
+    """Bytes of a request's path and query together."""
     body_bytes: Bytes = 16 * 1024 * 1024
+    """Bytes of a request's body."""
     header_seconds: Seconds = 10.0
-    """For the whole head to arrive, from its first byte or from the connection."""
+    """Seconds for the whole head to arrive, from its first byte or from the connection."""
     body_seconds: Seconds = 60.0
-    """For the whole body to arrive."""
+    """Seconds for the whole body to arrive."""
     idle_seconds: Seconds = 75.0
-    """How long a kept-alive connection may be silent between requests."""
+    """Seconds that a kept-alive connection may be silent between requests."""
     write_seconds: Seconds = 30.0
-    """How long a client may leave what we wrote unread before it is dropped."""
+    """Seconds that a client may leave what we wrote unread before it is dropped."""
     connections: Annotated[int, msgspec.Meta(ge=1)] = 8_192
     """Open connections of one worker; one more is answered 503 and closed."""
     connections_per_client: Annotated[int, msgspec.Meta(ge=1)] = 4_096
-    """The same for one peer address."""
+    """Open connections of one worker from one peer address."""
 
 
 class ServerSettings(Values, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where the server listens, and how it stops."""
 
-    host: str = "127.0.0.1"
+    host: Host = "127.0.0.1"
+    """The address to listen on; `0.0.0.0` is every IPv4 address of the machine, `::` every address."""
     port: Port = 8080
+    """Port for http; 0 takes a free one."""
     tls_port: Port | None = 8443
-    """Port for https; null listens on http alone."""
+    """Port for https; 0 takes a free one, null listens on http alone."""
     tls: TlsSettings = TlsSettings()
     workers: Annotated[int, msgspec.Meta(ge=1, le=64)] = 1
     """Processes that share the ports."""
     grace_seconds: Annotated[float, msgspec.Meta(ge=0)] = 30.0
-    """After SIGTERM, how long calls and streams in flight may still take."""
-    resource: str = "forehearth"
-    """The name in `x-ms-*` headers and in the URLs that are printed."""
+    """After SIGTERM, how many seconds calls and streams in flight may still take."""
+    resource: Annotated[
+        str,
+        msgspec.Meta(
+            pattern="^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$",
+            description="a name of at most 63 small letters, digits and '-'",
+        ),
+    ] = "forehearth"
+    """The resource's name, in `x-ms-*` headers and in the URLs that are printed."""
     limits: InboundLimits = InboundLimits()
 
 
 class LogSettings(Values, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What is written about what happens. Prompts, answers and secrets never are."""
 
-    level: Annotated[str, msgspec.Meta(pattern="^(debug|info|warning|error)$")] = "info"
-    format: Annotated[str, msgspec.Meta(pattern="^(text|json)$")] = "text"
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    """The least serious records that are written; tracebacks are written at `debug` only."""
+    format: Literal["text", "json"] = "text"
+    """`text` for people, `json` for one JSON object a line."""
 
 
 class ModelSettings(Values, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Facts about the model behind a deployment, told to clients that ask."""
 
-    name: str | None = None
+    name: Text | None = None
     """The model's own name; the deployment's, when not given."""
-    version: str | None = None
-    publisher: str | None = None
-    type: Annotated[str, msgspec.Meta(pattern="^(chat_completion|completion|embeddings)$")] = "chat_completion"
+    version: Text | None = None
+    """The model's version, in its publisher's words."""
+    publisher: Text | None = None
+    """Who made the model."""
+    type: Literal["chat_completion", "completion", "embeddings"] = "chat_completion"
+    """What the model is for."""
     context_tokens: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    """Tokens of prompt and answer together that the model can hold."""
 
 
 class DeploymentBackend(Values, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -97,7 +169,7 @@ class DeploymentBackend(Values, frozen=True, kw_only=True, forbid_unknown_fields
 
     backend: Name
     """A name under `backends`."""
-    model: str | None = None
+    model: Text | None = None
     """The model's name there; the deployment's, when not given. For `embedded`: a catalogue name or a GGUF file."""
 
 
@@ -106,40 +178,59 @@ class DeploymentSettings(Values, frozen=True, kw_only=True, forbid_unknown_field
 
     model: ModelSettings = ModelSettings()
     backends: Annotated[tuple[DeploymentBackend, ...], msgspec.Meta(min_length=1)]
-    """Asked in this order: the next one when one cannot be reached."""
+    """Where its calls go, asked in this order: the next one when one cannot be reached."""
 
 
 class RouteSettings(Values, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A name that stands for a deployment."""
 
     deployment: Name
+    """A name under `deployments`."""
 
 
 class Settings(Values, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The whole file."""
 
-    version: int = 1
+    version: Annotated[Literal[1], msgspec.Meta(extra={"required": True})] = 1
+    """The version of this file's format, always 1."""
     server: ServerSettings = ServerSettings()
     log: LogSettings = LogSettings()
     backends: dict[Name, ProviderSettings] = {}
+    """Addresses that can serve deployments, by a name of your choice."""
     deployments: dict[Name, DeploymentSettings] = {}
+    """What clients can call, by the name they use."""
     routes: dict[Name, RouteSettings] = {}
+    """Further names that clients can use, each standing for a deployment."""
 
 
 class OutboundSettings(Values, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How a host is dialled: the member `connection` of every backend that is reached over HTTP."""
 
-    ca_bundle: str | None = None
+    ca_bundle: FilePath | None = None
     """PEM file of certificates to trust for this host instead of the system's."""
-    client_certificate: str | None = None
+    client_certificate: FilePath | None = None
     """PEM file with the certificate we show to this host."""
-    client_key: str | None = None
-    proxy: str | None = None
+    client_key: FilePath | None = None
+    """PEM file with that certificate's private key, when it is not in the same file."""
+    proxy: ProxyUrl | None = None
     """Proxy for this host; without it `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` decide; `none` goes direct."""
     connect_seconds: Seconds = 5.0
+    """Seconds for name resolution, TCP and TLS together."""
     first_byte_seconds: Seconds = 120.0
+    """Seconds from the request sent to the first byte of the response."""
     idle_seconds: Seconds = 60.0
+    """Seconds between two reads of a response's body."""
     total_seconds: Seconds = 600.0
+    """Seconds for the whole call, streams included."""
+
+    def __post_init__(self) -> None:
+        """Refuse a private key that belongs to no certificate."""
+        if self.client_key and not self.client_certificate:
+            raise Unfit(
+                "there is a client_key but no client_certificate",
+                member="client_key",
+                hint="add client_certificate, the PEM file of the certificate that this key belongs to",
+            )
 
 
 Credential = Secret
