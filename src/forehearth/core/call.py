@@ -27,6 +27,10 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     """The deployment or route asked for, by path or by the body's `model`."""
     body: bytes
     """The body as the client sent it, but for members that its surface told us to drop."""
+    model_in_body: str | None = None
+    """The body's own `model`; on a classic path it decides nothing."""
+    has_model_member: bool = False
+    """Whether the body has such a member at all, if only null."""
     stream: bool = False
     principal: Principal
     forward: Mapping[bytes, bytes] = {}

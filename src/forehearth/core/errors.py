@@ -10,7 +10,9 @@
         MalformedBody               not JSON, or not the media type that the operation takes
         InvalidField                one member has a wrong type or value
         UnknownField                a member that the surface does not know
+        UnsupportedMediaType        a body of a kind that the operation does not read
         NotSupported                understood, but this deployment cannot do it
+          OperationNotSupported     the whole operation, such as a chat with an embeddings model
         ContextTooLong              the prompt does not fit the model's context
         BodyTooLarge                more bytes than are accepted
         BodyTooSlow                 the body did not arrive in time
@@ -112,6 +114,18 @@ class NotSupported(Refused):
     """Understood, but this deployment or backend cannot do it."""
 
     code = "unsupported_value"
+
+
+class OperationNotSupported(NotSupported):
+    """The deployment's model has no such operation at all."""
+
+    code = "operation_not_supported"
+
+
+class UnsupportedMediaType(Refused):
+    """A body of a kind that the operation does not read; the message names the ones it does."""
+
+    code = "unsupported_media_type"
 
 
 class ContextTooLong(Refused):

@@ -1,0 +1,1 @@
+"""Wire formats, both ways, without I/O: bytes in, bytes out."""

@@ -1,0 +1,83 @@
+"""What a backend says a call used, read from OpenAI-shaped replies: whole bodies, and streams as they pass.
+
+Reading never changes a byte, and what cannot be read counts as not reported: usage is never invented.
+"""
+
+import re
+
+import msgspec
+
+from forehearth.core.usage import Usage
+
+_REPORTED = re.compile(rb'"usage"\s*:\s*\{')
+_LONGEST_EVENT = 1 << 20
+"""An event longer than this is not looked into; usage events are a few hundred bytes."""
+
+
+class _Details(msgspec.Struct):
+    cached_tokens: int | None = None
+    reasoning_tokens: int | None = None
+
+
+class _Counts(msgspec.Struct):
+    prompt_tokens: int
+    completion_tokens: int | None = None
+    prompt_tokens_details: _Details | None = None
+    completion_tokens_details: _Details | None = None
+
+
+class _Body(msgspec.Struct):
+    usage: _Counts | None = None
+
+
+_decoder = msgspec.json.Decoder(_Body)
+
+
+def read(body: bytes) -> Usage | None:
+    """The usage that `body`, one JSON object, reports; None when it reports none."""
+    try:
+        counts = _decoder.decode(body).usage
+    except (msgspec.MsgspecError, RecursionError):
+        return None
+    if counts is None:
+        return None
+    before = counts.prompt_tokens_details or _Details()
+    after = counts.completion_tokens_details or _Details()
+    return Usage(
+        prompt=counts.prompt_tokens,
+        completion=counts.completion_tokens or 0,
+        cached=before.cached_tokens or 0,
+        reasoning=after.reasoning_tokens or 0,
+    )
+
+
+class StreamUsage:
+    """Watches a stream of server-sent events go by, in pieces cut anywhere, for the last usage that it reports."""
+
+    __slots__ = ("_rest", "usage")
+
+    def __init__(self) -> None:
+        self._rest = b""
+        self.usage: Usage | None = None
+
+    def feed(self, piece: bytes) -> None:
+        """Look at the next piece."""
+        text = self._rest + piece if self._rest else piece
+        end = max(text.rfind(b"\n\n"), text.rfind(b"\r\n\r\n"), text.rfind(b"\r\r"))
+        complete, self._rest = (text[:end], text[end:]) if end >= 0 else (b"", text)
+        if len(self._rest) > _LONGEST_EVENT:
+            self._rest = b""
+        if _REPORTED.search(complete):
+            self._read_events(complete)
+
+    def finish(self) -> Usage | None:
+        """The usage, now that the stream has ended; an unterminated last event counts too."""
+        if _REPORTED.search(self._rest):
+            self._read_events(self._rest)
+        self._rest = b""
+        return self.usage
+
+    def _read_events(self, text: bytes) -> None:
+        for line in text.splitlines():
+            if line.startswith(b"data:") and _REPORTED.search(line):
+                self.usage = read(line[5:]) or self.usage

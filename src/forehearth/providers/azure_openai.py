@@ -1,0 +1,72 @@
+"""Azure OpenAI and Foundry resources, in the three forms of their inference surface."""
+
+from typing import Annotated
+from urllib.parse import quote
+
+import msgspec
+
+from forehearth.core.call import Call, Operation
+from forehearth.core.errors import NotSupported
+from forehearth.core.secret import Secret
+from forehearth.core.settings import OutboundSettings, ProviderSettings
+from forehearth.core.upstream import Request
+from forehearth.providers import address
+from forehearth.providers.body import JSON_HEADERS, OPERATION_PATHS, named
+
+_NEWEST = {"classic": "2024-10-21", "v1": None, "models": "2024-05-01-preview"}
+
+
+class AzureOpenAISettings(ProviderSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A resource such as `https://{name}.openai.azure.com` or `https://{name}.services.ai.azure.com`."""
+
+    endpoint: str
+    """The resource's URL, without `/openai` or `/models`."""
+    form: Annotated[str, msgspec.Meta(pattern="^(classic|v1|models)$")] = "v1"
+    """`classic`: /openai/deployments/{deployment}/…; `v1`: /openai/v1/…; `models`: /models/…"""
+    api_version: str | None = None
+    """For `classic` 2024-10-21 and for `models` 2024-05-01-preview, unless given; `v1` needs none."""
+    api_key: Secret
+    connection: OutboundSettings = OutboundSettings()
+
+    @property
+    def address(self) -> str:
+        """The URL that is dialled."""
+        return self.endpoint
+
+
+class AzureOpenAI:
+    """One resource, addressed in one form, with its key in `api-key`."""
+
+    def __init__(self, name: str, settings: AzureOpenAISettings) -> None:
+        self.name = name
+        self._form = settings.form
+        self._origin, self._prefix = address.origin(settings.endpoint, settings.connection)
+        self._timeouts = address.timeouts(settings.connection)
+        version = settings.api_version or _NEWEST[settings.form]
+        self._query = f"?api-version={quote(version)}" if version else ""
+        self._headers = (*JSON_HEADERS, (b"api-key", settings.api_key.reveal().encode()))
+        if settings.form == "models":
+            # What this surface does not know was for our surface to judge; here it goes through.
+            self._headers = (*self._headers, (b"extra-parameters", b"pass-through"))
+
+    def request(self, call: Call, model: str) -> Request:
+        """The call in this resource's form. In `classic` the path names the deployment and the body stays as it came.
+
+        Raises `NotSupported` for completions in the `models` form, which has none.
+        """
+        path = OPERATION_PATHS[call.operation]
+        if self._form == "classic":
+            target, body = f"/openai/deployments/{quote(model, safe='')}{path}", call.body
+        elif self._form == "v1":
+            target, body = f"/openai/v1{path}", named(call, model)
+        elif call.operation is Operation.COMPLETIONS:
+            raise NotSupported("This deployment's host has no text completions; use chat completions.", param="model")
+        else:
+            target, body = f"/models{path}", named(call, model)
+        return Request(
+            origin=self._origin,
+            target=(self._prefix + target + self._query).encode(),
+            headers=(*self._headers, *call.forward.items()),
+            body=body,
+            timeouts=self._timeouts,
+        )

@@ -1,0 +1,25 @@
+"""What requests to OpenAI-shaped hosts have in common: paths of operations, and the model's name in the body."""
+
+import msgspec
+
+from forehearth.core.call import Call, Operation
+from forehearth.core.exchange import Header
+from forehearth.dialects import json_members
+
+JSON_HEADERS: tuple[Header, ...] = ((b"content-type", b"application/json"),)
+
+OPERATION_PATHS = {
+    Operation.CHAT: "/chat/completions",
+    Operation.COMPLETIONS: "/completions",
+    Operation.EMBEDDINGS: "/embeddings",
+}
+
+
+def named(call: Call, model: str) -> bytes:
+    """The call's body with `model` as its model, every other byte as it came; the very body when it says so already."""
+    if call.model_in_body == model:
+        return call.body
+    value = msgspec.json.encode(model)
+    if call.has_model_member:
+        return json_members.replace(call.body, "model", value)
+    return json_members.insert_first(call.body, "model", value)

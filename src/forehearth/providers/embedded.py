@@ -1,0 +1,42 @@
+"""The model host that Forehearth brings itself, behind a Unix socket of this installation."""
+
+from forehearth.core.call import Call
+from forehearth.core.settings import OutboundSettings, ProviderSettings, Seconds
+from forehearth.core.upstream import Origin, Request
+from forehearth.providers import address
+from forehearth.providers.body import JSON_HEADERS, OPERATION_PATHS, named
+
+
+class EmbeddedSettings(ProviderSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Small models that run here, offline; demo-grade."""
+
+    threads: int | None = None
+    """For the engine; one less than the machine has cores, unless given."""
+    first_byte_seconds: Seconds = 300.0
+    """Loading a model and reading a long prompt take a while on small machines."""
+    total_seconds: Seconds = 900.0
+
+
+class Embedded:
+    """The model host's OpenAI-shaped surface at `socket`, a path that only this installation's user can open."""
+
+    def __init__(self, name: str, settings: EmbeddedSettings, *, socket: str) -> None:
+        self.name = name
+        self._origin = Origin(scheme="http", host="localhost", socket=socket)
+        self._timeouts = address.timeouts(
+            OutboundSettings(
+                first_byte_seconds=settings.first_byte_seconds,
+                idle_seconds=settings.first_byte_seconds,
+                total_seconds=settings.total_seconds,
+            )
+        )
+
+    def request(self, call: Call, model: str) -> Request:
+        """The call, with the model's catalogue name or file in the body."""
+        return Request(
+            origin=self._origin,
+            target=b"/v1" + OPERATION_PATHS[call.operation].encode(),
+            headers=(*JSON_HEADERS, *call.forward.items()),
+            body=named(call, model),
+            timeouts=self._timeouts,
+        )

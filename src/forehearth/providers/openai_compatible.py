@@ -1,0 +1,46 @@
+"""Hosts that speak OpenAI's API under a base URL: vLLM, Ollama, llama.cpp, LiteLLM, OpenAI itself."""
+
+from forehearth.core.call import Call
+from forehearth.core.secret import Secret
+from forehearth.core.settings import OutboundSettings, ProviderSettings
+from forehearth.core.upstream import Request
+from forehearth.providers import address
+from forehearth.providers.body import JSON_HEADERS, OPERATION_PATHS, named
+
+
+class OpenAICompatibleSettings(ProviderSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A host with `/chat/completions`, `/completions` and `/embeddings` under its base URL."""
+
+    base_url: str
+    """Everything before `/chat/completions`, such as `http://127.0.0.1:11434/v1`."""
+    api_key: Secret | None = None
+    """Sent as bearer token; hosts without authentication need none."""
+    connection: OutboundSettings = OutboundSettings()
+
+    @property
+    def address(self) -> str:
+        """The URL that is dialled."""
+        return self.base_url
+
+
+class OpenAICompatible:
+    """`{base_url}/chat/completions` and its siblings, the model named in the body."""
+
+    def __init__(self, name: str, settings: OpenAICompatibleSettings) -> None:
+        self.name = name
+        self._origin, self._prefix = address.origin(settings.base_url, settings.connection)
+        self._timeouts = address.timeouts(settings.connection)
+        self._targets = {operation: (self._prefix + path).encode() for operation, path in OPERATION_PATHS.items()}
+        key = settings.api_key
+        credential = ((b"authorization", b"Bearer " + key.reveal().encode()),) if key else ()
+        self._headers = (*JSON_HEADERS, *credential)
+
+    def request(self, call: Call, model: str) -> Request:
+        """The call under this host's path, its body's `model` made the host's."""
+        return Request(
+            origin=self._origin,
+            target=self._targets[call.operation],
+            headers=(*self._headers, *call.forward.items()),
+            body=named(call, model),
+            timeouts=self._timeouts,
+        )
