@@ -39,19 +39,19 @@ def tags(python: tuple[int, int], machine: str) -> list[Tag]:
 def environment(python: tuple[int, int], machine: str) -> dict[str, str | AbstractSet[str]]:
     """What the markers of a lock are asked about on such a machine."""
     version = f"{python[0]}.{python[1]}"
-    return dict(
-        implementation_name="cpython",
-        implementation_version=f"{version}.0",
-        os_name="posix",
-        platform_machine=machine,
-        platform_python_implementation="CPython",
-        platform_release="",
-        platform_system="Linux",
-        platform_version="",
-        python_full_version=f"{version}.0",
-        python_version=version,
-        sys_platform="linux",
-    )
+    return {
+        "implementation_name": "cpython",
+        "implementation_version": f"{version}.0",
+        "os_name": "posix",
+        "platform_machine": machine,
+        "platform_python_implementation": "CPython",
+        "platform_release": "",
+        "platform_system": "Linux",
+        "platform_version": "",
+        "python_full_version": f"{version}.0",
+        "python_version": version,
+        "sys_platform": "linux",
+    }
 
 
 def choose(package: dict[str, Any], python: tuple[int, int], machine: str) -> tuple[str, str] | None:
