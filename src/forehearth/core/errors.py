@@ -19,7 +19,7 @@
         TooManyRequests             come back later (retry_after)
       Failed                        a backend's
         Unreachable                 no connection: name, TCP, TLS or proxy                  next backend
-        TimedOut                    a phase took too long
+        TimedOut                    a phase took too long; next backend if it was `connect`
         Broken                      reset, cut short, or not an answer at all
         Overloaded                  it is starting, restarting or full (retry_after)        next backend
         BackendRefused              it answered with an error of its own
@@ -38,7 +38,7 @@ RETRYABLE_STATUSES = frozenset({408, 429, 500, 502, 503, 504, 529})
 class ForehearthError(Exception):
     """The root. `message` is fit for the caller: no secret, no address of a backend, no text of an upstream body."""
 
-    retry_elsewhere: ClassVar[bool] = False
+    retry_elsewhere: bool = False
     code: ClassVar[str] = "internal_error"
 
     def __init__(self, message: str, *, retry_after: float | None = None) -> None:
@@ -170,9 +170,17 @@ class Unreachable(Failed):
 
 
 class TimedOut(Failed):
-    """A phase of the call took longer than it may. What the backend did is not known."""
+    """A phase of the call took longer than it may: `connect`, `first byte`, `idle` or `total`.
+
+    What the backend did is not known, but for `connect`: then nothing was sent, and the next backend may be asked.
+    """
 
     code = "backend_timeout"
+
+    def __init__(self, message: str, *, phase: str = "", backend: str = "", retry_after: float | None = None) -> None:
+        super().__init__(message, backend=backend, retry_after=retry_after)
+        self.phase = phase
+        self.retry_elsewhere = phase == "connect"
 
 
 class Broken(Failed):

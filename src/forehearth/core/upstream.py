@@ -18,7 +18,7 @@ class TlsFiles(msgspec.Struct, frozen=True, kw_only=True):
     """Its private key, when it is not in the same file."""
 
 
-class Origin(msgspec.Struct, frozen=True, kw_only=True):
+class Origin(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True):
     """One place connections are pooled to. Equal origins share connections; what must not be mixed is a member."""
 
     scheme: str

@@ -11,6 +11,7 @@ class Sender(Protocol):
     async def send(self, request: Request) -> Response:
         """Send and return the response, whole, or at its first byte where it is a stream.
 
-        Raises `Unreachable`, `TimedOut` or `Broken`, also from within a stream. An answer of any status is a response.
+        Raises `Unreachable`, `Overloaded`, `TimedOut` or `Broken`, the last two also from within a stream, and
+        `Misconfigured` when the request cannot be put on the wire. An answer of any status is a response.
         """
         ...
