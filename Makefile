@@ -1,0 +1,46 @@
+# Everything there is to run. `make` alone lists it.
+.DEFAULT_GOAL := help
+.PHONY: help install run test check soak bench format lock clean
+MAKEFLAGS += --no-print-directory
+bin := .venv/bin
+
+help: ## list the commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+
+install: ## install the server: .venv/bin/forehearth
+	@scripts/install
+
+run: ## install and start the server; PORT=8080 TLS_PORT=8443 ARGS='--config FILE' change it
+	@scripts/install
+	@exec $(bin)/forehearth serve $(if $(PORT),--port $(PORT)) $(if $(TLS_PORT),--tls-port $(TLS_PORT)) $(ARGS)
+
+test: ## install and run the tests; ARGS='-k NAME' chooses among them
+	@scripts/install --dev
+	@$(bin)/pytest $(ARGS)
+
+check: ## everything that must pass: format, lint, types, layers, ceilings, docs, tests
+	@scripts/install --dev
+	@scripts/check
+	@$(MAKE) test
+
+soak: ## the long tier of the tests; writes a dated report to docs/soak/
+	@scripts/install --dev
+	@scripts/soak $(ARGS)
+
+bench: ## measure against other gateways; BENCH_PEERS='nginx envoy' chooses them; writes docs/benchmarks/
+	@scripts/install --dev
+	@$(bin)/python -m bench $(ARGS)
+
+format: ## put the source into its form
+	@scripts/install --dev
+	@$(bin)/ruff format --quiet .
+	@$(bin)/ruff check --quiet --fix .
+
+lock: ## write the lock files anew; ARGS=--upgrade takes newer releases
+	@scripts/install --dev
+	@scripts/lock $(ARGS)
+
+clean: ## remove what the commands above made; fetched models stay
+	@rm -rf .venv dist build tests/node/node_modules bench/.work \
+	    .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	@find src tests bench scripts -name __pycache__ -type d -prune -exec rm -rf {} + 2> /dev/null || true
