@@ -10,6 +10,7 @@
         MalformedBody               not JSON, or not the media type that the operation takes
         InvalidField                one member has a wrong type or value
         UnknownField                a member that the surface does not know
+        NotServedYet                the service has it, this server will
         UnsupportedMediaType        a body of a kind that the operation does not read
         NotSupported                understood, but this deployment cannot do it
           OperationNotSupported     the whole operation, such as a chat with an embeddings model
@@ -114,6 +115,12 @@ class NotSupported(Refused):
     """Understood, but this deployment or backend cannot do it."""
 
     code = "unsupported_value"
+
+
+class NotServedYet(Refused):
+    """The service has this operation and this server will; docs/status.md has the list."""
+
+    code = "not_served_yet"
 
 
 class OperationNotSupported(NotSupported):

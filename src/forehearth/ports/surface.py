@@ -48,6 +48,10 @@ class Surface(Protocol):
         """Parse the body, once. Raises the `Refused` that says what is wrong with it."""
         ...
 
+    def render(self, call: Call, reply: Reply) -> Reply:
+        """Give a successful reply what this surface requires and backends do not send; mostly nothing."""
+        ...
+
     def refuse(self, error: ForehearthError, trace: Trace) -> Reply:
         """Say `error` in this surface's envelope, status and headers."""
         ...

@@ -1,0 +1,80 @@
+"""Everything that can be plugged in, as plain tables: one line a part.
+
+A provider is one file with two classes (its keys in the configuration, and what it makes of a call) and one line in
+`PROVIDERS` that names them and how its requests travel.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+
+from forehearth.core.settings import ProviderSettings
+from forehearth.ports.provider import Provider
+from forehearth.ports.sender import Sender
+from forehearth.providers import address
+from forehearth.providers.azure_openai import AzureOpenAI, AzureOpenAISettings
+from forehearth.providers.embedded import Embedded, EmbeddedSettings
+from forehearth.providers.openai_compatible import OpenAICompatible, OpenAICompatibleSettings
+from forehearth.providers.scripted import Scripted, ScriptedSettings
+from forehearth.transport.proxies import choose_proxy
+from forehearth.transport.scripted import ScriptedSender
+
+
+class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
+    """What backends are opened with: the one HTTP client, and what the composition root read for them."""
+
+    http: Sender
+    environ: Mapping[str, str]
+    """Looked at for `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` alone."""
+    embedded_socket: str
+    """Where the embedded model host listens."""
+
+
+class Opened(msgspec.Struct, frozen=True, kw_only=True):
+    """A backend's two halves: who words the request, and who carries it."""
+
+    provider: Provider
+    sender: Sender
+    restarts: bool = False
+    """See `routing.directory.Backend`."""
+
+
+class Kind(msgspec.Struct, frozen=True, kw_only=True):
+    """One kind of model host."""
+
+    settings: type[ProviderSettings]
+    """Its keys under `backends` in the configuration."""
+    open: Callable[[str, Any, Surroundings], Opened]
+    """From a backend's name and settings to its halves."""
+
+
+def over_http(provider: Callable[[str, Any], Provider]) -> Callable[[str, Any, Surroundings], Opened]:
+    """For hosts that are dialled: its `connection.proxy`, or the proxy that the environment names for its address."""
+
+    def opened(name: str, settings: Any, around: Surroundings) -> Opened:
+        scheme, host, port, _ = address.split(settings.address)
+        chosen = settings.connection.proxy or choose_proxy(around.environ, scheme, host, port)
+        connection = msgspec.structs.replace(settings.connection, proxy=None if chosen == "none" else chosen)
+        settings = msgspec.structs.replace(settings, connection=connection)
+        return Opened(provider=provider(name, settings), sender=around.http)
+
+    return opened
+
+
+def _embedded(name: str, settings: EmbeddedSettings, around: Surroundings) -> Opened:
+    return Opened(provider=Embedded(name, settings, socket=around.embedded_socket), sender=around.http, restarts=True)
+
+
+def _scripted(name: str, settings: ScriptedSettings, _around: Surroundings) -> Opened:
+    return Opened(provider=Scripted(name, settings), sender=ScriptedSender(name, settings))
+
+
+PROVIDERS: Mapping[str, Kind] = {
+    "azure_openai": Kind(settings=AzureOpenAISettings, open=over_http(AzureOpenAI)),
+    "embedded": Kind(settings=EmbeddedSettings, open=_embedded),
+    "openai_compatible": Kind(settings=OpenAICompatibleSettings, open=over_http(OpenAICompatible)),
+    "scripted": Kind(settings=ScriptedSettings, open=_scripted),
+}
+
+PROVIDER_SETTINGS: Mapping[str, type[ProviderSettings]] = {name: kind.settings for name, kind in PROVIDERS.items()}

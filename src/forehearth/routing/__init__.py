@@ -1,0 +1,1 @@
+"""From the name a call asks for to the deployment that answers it."""

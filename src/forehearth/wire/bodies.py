@@ -1,0 +1,131 @@
+"""Request bodies, read once: the members the gateway needs, typed; the rest only checked for being JSON.
+
+Members that every backend of an operation types alike are typed here too, so that a wrong type is named before a
+backend is troubled, whichever it is.
+"""
+
+import re
+from typing import Annotated
+
+import msgspec
+
+from forehearth.core.call import Call, Operation
+from forehearth.core.errors import InvalidField, MalformedBody
+from forehearth.ports.surface import Entry
+
+Tokens = Annotated[int, msgspec.Meta(ge=0, le=1_000_000_000)]
+Choices = Annotated[int, msgspec.Meta(ge=1, le=128)]
+_FORWARDED = (b"traceparent", b"tracestate", b"x-ms-client-request-id", b"foundry-features", b"aoai-evals")
+
+
+class _Members(msgspec.Struct, kw_only=True):
+    model: str | msgspec.UnsetType | None = msgspec.UNSET
+    stream: bool | None = None
+
+
+class _Message(msgspec.Struct):
+    role: str
+
+
+class _StreamOptions(msgspec.Struct):
+    include_usage: bool | None = None
+
+
+class _Sampled(_Members, kw_only=True):
+    max_tokens: Tokens | None = None
+    n: Choices | None = None
+    temperature: float | None = None
+    top_p: float | None = None
+    frequency_penalty: float | None = None
+    presence_penalty: float | None = None
+    seed: int | None = None
+    stream_options: _StreamOptions | None = None
+
+
+class _Chat(_Sampled, kw_only=True):
+    messages: Annotated[list[_Message], msgspec.Meta(min_length=1)]
+    max_completion_tokens: Tokens | None = None
+
+
+class _Completions(_Sampled, kw_only=True):
+    prompt: str | list[str | int | list[int]] | msgspec.UnsetType | None = msgspec.UNSET
+
+
+class _Embeddings(_Members, kw_only=True):
+    input: str | list[str | int | list[int]]
+    dimensions: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    encoding_format: str | None = None
+
+
+_DECODERS: dict[Operation, msgspec.json.Decoder[_Members]] = {
+    Operation.CHAT: msgspec.json.Decoder(_Chat),
+    Operation.COMPLETIONS: msgspec.json.Decoder(_Completions),
+    Operation.EMBEDDINGS: msgspec.json.Decoder(_Embeddings),
+}
+
+
+def read(entry: Entry, body: bytes, *, surface: str, default: str | None = None) -> Call:
+    """The call that `body` makes of `entry`; `default` is the name that a body without a model asks for.
+
+    Raises `MalformedBody` (with line and column) or `InvalidField` (naming the member).
+    """
+    try:
+        members = _DECODERS[entry.operation].decode(body)
+    except msgspec.ValidationError as error:
+        raise _invalid(str(error)) from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise MalformedBody(_malformed(body, str(error))) from None
+    except RecursionError:
+        raise MalformedBody("The body's JSON is nested too deeply to be read.") from None
+    model = None if members.model is msgspec.UNSET else members.model
+    name = entry.deployment or model or default
+    if not name:
+        raise InvalidField("You must provide a model parameter: the name of a deployment or route.", param="model")
+    head = entry.head
+    return Call(
+        request_id=entry.trace.request_id,
+        surface=surface,
+        operation=entry.operation,
+        name=name,
+        body=body,
+        model_in_body=model,
+        has_model_member=members.model is not msgspec.UNSET,
+        stream=bool(members.stream) and entry.operation is not Operation.EMBEDDINGS,
+        principal=entry.principal,
+        forward={name: head.headers[name] for name in _FORWARDED if name in head.headers},
+        started=entry.started,
+    )
+
+
+_AT = re.compile(r"^(?P<what>.*?)(?: - at `\$\.?(?P<path>.*)`)?$", re.DOTALL)
+_MISSING = re.compile(r"Object missing required field `(?P<field>\w+)`")
+_BYTE = re.compile(r"\(byte (\d+)\)")
+
+
+def _invalid(text: str) -> InvalidField:
+    """From msgspec's words to the member's path and what it should have been."""
+    match = _AT.match(text)
+    what, path = (match["what"], match["path"] or "") if match else (text, "")
+    missing = _MISSING.match(what)
+    if missing:
+        path = f"{path}.{missing['field']}" if path else missing["field"]
+        return InvalidField(f"Missing required parameter: '{path}'.", param=path)
+    expected = what[:1].lower() + what[1:].replace("`", "")
+    if not path:
+        return InvalidField(f"The body must be a JSON object: {expected}.")
+    return InvalidField(f"Invalid value for '{path}': {expected}.", param=path)
+
+
+def _malformed(body: bytes, text: str) -> str:
+    """What is wrong with the JSON, and where: line and column count from 1, columns in bytes."""
+    if not body.strip():
+        return "The body is empty; send a JSON object."
+    match = _BYTE.search(text)
+    if match is None:
+        where = f"at its end, byte {len(body)}" if "truncated" in text else "somewhere (it is not valid UTF-8)"
+        return f"The body is not valid JSON: it breaks off or goes wrong {where}."
+    at = min(int(match[1]), len(body))
+    line = body.count(b"\n", 0, at) + 1
+    column = at - body.rfind(b"\n", 0, at)
+    reason = _BYTE.sub("", text.removeprefix("JSON is malformed: ")).strip()
+    return f"The body is not valid JSON: {reason} at line {line}, column {column} (byte {at})."

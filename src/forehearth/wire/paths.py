@@ -1,0 +1,59 @@
+"""What the surfaces' rules for methods, media types, queries and deployment segments have in common."""
+
+import re
+from urllib.parse import unquote_to_bytes
+
+from forehearth.core.errors import MethodNotAllowed, NotServedYet, PathNotFound, UnsupportedMediaType
+from forehearth.core.exchange import Head
+
+_DATED = re.compile(r"\d{4}-\d{2}-\d{2}(-preview)?")
+_LONGEST_NAME = 256
+
+
+def parameter(head: Head, name: bytes) -> str | None:
+    """The query parameter `name`, decoded; the first one where it is repeated, None where it is absent."""
+    if not head.query:
+        return None
+    for pair in head.query.split(b"&"):
+        key, _, value = pair.partition(b"=")
+        if key.lower() == name:
+            return unquote_to_bytes(value.replace(b"+", b" ")).decode("utf-8", "replace")
+    return None
+
+
+def is_dated(version: str) -> bool:
+    """Whether `version` has the form of a dated api-version, known or not: the service adds them all the time."""
+    return _DATED.fullmatch(version) is not None
+
+
+def segment(raw: bytes) -> str:
+    """One raw path segment as the name it encodes. Raises `PathNotFound` for what cannot be a name."""
+    name = unquote_to_bytes(raw).decode("utf-8", "replace")
+    if not name or len(name) > _LONGEST_NAME or not name.isprintable():
+        raise PathNotFound("Resource not found: the path has no usable deployment name.")
+    return name
+
+
+def require_post(head: Head) -> None:
+    """Refuse every method but POST, and bodies that say they are not JSON."""
+    if head.method != b"POST":
+        raise MethodNotAllowed("This operation takes POST.", allowed=("POST",))
+    kind = head.headers.get(b"content-type", b"application/json").partition(b";")[0].strip().lower()
+    if kind != b"application/json":
+        raise UnsupportedMediaType("Send the body as application/json (header 'content-type').")
+
+
+def require_get(head: Head) -> None:
+    """Refuse every method but GET and HEAD."""
+    if head.method not in (b"GET", b"HEAD"):
+        raise MethodNotAllowed("This path is read with GET.", allowed=("GET",))
+
+
+def not_yet(family: str) -> NotServedYet:
+    """For what the service has and this server will have."""
+    return NotServedYet(f"'{family}' is not served yet; docs/status.md says what is.")
+
+
+def not_found(operations: tuple[str, ...]) -> PathNotFound:
+    """The service's words, and what exists instead."""
+    return PathNotFound(f"Resource not found. Operations here: {', '.join(operations)}.")
