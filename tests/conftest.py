@@ -1,0 +1,55 @@
+"""What every test may ask for: the repository's folder, and the real server as a process of its own."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.forehearth_server import ForehearthServer, forehearth_server
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="session")
+def repository_root() -> Path:
+    """The folder that is the repository."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def forehearth(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ForehearthServer]:
+    """One server for the whole run, with the built-in embedded configuration. Read from it, do not change it."""
+    with forehearth_server(tmp_path_factory.mktemp("forehearth")) as server:
+        yield server
+
+
+StartForehearth = Callable[..., ForehearthServer]
+"""`start(config, *arguments, environment={}, folder=path, wait=True)`: see `forehearth_server`."""
+
+
+@pytest.fixture
+def start_forehearth(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartForehearth]:
+    """Starts servers of a test's own, which end with the test."""
+    with launcher(tmp_path_factory) as start:
+        yield start
+
+
+@pytest.fixture(scope="module")
+def start_module_forehearth(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartForehearth]:
+    """Starts servers that the tests of a module share."""
+    with launcher(tmp_path_factory) as start:
+        yield start
+
+
+@contextmanager
+def launcher(folders: pytest.TempPathFactory) -> Iterator[StartForehearth]:
+    """A function that starts servers; all of them are stopped at the end."""
+    with ExitStack() as servers:
+
+        def start(config: str | None = None, *arguments: str, **options: Any) -> ForehearthServer:
+            folder = options.pop("folder", None) or folders.mktemp("server")
+            return servers.enter_context(forehearth_server(folder, config, *arguments, **options))
+
+        yield start
