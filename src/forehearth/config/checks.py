@@ -1,0 +1,107 @@
+"""What has to fit together across the file: names that refer to names, ports, and certificates with their keys."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from forehearth.config import files, nodes, scalars
+from forehearth.config.binding import PROVIDER, Binder
+from forehearth.config.nearest import suggestion
+from forehearth.config.problems import Path as KeyPath
+from forehearth.core.settings import ProviderSettings
+
+_GGUF = ".gguf"
+
+
+def across(binder: Binder, providers: Mapping[str, type[ProviderSettings]], folder: Path) -> dict[KeyPath, str]:
+    """Check what `binder` has read, right or wrong in itself, and note problems there.
+
+    The answer is where models are named by a file, and that file's full path.
+    """
+    _references(binder)
+    _shared_names(binder)
+    _ports(binder)
+    _certificate(binder)
+    return _model_files(binder, providers, folder)
+
+
+def _names(binder: Binder, section: str) -> list[str]:
+    return [str(path[1]) for path in binder.keys if len(path) == len((section, "name")) and path[0] == section]
+
+
+def _texts(binder: Binder, section: str, *below: str) -> Iterator[tuple[KeyPath, nodes.Scalar]]:
+    """Every single value at `section.NAME.below`, where `*` in `below` is any item of a list."""
+    for path, node in binder.values.items():
+        fits = (
+            len(path) == len(below) + 2
+            and path[0] == section
+            and all(want in ("*", step) for want, step in zip(below, path[2:], strict=True))
+        )
+        if fits and isinstance(node, nodes.Scalar) and scalars.kind(node) == "text" and node.text:
+            yield path, node
+
+
+def _references(binder: Binder) -> None:
+    backends, deployments = _names(binder, "backends"), _names(binder, "deployments")
+    for path, node in list(_texts(binder, "deployments", "backends", "*", "backend")):
+        if node.text not in backends:
+            hint = suggestion(node.text, backends, "there are") or "there are none: add it under 'backends'"
+            binder.tell(node.mark, path, f"there is no backend{scalars.called(node)}", hint)
+    for path, node in list(_texts(binder, "routes", "deployment")):
+        if node.text not in deployments:
+            hint = suggestion(node.text, deployments, "there are") or "there are none: add it under 'deployments'"
+            binder.tell(node.mark, path, f"there is no deployment{scalars.called(node)}", hint)
+
+
+def _shared_names(binder: Binder) -> None:
+    for name in _names(binder, "routes"):
+        other = binder.keys.get(("deployments", name))
+        if other is not None:
+            path = ("routes", name)
+            binder.tell(
+                binder.keys[path],
+                path,
+                f"a deployment has this name too, in line {other.line}",
+                "clients use both as a model's name: give the route another one",
+            )
+
+
+def _ports(binder: Binder) -> None:
+    port, tls = (binder.values.get(("server", key)) for key in ("port", "tls_port"))
+    if isinstance(port, nodes.Scalar) and isinstance(tls, nodes.Scalar) and port.text == tls.text != "0":
+        binder.tell(
+            tls.mark, ("server", "tls_port"), "http and https cannot share a port", "give one of them another number"
+        )
+
+
+def _certificate(binder: Binder) -> None:
+    given = {
+        key: node
+        for key in ("certificate", "key")
+        if (node := binder.values.get(("server", "tls", key))) is not None and not scalars.is_null(node)
+    }
+    if len(given) == 1:
+        here, node = given.popitem()
+        other = "key" if here == "certificate" else "certificate"
+        what = "its private key" if other == "key" else "the certificate that it belongs to"
+        binder.tell(
+            node.mark,
+            ("server", "tls", here),
+            f"there is a {here} but no {other}",
+            f"add '{other}: PATH', the PEM file with {what}",
+        )
+
+
+def _model_files(binder: Binder, providers: Mapping[str, type[ProviderSettings]], folder: Path) -> dict[KeyPath, str]:
+    resolved: dict[KeyPath, str] = {}
+    for path, node in list(_texts(binder, "deployments", "backends", "*", "model")):
+        if not (node.text.lower().endswith(_GGUF) or "/" in node.text):
+            continue
+        backend = binder.values.get((*path[:-1], "backend"))
+        chosen = binder.values.get(("backends", backend.text, PROVIDER)) if isinstance(backend, nodes.Scalar) else None
+        provider = providers.get(chosen.text) if isinstance(chosen, nodes.Scalar) else None
+        if provider is not None and provider.model_files:
+            try:
+                resolved[path] = files.existing(node.text, folder)
+            except files.Unusable as error:
+                binder.tell(node.mark, path, error.message, error.hint)
+    return resolved
