@@ -4,9 +4,11 @@ Reading never changes a byte, and what cannot be read counts as not reported: us
 """
 
 import re
+from contextlib import suppress
 
 import msgspec
 
+from forehearth.core.errors import Broken
 from forehearth.core.usage import Usage
 
 _REPORTED = re.compile(rb'"usage"\s*:\s*\{')
@@ -34,11 +36,13 @@ _decoder = msgspec.json.Decoder(_Body)
 
 
 def read(body: bytes) -> Usage | None:
-    """The usage that `body`, one JSON object, reports; None when it reports none."""
+    """The usage that `body`, one JSON object, reports; None when it reports none. Raises `Broken` for no JSON."""
     try:
         counts = _decoder.decode(body).usage
-    except (msgspec.MsgspecError, RecursionError):
+    except msgspec.ValidationError:
         return None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Broken("The model's host sent a body that is not JSON.") from error
     if counts is None:
         return None
     before = counts.prompt_tokens_details or _Details()
@@ -80,4 +84,5 @@ class StreamUsage:
     def _read_events(self, text: bytes) -> None:
         for line in text.splitlines():
             if line.startswith(b"data:") and _REPORTED.search(line):
-                self.usage = read(line[5:]) or self.usage
+                with suppress(Broken):  # a stream passes as it is; its odd lines only count for nothing
+                    self.usage = read(line[5:]) or self.usage

@@ -5,6 +5,7 @@ refused unless the header `extra-parameters` says `drop` or `pass-through`. A bo
 or deployment named `default`.
 """
 
+from collections.abc import Set as AbstractSet
 from typing import cast
 
 import msgspec
@@ -14,6 +15,7 @@ from forehearth.core.errors import (
     DeploymentNotFound,
     ForehearthError,
     InvalidField,
+    MalformedBody,
     OperationNotSupported,
     UnknownField,
     VersionNotServed,
@@ -96,7 +98,7 @@ class FoundryModels:
         """See `ports.surface`."""
         default = _DEFAULT if _DEFAULT in self._directory.named() else None
         call = bodies.read(entry, body, surface=self.name, default=default)
-        extra = _raw_members.decode(body).keys() - _DEFINED[entry.operation]
+        extra = _keys(body) - _DEFINED[entry.operation]
         if not extra:
             return call
         wish = entry.head.headers.get(b"extra-parameters", b"error").decode("latin-1").strip().lower()
@@ -117,7 +119,7 @@ class FoundryModels:
 
     def render(self, call: Call, reply: Reply) -> Reply:
         """Give embeddings the `id` that this API requires and OpenAI-shaped hosts do not send."""
-        if call.operation is not Operation.EMBEDDINGS or "id" in _raw_members.decode(reply.body):
+        if call.operation is not Operation.EMBEDDINGS or "id" in _keys(reply.body):
             return reply
         body = json_members.insert_first(reply.body, "id", msgspec.json.encode(call.request_id))
         return msgspec.structs.replace(reply, body=body)
@@ -149,6 +151,14 @@ def _check_version(head: Head) -> None:
         raise VersionNotServed(
             "API version not supported: 'api-version' has the form 2024-05-01-preview.", param="api-version"
         )
+
+
+def _keys(body: bytes) -> AbstractSet[str]:
+    """The keys of an object that is known to be JSON."""
+    try:
+        return _raw_members.decode(body).keys()
+    except UnicodeDecodeError as error:
+        raise MalformedBody("The body is not valid JSON: a key is not valid UTF-8.") from error
 
 
 def _info_of(deployment: Deployment) -> dict[str, str]:

@@ -1,0 +1,97 @@
+"""Usage is read from what backends send, however it is cut, and never invented."""
+
+import itertools
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from forehearth.core.errors import Broken
+from forehearth.core.usage import Usage
+from forehearth.dialects import usage
+
+
+def chunk(**members: object) -> bytes:
+    return b"data: " + json.dumps({"id": "x", "choices": [], **members}).encode() + b"\n\n"
+
+
+COUNTS = {"prompt_tokens": 7, "completion_tokens": 5, "total_tokens": 12}
+STREAM = b"".join(
+    [
+        chunk(choices=[{"delta": {"content": 'it says "usage": {'}}], usage=None),
+        b": a comment\n\n",
+        chunk(usage=COUNTS | {"prompt_tokens_details": {"cached_tokens": 3}}),
+        b"data: [DONE]\n\n",
+    ]
+)
+
+
+def test_a_whole_body_with_details():
+    body = json.dumps(
+        {"usage": COUNTS | {"completion_tokens_details": {"reasoning_tokens": 2, "audio_tokens": 0}}}
+    ).encode()
+    assert usage.read(body) == Usage(prompt=7, completion=5, reasoning=2)
+
+
+def test_embeddings_have_no_completion():
+    assert usage.read(b'{"usage": {"prompt_tokens": 4, "total_tokens": 4}}') == Usage(prompt=4)
+
+
+@settings(max_examples=10_000, deadline=None)
+@given(st.lists(st.integers(0, len(STREAM)), max_size=12))
+def test_a_stream_cut_anywhere_reports_the_same(cuts):
+    watcher = usage.StreamUsage()
+    edges = [0, *sorted(cuts), len(STREAM)]
+    for start, end in itertools.pairwise(edges):
+        watcher.feed(STREAM[start:end])
+    assert watcher.finish() == Usage(prompt=7, completion=5, cached=3)
+
+
+def test_every_single_cut_reports_the_same():
+    for cut in range(len(STREAM)):
+        watcher = usage.StreamUsage()
+        watcher.feed(STREAM[:cut])
+        watcher.feed(STREAM[cut:])
+        assert watcher.finish() == Usage(prompt=7, completion=5, cached=3)
+
+
+def test_an_event_that_is_not_terminated_counts():
+    watcher = usage.StreamUsage()
+    watcher.feed(chunk(usage=COUNTS).rstrip())
+    assert watcher.finish() == Usage(prompt=7, completion=5)
+
+
+def test_carriage_returns_end_events_too():
+    watcher = usage.StreamUsage()
+    watcher.feed(chunk(usage=COUNTS).replace(b"\n", b"\r\n"))
+    assert watcher.usage == Usage(prompt=7, completion=5)
+
+
+def test_an_endless_event_is_not_kept():
+    watcher = usage.StreamUsage()
+    for _ in range(64):
+        watcher.feed(b"x" * 65_536)
+    assert len(watcher._rest) <= 1 << 20
+    assert watcher.finish() is None
+
+
+@settings(max_examples=1_000, deadline=None)
+@given(st.lists(st.binary(max_size=60) | st.sampled_from([b'"usage": {', b"data: {", b"\n\n", b'"prompt_tokens":1}}'])))
+def test_no_bytes_break_it(pieces):
+    watcher = usage.StreamUsage()
+    for piece in pieces:
+        watcher.feed(piece)
+    found = watcher.finish()
+    assert found is None or found.prompt >= 0
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>", b'{"usage": {"prompt_tokens": 1'])
+def test_a_body_that_is_no_json_is_a_broken_reply(body):
+    with pytest.raises(Broken):
+        usage.read(body)
+
+
+@pytest.mark.parametrize("body", [b"{}", b'{"usage": null}', b'{"usage": {"prompt_tokens": "1"}}', b'{"usage": []}'])
+def test_what_is_not_reported_is_not_invented(body):
+    assert usage.read(body) is None

@@ -1,0 +1,149 @@
+"""A gateway without a network: real surfaces, routing and policies around a model host that the test plays."""
+
+import json
+from typing import Any
+
+from forehearth.core.exchange import Head, Reply
+from forehearth.core.secret import Secret
+from forehearth.core.settings import ModelSettings
+from forehearth.core.upstream import Request, Response
+from forehearth.core.usage import Usage
+from forehearth.gateway import Admitted, Gateway, Parts
+from forehearth.identity.keys import Keys
+from forehearth.policies.onion import compose
+from forehearth.policies.usage import CountUsage
+from forehearth.providers.openai_compatible import OpenAICompatible, OpenAICompatibleSettings
+from forehearth.routing.attempts import Attempts
+from forehearth.routing.directory import Backend, Deployment, Directory
+from forehearth.testing.clock import VirtualClock
+from forehearth.wire.surfaces import surface_of
+
+KEY = "fh-test-key-0123456789"
+
+
+class Host:
+    """A model host that the test plays: `answers` are taken in turn, the last one for ever; requests are kept."""
+
+    def __init__(self, *answers: Response | BaseException) -> None:
+        self.answers = list(answers)
+        self.requests: list[Request] = []
+
+    async def send(self, request: Request) -> Response:
+        self.requests.append(request)
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        if isinstance(answer, BaseException):
+            raise answer
+        return answer
+
+
+class Counts:
+    """A meter that keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.requests: list[tuple[str, str, str, int]] = []
+        self.usages: list[tuple[str, Usage]] = []
+        self.attempts: list[tuple[str, str]] = []
+
+    def request(self, surface: str, operation: str, deployment: str, status: int, seconds: float) -> None:
+        assert seconds >= 0
+        self.requests.append((surface, operation, deployment, status))
+
+    def tokens(self, deployment: str, usage: Usage) -> None:
+        self.usages.append((deployment, usage))
+
+    def attempt(self, backend: str, outcome: str) -> None:
+        self.attempts.append((backend, outcome))
+
+
+class Door:
+    """What a client of the gateway would do, without HTTP in between."""
+
+    def __init__(self, gateway: Gateway, counts: Counts, hosts: dict[str, Host]) -> None:
+        self.gateway = gateway
+        self.counts = counts
+        self.hosts = hosts
+
+    @property
+    def host(self) -> Host:
+        return self.hosts["one"]
+
+    async def post(self, target: str, body: object, **headers: str) -> Reply:
+        raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+        accepted = self.gateway.accept(head(target, **headers))
+        if isinstance(accepted, Admitted):
+            return await accepted.answer(raw)
+        assert isinstance(accepted, Reply)
+        return accepted
+
+    def get(self, target: str, **headers: str) -> Reply:
+        reply = self.gateway.accept(head(target, method="GET", **headers))
+        assert isinstance(reply, Reply)
+        return reply
+
+
+def head(target: str, *, method: str = "POST", key: str | None = KEY, **headers: str) -> Head:
+    """A request's head; header names are given with `_` for `-`."""
+    path, _, query = target.partition("?")
+    fields = {name.replace("_", "-").encode(): value.encode() for name, value in headers.items()}
+    if key is not None:
+        fields.setdefault(b"api-key", key.encode())
+    return Head(method=method.encode(), raw_path=path.encode(), query=query.encode(), headers=fields)
+
+
+def answer(body: Any, status: int = 200, **headers: str) -> Response:
+    """A host's whole answer."""
+    raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+    fields = {b"content-type": b"application/json"}
+    fields |= {name.replace("_", "-").encode(): value.encode() for name, value in headers.items()}
+    return Response(status=status, headers=fields, body=raw)
+
+
+def streamed(*pieces: bytes | Exception, closed: list[bool] | None = None) -> Response:
+    """A host's stream; an exception among the pieces is raised in its place."""
+
+    async def stream():
+        try:
+            for piece in pieces:
+                if isinstance(piece, Exception):
+                    raise piece
+                yield piece
+        finally:
+            if closed is not None:
+                closed.append(True)
+
+    return Response(status=200, headers={b"content-type": b"text/event-stream"}, stream=stream())
+
+
+def make_door(*answers: Response | BaseException, second: Host | None = None, model: str | None = None) -> Door:
+    """A door to deployments `chat` and `vectors`, and route `default`, on hosts `one` and, if given, `two`."""
+    hosts = {"one": Host(*answers)} | ({"two": second} if second else {})
+    counts, clock = Counts(), VirtualClock()
+    backends = tuple(
+        Backend(
+            name=name,
+            provider=OpenAICompatible(name, OpenAICompatibleSettings(base_url=f"http://{name}/v1")),
+            sender=host,
+            model=model or "served-model",
+        )
+        for name, host in hosts.items()
+    )
+    deployments = {
+        name: Deployment(name=name, facts=ModelSettings(type=kind, publisher="Somebody"), backends=backends)
+        for name, kind in (("chat", "chat_completion"), ("vectors", "embeddings"))
+    }
+    directory = Directory(deployments, {"default": "chat"}, created=1_700_000_000)
+    numbers = iter(range(1_000_000))
+    parts = Parts(
+        surface_of=surface_of(directory),
+        identity=Keys({"development": Secret(KEY)}, pepper=b"pepper"),
+        directory=directory,
+        onions={
+            name: compose([CountUsage(name, counts)], Attempts(deployment, counts))
+            for name, deployment in deployments.items()
+        },
+        meter=counts,
+        clock=clock,
+        new_id=lambda: f"id-{next(numbers)}",
+        max_body=1_000_000,
+    )
+    return Door(Gateway(parts), counts, hosts)
