@@ -25,7 +25,7 @@ check: ## everything that must pass: format, lint, types, layers, ceilings, docs
 
 soak: ## the long tier of the tests; writes a dated report to docs/soak/
 	@scripts/install --dev
-	@scripts/soak $(ARGS)
+	@$(bin)/python -m scripts.soak $(ARGS)
 
 bench: ## measure against other gateways; BENCH_PEERS='nginx envoy' chooses them; writes docs/benchmarks/
 	@scripts/install --dev

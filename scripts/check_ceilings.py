@@ -1,7 +1,8 @@
 """The house rules that no linter knows: how large things may grow, and what must not stand in the repository.
 
-Usage: check_ceilings.py [--root DIR]. Prints one line a finding, `path:line: rule: what`, and fails if there is one.
-Exceptions stand in scripts/ceilings.toml, each with its reason; one that is no longer needed is a finding itself.
+Usage: python -m scripts.check_ceilings [--root DIR]. Prints `path:line: rule: what` for each finding, and fails if
+there is one. Exceptions stand in scripts/ceilings.toml, each with its reason; one that is no longer needed is a finding
+itself.
 """
 
 import argparse

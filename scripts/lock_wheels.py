@@ -1,7 +1,7 @@
 """Record which wheel each locked distribution installs on each supported platform; fail where there is none.
 
-Usage: lock_wheels.py PYLOCK OUTPUT. PYLOCK is the lock in the format of PEP 751, which names every file of every
-distribution. `scripts/lock` runs this; the tests read the output, so they need no package index.
+Usage: python -m scripts.lock_wheels PYLOCK OUTPUT. PYLOCK is the lock in the format of PEP 751, which names every file
+of every distribution. `scripts/lock` runs this; the tests read the output, so they need no package index.
 """
 
 import argparse

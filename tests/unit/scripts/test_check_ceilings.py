@@ -1,6 +1,7 @@
 """Every house rule is shown to fail on a sample that breaks it, and to pass on one that does not."""
 
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -128,7 +129,7 @@ def test_what_git_ignores_is_not_looked_at(tmp_path: Path) -> None:
 
 def test_the_command_prints_a_line_a_finding(tmp_path: Path, repository_root: Path) -> None:
     root = repository(tmp_path, {"src/utils.py": ""})
-    command = [".venv/bin/python", "scripts/check_ceilings.py", "--root", str(root)]
+    command = [sys.executable, "-m", "scripts.check_ceilings", "--root", str(root)]
     result = subprocess.run(command, cwd=repository_root, capture_output=True, text=True, check=False)
     assert result.returncode == 1
     assert result.stdout == "src/utils.py:1: homeless-name: utils says nothing: name the thing\n"
