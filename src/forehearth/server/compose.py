@@ -15,11 +15,12 @@ from forehearth.ports.meter import Meter
 from forehearth.registry import PROVIDER_SETTINGS, PROVIDERS, Opened, Surroundings
 from forehearth.routing.attempts import Attempts
 from forehearth.routing.directory import Backend, Deployment, Directory
+from forehearth.telemetry.metrics import Metrics
 from forehearth.wire.surfaces import surface_of
 
 
 def build_gateway(
-    settings: Settings, around: Surroundings, *, key: Secret, meter: Meter, clock: Clock, created: int
+    settings: Settings, around: Surroundings, *, key: Secret, meter: Metrics, clock: Clock, created: int
 ) -> Gateway:
     """The entrance to everything that `settings` names. `created` is when they were taken up, in Unix seconds."""
     opened = {
@@ -35,6 +36,7 @@ def build_gateway(
             directory=directory,
             onions={name: _onion(deployment, meter) for name, deployment in deployments.items()},
             meter=meter,
+            traffic=meter,
             clock=clock,
             new_id=request_ids(secrets.randbits(128)),
             max_body=settings.server.limits.body_bytes,

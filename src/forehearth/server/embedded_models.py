@@ -1,0 +1,22 @@
+"""Which models of a configuration run here, in the model host."""
+
+from forehearth.core.settings import Settings
+from forehearth.providers.embedded import EmbeddedSettings
+from forehearth.server.orders import EmbeddedModel
+
+
+def embedded_models(settings: Settings) -> tuple[EmbeddedModel, ...]:
+    """Every model that some deployment reaches through an embedded backend, once, in the file's order."""
+    found = {}
+    for name, deployment in settings.deployments.items():
+        for each in deployment.backends:
+            if isinstance(settings.backends.get(each.backend), EmbeddedSettings):
+                model = EmbeddedModel(name=each.model or name, type=deployment.model.type)
+                found[model.name] = model
+    return tuple(found.values())
+
+
+def engine_threads(settings: Settings) -> int | None:
+    """The threads that the embedded backends ask for, the most of them; None leaves it to the engine."""
+    asked = [each.threads for each in settings.backends.values() if isinstance(each, EmbeddedSettings) and each.threads]
+    return max(asked, default=None)

@@ -1,0 +1,46 @@
+"""The settings on their way from the parent to a child, secrets included: only ever through the socket between them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from forehearth.core.secret import Secret
+from forehearth.core.settings import ProviderSettings, Settings
+
+Providers = Mapping[str, type[ProviderSettings]]
+"""The kinds of backend there are, by the name the configuration file uses."""
+
+
+def pack(settings: Settings, providers: Providers) -> dict[str, Any]:
+    """The settings as plain data that `unpack` makes the same settings of."""
+    kinds = {kind: name for name, kind in providers.items()}
+    return {
+        "settings": msgspec.to_builtins(msgspec.structs.replace(settings, backends={}), enc_hook=_reveal),
+        "backends": {
+            name: (kinds[type(backend)], msgspec.to_builtins(backend, enc_hook=_reveal))
+            for name, backend in settings.backends.items()
+        },
+    }
+
+
+def unpack(packed: Mapping[str, Any], providers: Providers) -> Settings:
+    """The settings that `pack` was given."""
+    backends: dict[str, ProviderSettings] = {
+        name: msgspec.convert(values, providers[kind], dec_hook=_conceal)
+        for name, (kind, values) in packed["backends"].items()
+    }
+    settings = msgspec.convert(packed["settings"], Settings, dec_hook=_conceal)
+    return msgspec.structs.replace(settings, backends=backends)
+
+
+def _reveal(value: object) -> object:
+    if isinstance(value, Secret):
+        return value.reveal()
+    raise NotImplementedError(f"{type(value).__name__} in the settings cannot be handed over")
+
+
+def _conceal(wanted: type, value: object) -> object:
+    if wanted is Secret and isinstance(value, str):
+        return Secret(value)
+    raise NotImplementedError(f"{wanted.__name__} in the settings cannot be handed over")

@@ -1,0 +1,101 @@
+"""What embedded models need before a host may start: their weights, fetched by a process of its own, and an engine."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import msgspec
+
+from forehearth.server import orders
+from forehearth.server.children import started
+from forehearth.server.messages import Progress, Ready, Trouble, Upward
+from forehearth.server.status import Status, Weights, write_status
+
+log = logging.getLogger("forehearth.server")
+
+RETRY_SECONDS = (5.0, 15.0, 60.0, 300.0)
+"""Waits before weights that could not be had are asked for again; the last one stays."""
+
+
+class Preparation:
+    """Keeps the status file while it goes on, so that readiness tells how far it is."""
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        order: orders.FetchOrder,
+        run: Path,
+        *,
+        preload: bool,
+        told: Callable[[Status], None],
+    ) -> None:
+        """`run` is the folder of the status file; `told` hears each new status."""
+        self._command = command
+        self._order = order
+        self._run = run
+        self._told = told
+        self._done = asyncio.Event()
+        models = order.models
+        self._status = Status(
+            weights={model.name: Weights() for model in models},
+            engine="waiting" if models else "ready",
+            preload="waiting" if models and preload else "ready",
+        )
+        write_status(run, self._status)
+
+    async def run(self) -> None:
+        """Return when everything is there; until then try again, for a network may come back."""
+        failures = 0
+        while not self._done.is_set():
+            async with started(self._command) as child:
+                child.order(orders.encode(self._order))
+                status = await child.ended(self._heard)
+            if self._done.is_set():
+                return
+            delay = RETRY_SECONDS[min(failures, len(RETRY_SECONDS) - 1)]
+            failures += 1
+            reason = self._status.reason or f"preparing the embedded models ended by status {status}"
+            self._tell(self._failed(reason))
+            log.error("%s; trying again in %g s", reason, delay)
+            await asyncio.sleep(delay)
+
+    def loaded(self) -> None:
+        """The host has the models in memory."""
+        self._tell(msgspec.structs.replace(self._status, preload="ready"))
+
+    def _heard(self, message: Upward) -> None:
+        status = self._status
+        match message:
+            case Progress():
+                weights = Weights(
+                    state="ready" if message.step == "ready" else "working",
+                    step=message.step,
+                    done_bytes=message.done,
+                    total_bytes=message.total,
+                )
+                changed = {**status.weights, message.name: weights}
+                self._tell(msgspec.structs.replace(status, weights=changed, reason=""))
+            case Ready():
+                ready = {name: msgspec.structs.replace(each, state="ready") for name, each in status.weights.items()}
+                preload = "working" if status.preload == "waiting" else status.preload
+                self._done.set()
+                self._tell(Status(weights=ready, engine="ready", preload=preload))
+            case Trouble():
+                self._tell(self._failed(message.reason))
+
+    def _failed(self, reason: str) -> Status:
+        """The present status, with what was not there yet told as failed."""
+        weights = {
+            name: each if each.state == "ready" else msgspec.structs.replace(each, state="failed")
+            for name, each in self._status.weights.items()
+        }
+        fetched = all(each.state == "ready" for each in weights.values())
+        return msgspec.structs.replace(
+            self._status, weights=weights, engine="failed" if fetched else self._status.engine, reason=reason
+        )
+
+    def _tell(self, status: Status) -> None:
+        self._status = status
+        write_status(self._run, status)
+        self._told(status)

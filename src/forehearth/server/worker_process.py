@@ -1,0 +1,126 @@
+"""What every worker process does around serving: its order, its end, its numbers."""
+
+import asyncio
+import contextlib
+import logging
+import os
+import platform
+import resource
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import msgspec
+import uvloop
+
+from forehearth import __version__
+from forehearth.config.secrets import held
+from forehearth.core.errors import Misconfigured
+from forehearth.core.secret import Secret
+from forehearth.core.settings import Settings
+from forehearth.server import listening
+from forehearth.server.certificates import CertificateFiles, server_context
+from forehearth.server.context import WorkerContext
+from forehearth.server.data_directory import DataDirectory
+from forehearth.server.handover import Providers, unpack
+from forehearth.server.health import Health, status_of
+from forehearth.server.lifeline import Lifeline
+from forehearth.server.messages import Ready, Trouble
+from forehearth.server.orders import WorkerOrder
+from forehearth.server.shutdown import Shutdown
+from forehearth.telemetry.cells import Cells
+from forehearth.telemetry.exposition import exposition
+from forehearth.telemetry.logs import logging_as
+from forehearth.telemetry.metrics import Metrics, summed
+from forehearth.telemetry.redaction import Redactor
+
+log = logging.getLogger("forehearth.server")
+
+VITALS_SECONDS = 1.0
+
+RunWorker = Callable[[WorkerContext], Awaitable[None]]
+"""Serves until the context's shutdown is over; what it opened is closed when it returns."""
+
+
+def work(run_worker: RunWorker, providers: Providers) -> int:
+    """Be a worker that serves by `run_worker`; return the exit status."""
+    lifeline = Lifeline.from_standard_input()
+    order = msgspec.json.decode(lifeline.order(), type=WorkerOrder)
+    settings = unpack(order.settings, providers)
+    redactor = Redactor([Secret(order.key), *held(settings)])
+    try:
+        with (
+            logging_as(settings.log, redactor=redactor, stream=sys.stderr),
+            asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
+        ):
+            runner.run(_serve(run_worker, lifeline, order, settings))
+    except Misconfigured as error:
+        lifeline.say(Trouble(reason=error.message))
+        return 1
+    return 0
+
+
+async def _serve(run_worker: RunWorker, lifeline: Lifeline, order: WorkerOrder, settings: Settings) -> None:
+    data = DataDirectory(path=Path(order.data))
+    shutdown = Shutdown()
+    _listen_for_the_end(shutdown, lifeline, settings.server.grace_seconds)
+    metrics = Metrics(Cells(data.run / "metrics", str(order.index)), str(order.index))
+    metrics.introduce({"pid": str(os.getpid()), "version": __version__, "python": platform.python_version()})
+    tls = None
+    if order.certificate and order.certificate_key:
+        tls = server_context(CertificateFiles(certificate=order.certificate, key=order.certificate_key))
+    read = summed(data.run / "metrics")
+    context = WorkerContext(
+        index=order.index,
+        settings=settings,
+        key=Secret(order.key),
+        data=data,
+        listeners=[listening.adopt(each.descriptor, tls=each.tls) for each in order.listeners],
+        tls=tls,
+        embedded_socket=order.embedded_socket or "",
+        environ=os.environ,
+        metrics=metrics,
+        metrics_page=lambda: exposition(read()),
+        health=Health(status_of(data.run), shutdown.begun.is_set),
+        shutdown=shutdown,
+        ready=lambda: lifeline.say(Ready()),
+    )
+    vitals = asyncio.create_task(_watch(metrics))
+    try:
+        await run_worker(context)
+    finally:
+        vitals.cancel()
+
+
+def _listen_for_the_end(shutdown: Shutdown, lifeline: Lifeline, grace: float) -> None:
+    """End when the parent says so, when it is gone, or when somebody sends this process SIGTERM."""
+    loop = asyncio.get_running_loop()
+
+    def begin(seconds: float) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop is closed: the end is over
+            loop.call_soon_threadsafe(shutdown.begin, seconds)
+
+    lifeline.follow(told=lambda stop: begin(stop.grace), orphaned=lambda: begin(0.0))
+    loop.add_signal_handler(signal.SIGTERM, shutdown.begin, grace)
+
+
+async def _watch(metrics: Metrics) -> None:
+    """Once a second, note how late the event loop is and what this process uses."""
+    loop = asyncio.get_running_loop()
+    while True:
+        due = loop.time() + VITALS_SECONDS
+        await asyncio.sleep(VITALS_SECONDS)
+        used = resource.getrusage(resource.RUSAGE_SELF)
+        metrics.vitals(
+            lag=max(0.0, loop.time() - due), cpu=used.ru_utime + used.ru_stime, resident=_resident(used.ru_maxrss)
+        )
+
+
+def _resident(most: int) -> float:
+    """Bytes in memory now; where the system does not tell, the most there ever were."""
+    try:
+        pages = int(Path("/proc/self/statm").read_bytes().split()[1])
+    except (OSError, ValueError, IndexError):
+        return float(most * (1 if sys.platform == "darwin" else 1024))
+    return float(pages * resource.getpagesize())

@@ -1,0 +1,186 @@
+"""What is counted, under which names and labels. A call costs a dictionary look-up and a few stores into memory.
+
+Labels are names from the configuration or from fixed sets; nothing that a caller writes becomes one.
+"""
+
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+
+import msgspec
+
+from forehearth.core.usage import Usage
+from forehearth.telemetry.cells import Cells, Sample, read_all
+
+REQUEST_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0)
+FIRST_BYTE_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+
+
+class Family(msgspec.Struct, frozen=True):
+    """A metric: its name, its kind as Prometheus calls it, and what it tells."""
+
+    name: str
+    kind: str
+    help: str
+
+
+FAMILIES: Mapping[str, Family] = {
+    family.name: family
+    for family in (
+        Family("forehearth_requests_total", "counter", "Requests answered, by surface, operation and status."),
+        Family("forehearth_request_seconds", "histogram", "From the head of a request to the last byte of its answer."),
+        Family("forehearth_first_byte_seconds", "histogram", "From the head of a request to its answer's first byte."),
+        Family("forehearth_tokens_total", "counter", "Tokens as backends counted them, by deployment and kind."),
+        Family(
+            "forehearth_backend_attempts_total", "counter", "Tries at a backend, by outcome: ok, or what went wrong."
+        ),
+        Family("forehearth_in_flight", "gauge", "Requests that are being answered."),
+        Family("forehearth_upstream_connections_opened_total", "counter", "Connections opened to backends."),
+        Family("forehearth_worker_info", "gauge", "One for each worker, with its process id and versions."),
+        Family("forehearth_worker_starts_total", "counter", "Processes started, by role: worker or embedded_host."),
+        Family("forehearth_event_loop_lag_seconds", "gauge", "How late a worker's event loop last was for a timer."),
+        Family("forehearth_worker_cpu_seconds_total", "counter", "Processor time of each worker."),
+        Family("forehearth_worker_resident_bytes", "gauge", "Memory of each worker."),
+    )
+}
+"""Every metric there is, in the order in which it is told."""
+
+
+class _Histogram:
+    """The cells of one histogram with one set of labels. Buckets are kept apart and summed up when read."""
+
+    __slots__ = ("_bounds", "_cells", "_sum", "_values")
+
+    def __init__(self, cells: Cells, name: str, bounds: tuple[float, ...], labels: tuple[tuple[str, str], ...]) -> None:
+        self._bounds = bounds
+        self._values = cells.values
+        limits = [*(f"{bound:g}" for bound in bounds), "+Inf"]
+        self._cells = [cells.cell(f"{name}_bucket", *labels, ("le", limit)) for limit in limits]
+        self._sum = cells.cell(f"{name}_sum", *labels)
+
+    def observe(self, seconds: float) -> None:
+        self._values[self._cells[bisect_left(self._bounds, seconds)]] += 1.0
+        self._values[self._sum] += seconds
+
+
+class Metrics:
+    """One worker's numbers. It is a `ports.meter.Meter`."""
+
+    def __init__(self, cells: Cells, worker: str = "0") -> None:
+        self._cells = cells
+        self._values = cells.values
+        self._worker = ("worker", worker)
+        self._requests: dict[tuple[str, str, str, int], tuple[int, _Histogram]] = {}
+        self._first_bytes: dict[tuple[str, str, str], _Histogram] = {}
+        self._durations: dict[tuple[str, str, str], _Histogram] = {}
+        self._tokens: dict[str, tuple[int, int, int, int]] = {}
+        self._attempts: dict[tuple[str, str], int] = {}
+        self._in_flight = cells.cell("forehearth_in_flight")
+        self._opened = cells.cell("forehearth_upstream_connections_opened_total")
+        self._forget_gauges()
+
+    def request(self, surface: str, operation: str, deployment: str, status: int, seconds: float) -> None:
+        """Count one request of a surface, after its last byte; `deployment` is empty where none was found."""
+        key = (surface, operation, deployment, status)
+        known = self._requests.get(key)
+        if known is None:
+            known = self._requests[key] = self._new_request(*key)
+        self._values[known[0]] += 1.0
+        known[1].observe(seconds)
+
+    def first_byte(self, surface: str, operation: str, deployment: str, seconds: float) -> None:
+        """Note how long after the head the first byte of a stream went out."""
+        key = (surface, operation, deployment)
+        known = self._first_bytes.get(key)
+        if known is None:
+            known = self._first_bytes[key] = _Histogram(
+                self._cells, "forehearth_first_byte_seconds", FIRST_BYTE_SECONDS, _labels(*key)
+            )
+        known.observe(seconds)
+
+    def tokens(self, deployment: str, usage: Usage) -> None:
+        """Count what a call used, as its backend reported it."""
+        known = self._tokens.get(deployment)
+        if known is None:
+            known = self._tokens[deployment] = self._new_tokens(deployment)
+        values = self._values
+        values[known[0]] += usage.prompt
+        values[known[1]] += usage.completion
+        values[known[2]] += usage.cached
+        values[known[3]] += usage.reasoning
+
+    def attempt(self, backend: str, outcome: str) -> None:
+        """Count one try at a backend: `ok`, or the code of what went wrong."""
+        known = self._attempts.get((backend, outcome))
+        if known is None:
+            known = self._attempts[backend, outcome] = self._cells.cell(
+                "forehearth_backend_attempts_total", ("backend", backend), ("outcome", outcome)
+            )
+        self._values[known] += 1.0
+
+    def began(self) -> None:
+        """One more request is being answered."""
+        self._values[self._in_flight] += 1.0
+
+    def ended(self) -> None:
+        """One of the requests that `began` counted is over."""
+        self._values[self._in_flight] -= 1.0
+
+    @property
+    def in_flight(self) -> int:
+        """Requests that this worker is answering."""
+        return int(self._values[self._in_flight])
+
+    def connection_opened(self) -> None:
+        """Count one connection opened to a backend."""
+        self._values[self._opened] += 1.0
+
+    def process_started(self, role: str) -> None:
+        """Count one process that the parent started: a `worker` or the `embedded_host`."""
+        self._values[self._cells.cell("forehearth_worker_starts_total", ("role", role))] += 1.0
+
+    def introduce(self, facts: Mapping[str, str]) -> None:
+        """Say which process this worker is now, by facts such as its process id and versions."""
+        self._values[self._cells.cell("forehearth_worker_info", self._worker, *facts.items())] = 1.0
+
+    def vitals(self, *, lag: float, cpu: float, resident: float) -> None:
+        """Say how this worker does: seconds its event loop was late, processor seconds so far, bytes of memory."""
+        self._values[self._cells.cell("forehearth_event_loop_lag_seconds", self._worker)] = lag
+        self._values[self._cells.cell("forehearth_worker_cpu_seconds_total", self._worker)] = cpu
+        self._values[self._cells.cell("forehearth_worker_resident_bytes", self._worker)] = resident
+
+    def _new_request(self, surface: str, operation: str, deployment: str, status: int) -> tuple[int, _Histogram]:
+        labels = _labels(surface, operation, deployment)
+        durations = self._durations.get((surface, operation, deployment))
+        if durations is None:
+            durations = self._durations[surface, operation, deployment] = _Histogram(
+                self._cells, "forehearth_request_seconds", REQUEST_SECONDS, labels
+            )
+        return self._cells.cell("forehearth_requests_total", *labels, ("status", str(status))), durations
+
+    def _new_tokens(self, deployment: str) -> tuple[int, int, int, int]:
+        prompt, completion, cached, reasoning = (
+            self._cells.cell("forehearth_tokens_total", ("deployment", deployment), ("kind", kind))
+            for kind in ("prompt", "completion", "cached", "reasoning")
+        )
+        return prompt, completion, cached, reasoning
+
+    def _forget_gauges(self) -> None:
+        """Set to zero what was true of the process whose place this one takes, and of no other."""
+        gauges = {name for name, family in FAMILIES.items() if family.kind == "gauge"}
+        for sample in list(self._cells.samples()):
+            if sample.series.metric in gauges:
+                self._values[self._cells.cell(sample.series.metric, *sample.series.labels)] = 0.0
+
+
+def summed(folder: Path) -> Callable[[], Iterable[Sample]]:
+    """What tells the numbers of all workers that count in `folder`."""
+
+    def read() -> Iterable[Sample]:
+        return read_all(folder)
+
+    return read
+
+
+def _labels(surface: str, operation: str, deployment: str) -> tuple[tuple[str, str], ...]:
+    return (("surface", surface), ("operation", operation), ("deployment", deployment))

@@ -1,0 +1,150 @@
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from forehearth.core.usage import Usage
+from forehearth.ports.meter import Meter
+from forehearth.telemetry.cells import Cells, Sample, Series
+from forehearth.telemetry.exposition import exposition
+from forehearth.telemetry.metrics import FAMILIES, REQUEST_SECONDS, Metrics, summed
+
+CALL = ("openai_v1", "chat_completions", "small")
+
+
+def told(samples: Iterable[Sample]) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
+    """The page, read by somebody else's parser."""
+    return {
+        (sample.name, frozenset(sample.labels.items())): sample.value
+        for family in text_string_to_metric_families(exposition(samples))
+        for sample in family.samples
+    }
+
+
+def key(name: str, **labels: str) -> tuple[str, frozenset[tuple[str, str]]]:
+    return name, frozenset(labels.items())
+
+
+@pytest.fixture
+def cells() -> Cells:
+    return Cells()
+
+
+@pytest.fixture
+def metrics(cells: Cells) -> Metrics:
+    return Metrics(cells)
+
+
+def test_metrics_are_the_gateways_meter(metrics: Metrics):
+    meter: Meter = metrics
+    meter.attempt("b", "ok")
+
+
+def test_a_request_is_counted_and_timed(metrics: Metrics, cells: Cells):
+    metrics.request(*CALL, 200, 0.03)
+    metrics.request(*CALL, 200, 0.05)
+    metrics.request(*CALL, 429, 400.0)
+    page = told(cells.samples())
+    names = {"surface": "openai_v1", "operation": "chat_completions", "deployment": "small"}
+    assert page[key("forehearth_requests_total", status="200", **names)] == 2
+    assert page[key("forehearth_requests_total", status="429", **names)] == 1
+    assert page[key("forehearth_request_seconds_count", **names)] == 3
+    assert page[key("forehearth_request_seconds_sum", **names)] == pytest.approx(400.08)
+    buckets = {
+        dict(labels)["le"]: value
+        for (name, labels), value in page.items()
+        if name == "forehearth_request_seconds_bucket"
+    }
+    assert buckets["0.025"] == 0
+    assert buckets["0.05"] == 2  # a bucket has what is on its bound
+    assert buckets["300"] == 2
+    assert buckets["+Inf"] == 3
+    assert len(buckets) == len(REQUEST_SECONDS) + 1
+
+
+def test_the_first_byte_of_a_stream_is_timed(metrics: Metrics, cells: Cells):
+    metrics.first_byte(*CALL, 0.002)
+    names = {"surface": "openai_v1", "operation": "chat_completions", "deployment": "small"}
+    page = told(cells.samples())
+    assert page[key("forehearth_first_byte_seconds_bucket", le="0.0025", **names)] == 1
+    assert page[key("forehearth_first_byte_seconds_bucket", le="0.001", **names)] == 0
+
+
+def test_tokens_are_counted_by_kind(metrics: Metrics, cells: Cells):
+    metrics.tokens("small", Usage(prompt=10, completion=4, cached=3, reasoning=1))
+    metrics.tokens("small", Usage(prompt=1))
+    page = told(cells.samples())
+    assert {
+        kind: page[key("forehearth_tokens_total", deployment="small", kind=kind)]
+        for kind in ("prompt", "completion", "cached", "reasoning")
+    } == {"prompt": 11, "completion": 4, "cached": 3, "reasoning": 1}
+
+
+def test_attempts_connections_and_starts_are_counted(metrics: Metrics, cells: Cells):
+    metrics.attempt("azure", "ok")
+    metrics.attempt("azure", "backend_timeout")
+    metrics.attempt("azure", "backend_timeout")
+    metrics.connection_opened()
+    metrics.process_started("worker")
+    page = told(cells.samples())
+    assert page[key("forehearth_backend_attempts_total", backend="azure", outcome="ok")] == 1
+    assert page[key("forehearth_backend_attempts_total", backend="azure", outcome="backend_timeout")] == 2
+    assert page[key("forehearth_upstream_connections_opened_total")] == 1
+    assert page[key("forehearth_worker_starts_total", role="worker")] == 1
+
+
+def test_what_is_in_flight_goes_up_and_down(metrics: Metrics, cells: Cells):
+    metrics.began()
+    metrics.began()
+    metrics.ended()
+    assert metrics.in_flight == 1
+    assert told(cells.samples())[key("forehearth_in_flight")] == 1
+
+
+def test_workers_are_summed_but_told_apart_where_that_is_the_point(tmp_path: Path):
+    for worker in ("0", "1"):
+        metrics = Metrics(Cells(tmp_path, worker), worker)
+        metrics.request(*CALL, 200, 0.2)
+        metrics.began()
+        metrics.introduce({"pid": f"10{worker}", "version": "1"})
+        metrics.vitals(lag=0.001, cpu=1.5, resident=2.0**20)
+    page = told(summed(tmp_path)())
+    names = {"surface": "openai_v1", "operation": "chat_completions", "deployment": "small"}
+    assert page[key("forehearth_requests_total", status="200", **names)] == 2
+    assert page[key("forehearth_request_seconds_bucket", le="0.25", **names)] == 2
+    assert page[key("forehearth_in_flight")] == 2
+    assert page[key("forehearth_worker_info", worker="1", pid="101", version="1")] == 1
+    assert page[key("forehearth_worker_resident_bytes", worker="0")] == 2**20
+
+
+def test_the_successor_of_a_dead_worker_keeps_its_counts_and_drops_its_present(tmp_path: Path):
+    dead = Metrics(Cells(tmp_path, "0"), "0")
+    dead.request(*CALL, 200, 0.2)
+    dead.began()
+    dead.introduce({"pid": "7"})
+    Metrics(Cells(tmp_path, "0"), "0").introduce({"pid": "8"})
+    page = told(summed(tmp_path)())
+    assert page[key("forehearth_in_flight")] == 0
+    assert key("forehearth_worker_info", worker="0", pid="7") not in page
+    assert page[key("forehearth_worker_info", worker="0", pid="8")] == 1
+    names = {"surface": "openai_v1", "operation": "chat_completions", "deployment": "small"}
+    assert page[key("forehearth_requests_total", status="200", **names)] == 1
+
+
+def test_a_page_without_a_single_number_names_every_metric():
+    families = {family.name: family for family in text_string_to_metric_families(exposition([]))}
+    assert {f"{name}_total" if family.type == "counter" else name for name, family in families.items()} == set(FAMILIES)
+    assert all(family.documentation for family in families.values())
+
+
+@pytest.mark.parametrize("text", ['a"b', "a\\b", "a\nb", "ü", "}", ",", "="])
+def test_labels_are_escaped(metrics: Metrics, cells: Cells, text: str):
+    metrics.attempt(text, "ok")
+    assert told(cells.samples())[key("forehearth_backend_attempts_total", backend=text, outcome="ok")] == 1
+
+
+@pytest.mark.parametrize(("value", "written"), [(3.0, "3"), (0.25, "0.25"), (-1.0, "-1"), (2.0**53, str(2**53))])
+def test_numbers_are_written_exactly(value: float, written: str):
+    page = exposition([Sample(Series("forehearth_in_flight"), value)])
+    assert f"forehearth_in_flight {written}\n" in page
