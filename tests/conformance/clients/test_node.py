@@ -16,13 +16,13 @@ pytestmark = pytest.mark.models
 
 
 @pytest.fixture(scope="module", params=["http", "https"])
-def answer(request: pytest.FixtureRequest, forehearth: ForehearthServer, repository_root: Path) -> dict[str, Any]:
+def answer(request: pytest.FixtureRequest, server: ForehearthServer, repository_root: Path) -> dict[str, Any]:
     variables = {
-        "BASE_URL": forehearth.url if request.param == "http" else forehearth.tls_url,
-        "API_KEY": forehearth.key,
+        "BASE_URL": server.url if request.param == "http" else server.tls_url,
+        "API_KEY": server.key,
         "MODEL": "smollm2-135m-instruct",
         "EMBEDDING_MODEL": "all-minilm-l6-v2",
-        "NODE_EXTRA_CA_CERTS": str(forehearth.ca),
+        "NODE_EXTRA_CA_CERTS": str(server.ca),
     }
     command = [str(NODE), str(repository_root / "tests" / "node" / "chat.mjs")]
     run = subprocess.run(command, env=variables, capture_output=True, text=True, timeout=100, check=False)
