@@ -1,37 +1,30 @@
 """The way of a request: which surface, whose credential, what is asked, of which deployment, and the reply.
 
-`accept` decides on the head alone; only then is the body read, and `Admitted.answer` goes the rest of the way.
+`Gateway.accept` decides on the head alone; only then is the body read, and `Admitted.answer` goes the rest of the way.
 """
 
 import logging
-from collections.abc import AsyncGenerator, Callable, Mapping
-from typing import Protocol
+from collections.abc import Callable, Mapping
+from typing import Self
 
 import msgspec
 
 from forehearth.core.call import Operation
 from forehearth.core.clock import Clock
 from forehearth.core.errors import ForehearthError, Refused
-from forehearth.core.exchange import Head, Reply
-from forehearth.core.principal import Principal
+from forehearth.core.exchange import Head, Header, Reply, Stream
 from forehearth.core.trace import Trace
 from forehearth.policies.onion import Proceed
-from forehearth.ports.meter import Meter
+from forehearth.ports.identity import Identity
+from forehearth.ports.meter import Meter, Traffic
 from forehearth.ports.surface import Entry, Page, Surface
 from forehearth.routing.directory import Directory
 
 _log = logging.getLogger("forehearth.gateway")
-_STREAM_HEADERS = ((b"cache-control", b"no-cache"), (b"x-accel-buffering", b"no"))
-_CLIENT_LEFT = 499
+_JSON: Header = (b"content-type", b"application/json")
+_STREAM_HEADERS: tuple[Header, ...] = ((b"cache-control", b"no-cache"), (b"x-accel-buffering", b"no"))
+_OK, _CLIENT_LEFT, _FIRST_FAULT_OF_OURS = 200, 499, 500
 _INTERNAL = ForehearthError("The server had an internal error while processing your request.")
-
-
-class Identity(Protocol):
-    """Knows who may come in."""
-
-    def identify(self, headers: Mapping[bytes, bytes]) -> Principal:
-        """The caller behind a head's credential. Raises `NotAuthenticated`."""
-        ...
 
 
 class Parts(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,6 +37,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     onions: Mapping[str, Proceed]
     """By deployment: its policies around the attempts at its backends."""
     meter: Meter
+    traffic: Traffic
     clock: Clock
     new_id: Callable[[], str]
     max_body: int
@@ -72,10 +66,8 @@ class Gateway:
             parts.meter.request(surface.name, "", "", reply.status, parts.clock.monotonic() - started)
             return reply
         if isinstance(asked, Page):
-            parts.meter.request(surface.name, asked.name, "", 200, parts.clock.monotonic() - started)
-            return Reply(
-                status=200, headers=[(b"content-type", b"application/json"), *trace.headers()], body=asked.body
-            )
+            parts.meter.request(surface.name, asked.name, "", _OK, parts.clock.monotonic() - started)
+            return Reply(status=_OK, headers=[_JSON, *trace.headers()], body=asked.body)
         operation, deployment = (asked, None) if isinstance(asked, Operation) else asked
         entry = Entry(
             operation=operation, deployment=deployment, head=head, trace=trace, principal=principal, started=started
@@ -84,7 +76,7 @@ class Gateway:
 
 
 class Admitted:
-    """A call that was let in: the `Admission` that reads its body and answers it."""
+    """A call that was let in: the `Admission` that answers it."""
 
     __slots__ = ("_deployment", "_entry", "_parts", "_surface", "max_body")
 
@@ -97,57 +89,56 @@ class Admitted:
 
     async def answer(self, body: bytes) -> Reply:
         """See `ports.entrance`."""
+        self._parts.traffic.began()
         try:
             call = self._surface.read(self._entry, body)
             deployment = self._parts.directory.resolve(call)
             self._deployment = deployment.name
-            reply = await self._parts.onions[deployment.name](call)
-            reply = self._surface.render(call, reply)
+            reply = self._surface.render(call, await self._parts.onions[deployment.name](call))
         except ForehearthError as error:
-            return self.refuse(error)
+            return self._end_with(self._refusal(error))
         except Exception as error:  # noqa: BLE001 - a border: nothing but a reply goes on from here
-            return self.refuse(self._internal(error))
+            return self._end_with(self._refusal(self._internal(error)))
         except BaseException:
-            self._record(_CLIENT_LEFT)
+            self.ended(_CLIENT_LEFT)
             raise
         headers = [*reply.headers, *self._entry.trace.headers(), (b"x-ms-deployment-name", self._deployment.encode())]
         if reply.stream is None:
-            self._record(reply.status)
-            return msgspec.structs.replace(reply, headers=headers)
-        return Reply(
-            status=reply.status, headers=[*headers, *_STREAM_HEADERS], stream=self._until_its_end(reply.stream)
-        )
+            return self._end_with(Reply(status=reply.status, headers=headers, body=reply.body))
+        return Reply(status=reply.status, headers=[*headers, *_STREAM_HEADERS], stream=_Outgoing(self, reply.stream))
 
-    def refuse(self, error: ForehearthError) -> Reply:
-        """Say what was wrong in the words of this surface."""
-        reply = self._surface.refuse(error, self._entry.trace)
+    def refuse(self, error: Refused) -> Reply:
+        """See `ports.entrance`."""
+        reply = self._refusal(error)
         self._record(reply.status)
-        if reply.status >= 500:  # noqa: PLR2004 - ours or a backend's fault, so the operator should know
-            backend = getattr(error, "backend", "")
-            _log.warning(
-                "%s %s: %s",
-                self._deployment,
-                backend,
-                error.message,
-                extra={"request_id": self._entry.trace.request_id},
-            )
         return reply
 
-    async def _until_its_end(self, stream: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
-        """The stream; what goes wrong in it is told as its last event, and then the connection is cut."""
-        status = _CLIENT_LEFT
-        try:
-            async for piece in stream:
-                yield piece
-            status = 200
-        except ForehearthError as error:
-            said = self._surface.refuse(error, self._entry.trace)
-            status = said.status
-            yield b"data: " + said.body + b"\n\n"
-            raise
-        finally:
-            await stream.aclose()
-            self._record(status)
+    def first_byte(self) -> None:
+        """The first piece of this call's stream goes out."""
+        entry, parts = self._entry, self._parts
+        seconds = parts.clock.monotonic() - entry.started
+        parts.traffic.first_byte(self._surface.name, entry.operation.value, self._deployment, seconds)
+
+    def failure(self, error: ForehearthError) -> tuple[int, bytes]:
+        """What goes wrong within a stream, as its last event; and the status it would have been."""
+        reply = self._refusal(error)
+        return reply.status, b"data: " + reply.body + b"\n\n"
+
+    def ended(self, status: int) -> None:
+        """The call is over, its last byte included."""
+        self._parts.traffic.ended()
+        self._record(status)
+
+    def _end_with(self, reply: Reply) -> Reply:
+        self.ended(reply.status)
+        return reply
+
+    def _refusal(self, error: ForehearthError) -> Reply:
+        reply = self._surface.refuse(error, self._entry.trace)
+        if reply.status >= _FIRST_FAULT_OF_OURS:
+            where = f"{self._deployment} {getattr(error, 'backend', '')}".strip()
+            _log.warning("%s: %s", where, error.message, extra={"request_id": self._entry.trace.request_id})
+        return reply
 
     def _internal(self, error: Exception) -> ForehearthError:
         _log.error("internal error", exc_info=error, extra={"request_id": self._entry.trace.request_id})
@@ -157,3 +148,47 @@ class Admitted:
         entry, parts = self._entry, self._parts
         seconds = parts.clock.monotonic() - entry.started
         parts.meter.request(self._surface.name, entry.operation.value, self._deployment, status, seconds)
+
+
+class _Outgoing:
+    """A call's stream on its way out. What goes wrong in it is told as its last event, and then raised."""
+
+    __slots__ = ("_call", "_error", "_over", "_started", "_stream")
+
+    def __init__(self, call: Admitted, stream: Stream) -> None:
+        self._call = call
+        self._stream = stream
+        self._started = False
+        self._over = False
+        self._error: ForehearthError | None = None
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        if self._error is not None:
+            raise self._error
+        try:
+            piece = await self._stream.__anext__()
+        except StopAsyncIteration:
+            self._end(_OK)
+            raise
+        except ForehearthError as error:
+            self._error = error
+            status, last = self._call.failure(error)
+            self._end(status)
+            return last
+        if not self._started:
+            self._started = True
+            self._call.first_byte()
+        return piece
+
+    async def aclose(self) -> None:
+        """See `core.exchange.Stream`."""
+        self._end(_CLIENT_LEFT)
+        await self._stream.aclose()
+
+    def _end(self, status: int) -> None:
+        if not self._over:
+            self._over = True
+            self._call.ended(status)

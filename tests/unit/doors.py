@@ -43,10 +43,21 @@ class Counts:
         self.requests: list[tuple[str, str, str, int]] = []
         self.usages: list[tuple[str, Usage]] = []
         self.attempts: list[tuple[str, str]] = []
+        self.in_flight = 0
+        self.first_bytes = 0
 
     def request(self, surface: str, operation: str, deployment: str, status: int, seconds: float) -> None:
         assert seconds >= 0
         self.requests.append((surface, operation, deployment, status))
+
+    def began(self) -> None:
+        self.in_flight += 1
+
+    def ended(self) -> None:
+        self.in_flight -= 1
+
+    def first_byte(self, surface: str, operation: str, deployment: str, seconds: float) -> None:
+        self.first_bytes += 1
 
     def tokens(self, deployment: str, usage: Usage) -> None:
         self.usages.append((deployment, usage))

@@ -4,8 +4,8 @@ The reader of bytes (`http/`) makes a `Head` and writes a `Reply`; neither knows
 that border sees a socket.
 """
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
-from typing import Literal
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Literal, Protocol
 
 import msgspec
 
@@ -29,6 +29,26 @@ class Head(msgspec.Struct, frozen=True, kw_only=True):
     """The peer's address without its port; empty on a Unix socket."""
 
 
+class Stream(Protocol):
+    """Pieces of a body as they arrive, for one reader. An async generator is one.
+
+    What wraps another's stream is a class, not a generator function: `aclose()` on a generator that was never
+    started runs none of its code, and what it holds would stay open.
+    """
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        """Itself."""
+        ...
+
+    async def __anext__(self) -> bytes:
+        """The next piece. Raises `StopAsyncIteration` at the end, `Failed` where the body breaks off."""
+        ...
+
+    async def aclose(self) -> None:
+        """Let go; before the end, that closes the connection the pieces come from. Once more does nothing."""
+        ...
+
+
 class Reply(msgspec.Struct, frozen=True, kw_only=True):
     """What goes back: a whole body, or a stream of pieces when `stream` is set (then `body` is empty).
 
@@ -39,4 +59,4 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
     status: int
     headers: Sequence[Header] = ()
     body: bytes = b""
-    stream: AsyncGenerator[bytes, None] | None = None
+    stream: Stream | None = None

@@ -1,10 +1,10 @@
 """What crosses the outbound border: a request to a model host, and its response."""
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from forehearth.core.exchange import Header
+from forehearth.core.exchange import Header, Stream
 
 
 class TlsFiles(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,4 +67,4 @@ class Response(msgspec.Struct, frozen=True, kw_only=True):
     status: int
     headers: Mapping[bytes, bytes] = {}
     body: bytes = b""
-    stream: AsyncGenerator[bytes, None] | None = None
+    stream: Stream | None = None

@@ -19,3 +19,19 @@ class Meter(Protocol):
     def attempt(self, backend: str, outcome: str) -> None:
         """Count one try at a backend: `ok`, or the code of what went wrong."""
         ...
+
+
+class Traffic(Protocol):
+    """What passes right now, and how soon it begins to answer."""
+
+    def began(self) -> None:
+        """One more request is being answered."""
+        ...
+
+    def ended(self) -> None:
+        """One of those that `began` counted is over."""
+        ...
+
+    def first_byte(self, surface: str, operation: str, deployment: str, seconds: float) -> None:
+        """Note how long after the head the first piece of a stream came."""
+        ...

@@ -6,6 +6,7 @@ import json
 import pytest
 
 from forehearth.core.errors import BodyTooLarge, Broken, Overloaded, TimedOut, Unreachable
+from forehearth.core.upstream import Response
 from forehearth.core.usage import Usage
 from tests.unit.doors import KEY, Host, answer, head, streamed
 
@@ -63,6 +64,7 @@ async def test_a_streams_usage_is_counted_at_its_end(door):
     assert len([piece async for piece in reply.stream]) == 3
     assert client.counts.usages == [("chat", Usage(prompt=3, completion=2))]
     assert client.counts.requests == [("openai_v1", "chat_completions", "chat", 200)]
+    assert (client.counts.first_bytes, client.counts.in_flight) == (1, 0)
 
 
 async def test_leaving_a_stream_closes_the_hosts(door):
@@ -72,6 +74,30 @@ async def test_leaving_a_stream_closes_the_hosts(door):
     await anext(reply.stream)
     await reply.stream.aclose()
     assert closed == [True]
+    assert client.counts.requests == [("openai_v1", "chat_completions", "chat", 499)]
+
+
+async def test_leaving_before_the_first_piece_closes_the_hosts_stream_too(door):
+    client = door(streamed(b"data: 1\n\n"))
+    closes: list[bool] = []
+
+    class Held:
+        def __aiter__(self):
+            return self
+
+        async def __anext__(self):
+            return b"data: 1\n\n"
+
+        async def aclose(self):
+            closes.append(True)
+
+    client.host.answers = [Response(status=200, headers={}, stream=Held())]
+    reply = await client.post(V1, {**CHAT, "stream": True})
+    assert client.counts.in_flight == 1
+    await reply.stream.aclose()
+    await reply.stream.aclose()
+    assert closes
+    assert client.counts.in_flight == 0
     assert client.counts.requests == [("openai_v1", "chat_completions", "chat", 499)]
 
 
