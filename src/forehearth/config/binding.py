@@ -182,15 +182,17 @@ class Binder:
 
     def _list(self, type_: types.CollectionType, node: nodes.Node, path: KeyPath) -> object:
         if not isinstance(node, nodes.Sequence):
-            hint = "begin each item with '- '"
-            if isinstance(node, nodes.Scalar) and kind(node) != "null" and found(node) != "text":
-                hint = f"write [{shortened(node.text)}]"
+            example = _written(shape(type_.item_type).type, node)
+            hint = f"write [{example}]" if example else "begin each item with '- '"
             return self.tell(node.mark, path, f"expected a list, found {found(node)}", hint)
         values = [self.bind(type_.item_type, item, (*path, index)) for index, item in enumerate(node.items)]
         if type_.min_length is not None and len(values) < type_.min_length:
-            return self.tell(node.mark, path, f"expected a list of at least {type_.min_length}, found {len(values)}")
+            least = "at least one item" if type_.min_length == 1 else f"at least {type_.min_length} items"
+            return self.tell(node.mark, path, f"expected a list of {least}, found {len(values) or 'an empty one'}")
         if type_.max_length is not None and len(values) > type_.max_length:
-            return self.tell(node.mark, path, f"expected a list of at most {type_.max_length}, found {len(values)}")
+            return self.tell(
+                node.mark, path, f"expected a list of at most {type_.max_length} items, found {len(values)}"
+            )
         return FAILED if FAILED in values else _COLLECTIONS[type(type_)](values)
 
     def _dict(self, type_: types.DictType, node: nodes.Node, path: KeyPath) -> object:
@@ -209,7 +211,7 @@ class Binder:
         try:
             return scalars.read(wanted.type, msgspec.structs.replace(key, plain=key.plain and not plain), wanted.words)
         except Wrong as wrong:
-            return self.tell(key.mark, path, f"as a key, {wrong.message}", wrong.hint)
+            return self.tell(key.mark, path, f"this key must be {wording(wanted)}", wrong.hint)
 
     def _anything(self, node: nodes.Node, path: KeyPath) -> object:
         if isinstance(node, nodes.Sequence):
@@ -299,13 +301,13 @@ class Binder:
     def _no_mapping(self, node: nodes.Node, path: KeyPath, type_: types.StructType | None = None) -> Failed:
         hint = "write 'key: value' lines, without '- '"
         if isinstance(node, nodes.Scalar):
-            required = [field.encode_name for field in type_.fields if field.required] if type_ else []
+            example = _written(type_, node)
             if scalars.is_null(node):
                 hint = "write its keys below it, indented"
             elif re.search(r"\w:\S", node.text):
                 hint = "put a space after the ':'"
-            elif len(required) == 1 and shortened(node.text) == node.text:
-                hint = f"write {{{required[0]}: {node.text}}}"
+            elif example:
+                hint = f"write {example}"
             else:
                 hint = "write 'key: value' lines below it, indented"
         return self.tell(node.mark, path, f"expected a mapping of keys to values, found {found(node)}", hint)
@@ -326,6 +328,17 @@ def _takes(type_: types.Type, node: nodes.Node) -> bool:
     if isinstance(node, nodes.Sequence):
         return isinstance(type_, types.CollectionType | types.AnyType)
     return not isinstance(type_, types.StructType | types.DictType | types.CollectionType)
+
+
+def _written(type_: types.Type | None, node: nodes.Node) -> str:
+    """A single value as it is written where a type wants more than that: within its one required key, if it has one."""
+    if not isinstance(node, nodes.Scalar) or kind(node) == "null" or found(node) == "text":
+        return ""
+    text = shortened(node.text)
+    if not isinstance(type_, types.StructType):
+        return text if isinstance(type_, scalars.SCALARS) else ""
+    required = [field.encode_name for field in type_.fields if field.required]
+    return f"{{{required[0]}: {text}}}" if len(required) == 1 else ""
 
 
 def _is_required(field: types.Field) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Collection
 
 _LONGEST = 64
 _LISTED = 12
+_TELLING = 3
 
 
 def nearest(name: str, known: Collection[str]) -> str | None:
@@ -15,7 +16,11 @@ def nearest(name: str, known: Collection[str]) -> str | None:
     if wanted in plain:
         return plain[wanted]
     close = difflib.get_close_matches(wanted, plain, n=1, cutoff=0.7)
-    return plain[close[0]] if close else None
+    if close:
+        return plain[close[0]]
+    # `chat` for `chat_completions`, `endpoint_url` for `endpoint`.
+    longer = [each for each in plain if each.startswith(f"{wanted}_") or wanted.startswith(f"{each}_")]
+    return plain[longer[0]] if len(longer) == 1 and len(wanted) >= _TELLING else None
 
 
 def suggestion(name: str, known: Collection[str], what: str) -> str:

@@ -24,6 +24,8 @@ from yaml.events import (
     StreamStartEvent,
 )
 
+from forehearth.config.problems import shortened
+
 MOST_VALUES: Final = 50_000
 """Keys and values of one file, aliases unfolded."""
 DEEPEST: Final = 32
@@ -223,7 +225,8 @@ class _Composer:
                 merged.extend(self._merged(value))
             elif key.text in entries:
                 first = entries[key.text].key.mark.line
-                self._tell(key.mark, f"the key '{key.text[:128]}' is here twice", f"the first one is in line {first}")
+                hint = f"the first one is in line {first}"
+                self._tell(key.mark, f"the key '{shortened(key.text)}' is here twice", hint, key.text)
             else:
                 entries[key.text] = Entry(key=key, value=value)
         for entry in merged:
@@ -252,8 +255,8 @@ class _Composer:
         if self._count > MOST_VALUES:
             raise Fault(_mark(event), f"the file has more than {MOST_VALUES} values, aliases unfolded")
 
-    def _tell(self, mark: Mark, message: str, hint: str = "") -> None:
-        self.faults.append(Fault(mark, message, hint, tuple(self._path)))
+    def _tell(self, mark: Mark, message: str, hint: str = "", *below: str) -> None:
+        self.faults.append(Fault(mark, message, hint, (*self._path, *below)))
 
 
 def _mark(event: Event) -> Mark:

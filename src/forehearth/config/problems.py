@@ -9,7 +9,7 @@ from forehearth.core.errors import Misconfigured
 Path = tuple[str | int, ...]
 """The way from the top of the file to a value: keys and, for lists, positions from 0."""
 
-SHOWN = 25
+SHOWN = 100
 """How many problems are printed; the rest is counted. `ConfigError.problems` has them all."""
 
 

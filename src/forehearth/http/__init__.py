@@ -1,0 +1,1 @@
+"""The inbound HTTP border: bytes become a head and a body, and a reply becomes bytes."""

@@ -1,0 +1,87 @@
+"""What the connections of one server share: the door, the limits, who is connected, the date."""
+
+import asyncio
+import time
+from collections import Counter
+from email.utils import formatdate
+from typing import Protocol
+
+from uvicorn.server import ServerState
+
+from forehearth.core.settings import InboundLimits
+from forehearth.ports.entrance import Entrance
+
+SWEEP_SECONDS = 0.25
+"""How often the timers of all connections are looked at: the one clock there is, instead of a timer a request."""
+
+OVERFLOW = 256
+"""Connections above the cap that are still told so before they are closed; those above that are dropped."""
+
+
+class Timed(Protocol):
+    """A connection as the sweep sees it."""
+
+    def tick(self, now: float) -> None:
+        """Look at the timers. `now` is the loop's time."""
+        ...
+
+
+class Border(ServerState):
+    """uvicorn's shared state, and ours."""
+
+    def __init__(self, entrance: Entrance, limits: InboundLimits) -> None:
+        super().__init__()
+        self.entrance = entrance
+        self.limits = limits
+        self.draining = False
+        """Whether the server is about to stop: every answer then says `connection: close`."""
+        self.open: set[Timed] = set()
+        self.date = b""
+        """The line of the `date` header."""
+        self._per_client: Counter[str] = Counter()
+        self._sweep: asyncio.TimerHandle | None = None
+        self._dated = -1
+
+    def join(self, connection: Timed, client: str) -> bool:
+        """Count a connection in; whether there is room for it. `client` is empty where peers have no address."""
+        self.open.add(connection)
+        if client:
+            self._per_client[client] += 1
+        limits = self.limits
+        return len(self.connections) <= limits.connections and (
+            self._per_client[client] <= limits.connections_per_client
+        )
+
+    def leave(self, connection: Timed, client: str) -> None:
+        """Count it out again; once more does nothing."""
+        if connection not in self.open:
+            return
+        self.open.discard(connection)
+        if client:
+            self._per_client[client] -= 1
+            if not self._per_client[client]:
+                del self._per_client[client]
+
+    @property
+    def overflows(self) -> bool:
+        """Whether there are so many connections above the cap that not even a refusal is written."""
+        return len(self.connections) > self.limits.connections + OVERFLOW
+
+    def start_sweep(self) -> None:
+        """Begin to look at every connection's timers."""
+        loop = asyncio.get_running_loop()
+        self._sweep = loop.call_later(SWEEP_SECONDS, self.start_sweep)
+        second = int(time.time())
+        if second != self._dated:
+            self._dated = second
+            date = formatdate(second, usegmt=True).encode("ascii")
+            self.date = b"date: %b\r\n" % date
+            self.default_headers = [(b"date", date)]
+        now = loop.time()
+        for connection in tuple(self.open):
+            connection.tick(now)
+
+    def stop_sweep(self) -> None:
+        """Look no more."""
+        if self._sweep is not None:
+            self._sweep.cancel()

@@ -1,0 +1,317 @@
+"""Reading: from bytes to admitted requests, one at a time.
+
+    HEAD --a whole head--> entrance --None-------> the ASGI application --+
+      ^                     |    |                                       |
+      |                     |    +--Admission--> BODY --whole--> ANSWER -+
+      |                     +--Reply--+                                  |
+      +-- answered -------------------+----------------------------------+
+                                      +-- or the connection ends
+
+What a client sends ahead waits until the answer is written, and past a bound it is not even read, so answers come in
+order by themselves. uvicorn hands over its connection (`Config(http=…)`), its ASGI cycle and its WebSocket
+hand-over; its parser is not fed, for the reasons that `head` gives.
+"""
+
+import asyncio
+import math
+from typing import cast
+
+from forehearth.core.errors import BodyTooLarge, BodyTooSlow, MalformedBody, Refused, UnsupportedMediaType
+from forehearth.core.exchange import Reply
+from forehearth.http.asgi_cycle import Cycle
+from forehearth.http.chunks import ChunkedBody
+from forehearth.http.connection import ANSWER, BODY, GONE, HEAD, LINGER, Connection
+from forehearth.http.faults import BAD_REQUEST, BODY_TOO_LARGE, REQUEST_TIMEOUT, Malformed, explain, internal_error
+from forehearth.http.head import CHUNKED, Request, examine, read
+from forehearth.http.log import report
+from forehearth.http.replies import CONTINUE, Unwritable
+from forehearth.ports.entrance import Admission
+
+SENT_AHEAD = 64 * 1024
+"""Bytes of later requests that are taken in while one is being answered."""
+
+_CR = ord("\r")
+_END = b"\r\n\r\n"
+_STATUS = {BodyTooLarge: BODY_TOO_LARGE, BodyTooSlow: REQUEST_TIMEOUT}
+
+
+class Ready:
+    """An admission whose answer is there already."""
+
+    max_body = 0
+
+    def __init__(self, reply: Reply) -> None:
+        self._reply = reply
+
+    async def answer(self, body: bytes) -> Reply:  # noqa: ARG002 - there is none
+        """The answer."""
+        return self._reply
+
+    def refuse(self, error: Refused) -> Reply:  # noqa: ARG002 - no body is read that could be refused
+        """The answer."""
+        return self._reply
+
+
+class InboundProtocol(Connection):
+    """uvicorn's protocol class for this server: `Config(http=InboundProtocol)`, with a `Border` as server state."""
+
+    _request: Request
+    _admission: Admission | None = None
+    """Whose body is being read; None when it is the application's."""
+    _chunks: ChunkedBody | None = None
+    _missing = 0
+    """Bytes of a body with a length that are still to come."""
+    _taken = 0
+    """Bytes of the current body so far."""
+    _most = 0
+    """Bytes of body that are accepted."""
+    _seen = 0
+    """Bytes of `tail` in which there is no head's end."""
+    _blank = False
+    """Whether an empty line before the head was passed over."""
+
+    def __init__(self, *args: object, **kwargs: object) -> None:
+        super().__init__(*args, **kwargs)  # type: ignore[arg-type] # handed on as they are
+        self._body = bytearray()
+
+    def data_received(self, data: bytes) -> None:
+        """See asyncio."""
+        phase = self.phase
+        if phase == HEAD:
+            self.tail = self.tail + data if self.tail else data
+            self.advance()
+        elif phase == BODY:
+            self._read_body(data)
+        elif phase == ANSWER:
+            self.tail += data
+            if len(self.tail) > SENT_AHEAD:
+                self.flow.pause_reading()
+        elif phase == LINGER:
+            self.drop_input(len(data))
+
+    def advance(self) -> None:
+        """Take up the requests in `tail`, as far as they are complete and their turn has come."""
+        while self.phase == HEAD and self.tail:
+            try:
+                request = self._take_head()
+            except Malformed as fault:
+                self.minor = 1
+                self.head_only = False
+                self.refuse(fault.reply())
+                return
+            if request is None:
+                break
+            self._admit(request)
+        if self.phase == HEAD and self.ended:
+            self.transport.close()
+
+    def _take_head(self) -> Request | None:
+        if self.tail[0] == _CR and not self._pass_blank():
+            return None
+        data = self.tail
+        end = data.find(_END, self._seen) + len(_END)
+        if not len(_END) <= end <= self.limits.header_bytes:
+            examine(data, self._seen, self.limits)
+            if self._seen == 0 and (self.served or self.border.draining):
+                self.deadline = self.loop.time() + self.limits.header_seconds
+            self._seen = max(0, len(data) - len(_END) + 1)
+            return None
+        self._seen = 0
+        self._blank = False
+        self.served = True
+        self.tail = data[end:]
+        return read(data[:end], self.limits, self.peer)
+
+    def _pass_blank(self) -> bool:
+        """Pass over one empty line before a head, as RFC 9112 section 2.2 asks. Whether there is more to look at."""
+        if self.tail == b"\r":
+            return False
+        if self.tail.startswith(b"\r\n") and not self._blank:
+            self._blank = True
+            self.tail = self.tail[2:]
+        return bool(self.tail)
+
+    def _admit(self, request: Request) -> None:
+        self._request = request
+        self.minor = request.minor
+        self.keep = request.persistent
+        self.head_only = request.head.method == b"HEAD"
+        self.unread = False
+        self.deadline = math.inf
+        try:
+            outcome = self.entrance.accept(request.head)
+        except Exception as error:  # noqa: BLE001 - a border: the connection must not hang on somebody's mistake
+            report(error, "a request was neither let in nor refused")
+            outcome = internal_error()
+        if outcome is None:
+            self._to_application(request)
+        elif isinstance(outcome, Reply):
+            self._turn_away(request, outcome)
+        else:
+            self._let_in(request, outcome)
+
+    def _turn_away(self, request: Request, reply: Reply) -> None:
+        """Answer at once. A body that comes with the request is not read, so the connection ends with the answer."""
+        if request.length:
+            self.keep = False
+            self.unread = True
+        if reply.stream is None:
+            try:
+                self.send(reply)
+            except Unwritable as error:
+                report(error, "a reply could not be written")
+                self.fail()
+            self.answered()
+        else:
+            self._start(Ready(reply), b"")
+
+    def _let_in(self, request: Request, admission: Admission) -> None:
+        length = request.length
+        self._admission = admission
+        if request.head.headers.get(b"content-encoding", b"identity").lower() != b"identity":
+            self._refuse_body(
+                UnsupportedMediaType("The body is compressed. Send it as it is, without Content-Encoding.")
+            )
+        elif length > admission.max_body:
+            self._refuse_body(_too_large(admission.max_body))
+        elif 0 <= length <= len(self.tail):
+            body = self.tail[:length]
+            self.tail = self.tail[length:]
+            self._start(admission, body)
+        else:
+            if request.expects_continue and not self.tail:
+                self.transport.write(CONTINUE)
+            self._begin_body(length, admission.max_body)
+
+    def _start(self, admission: Admission, body: bytes) -> None:
+        self._admission = None
+        self.phase = ANSWER
+        self.deadline = math.inf
+        self.task = self.loop.create_task(self.call(admission, body))
+
+    # ---- the ASGI application
+
+    def _to_application(self, request: Request) -> None:
+        if request.length > self.limits.body_bytes:
+            error = _too_large(self.limits.body_bytes)
+            self.refuse(explain(BODY_TOO_LARGE, error.code, error.message))
+            return
+        if request.upgrade == b"websocket" and request.head.method == b"GET" and self._should_upgrade_to_ws():
+            self._to_websocket(request)
+            return
+        self.cycle = Cycle(self, request, self.border.date, self.hang_up)
+        self._start_asgi_task(self.cycle, self.app)
+        if request.length:
+            self._begin_body(request.length, self.limits.body_bytes)
+        else:
+            self._give_over()
+
+    def _give_over(self) -> None:
+        """The application has the whole request."""
+        self.phase = ANSWER
+        self.deadline = math.inf
+        if self.cycle is not None:
+            self.cycle.complete(keep_alive=self.keep and not self.border.draining)
+
+    def on_response_complete(self) -> None:
+        """The application has answered."""
+        if self.phase == ANSWER:
+            self.answered()
+        if self.phase == HEAD:
+            self.advance()
+
+    def _to_websocket(self, request: Request) -> None:
+        head = request.head
+        self.url = head.raw_path + b"?" + head.query if head.query else head.raw_path
+        self.scope = {"method": head.method.decode("ascii"), "headers": request.fields}  # type: ignore[typeddict-item]
+        early, self.tail = self.tail, b""
+        self.phase = GONE
+        self.border.leave(self, self.peer.client)
+        self.handle_websocket_upgrade()
+        if early:
+            cast("asyncio.Protocol", self.transport.get_protocol()).data_received(early)
+
+    # ---- bodies
+
+    def _begin_body(self, length: int, most: int) -> None:
+        self._chunks = ChunkedBody() if length == CHUNKED else None
+        self._missing = length
+        self._most = most
+        self._taken = 0
+        self.phase = BODY
+        self.deadline = self.loop.time() + self.limits.body_seconds
+        if self.tail:
+            here, self.tail = self.tail, b""
+            self._read_body(here)
+
+    def _read_body(self, data: bytes) -> None:
+        if self._chunks is None:
+            piece = data[: self._missing]
+            self._missing -= len(piece)
+            is_whole, rest = not self._missing, data[len(piece) :]
+        else:
+            try:
+                piece = self._chunks.feed(data)
+            except Malformed as fault:
+                self._refuse_body(MalformedBody(fault.message))
+                return
+            is_whole, rest = self._chunks.done, self._chunks.rest
+        self._taken += len(piece)
+        if self._taken > self._most:
+            self._refuse_body(_too_large(self._most))
+            return
+        if self._admission is not None:
+            self._body += piece
+        elif piece and self.cycle is not None:
+            self.cycle.feed(piece)
+        if is_whole:
+            self.tail = rest
+            self._body_is_whole()
+
+    def _body_is_whole(self) -> None:
+        if self._admission is None:
+            self._give_over()
+            return
+        body = bytes(self._body)
+        self._body = bytearray()
+        self._start(self._admission, body)
+
+    def cut_short(self) -> None:
+        """The client ended its stream inside a body."""
+        self._refuse_body(MalformedBody("The body ended before it was complete."))
+
+    def too_slow(self) -> None:
+        """The head or the body did not come in time."""
+        if self.phase == BODY:
+            seconds = self.limits.body_seconds
+            self._refuse_body(BodyTooSlow(f"The body did not arrive within {seconds:g} seconds."))
+        else:
+            seconds = self.limits.header_seconds
+            text = f"The request's head did not arrive within {seconds:g} seconds."
+            self.refuse(explain(REQUEST_TIMEOUT, "request_timeout", text))
+
+    def _refuse_body(self, error: Refused) -> None:
+        """Refuse what is wrong with a body's transfer: in the words of its surface, where it has one."""
+        admission, self._admission = self._admission, None
+        self._body = bytearray()
+        if admission is not None:
+            try:
+                reply = admission.refuse(error)
+            except Exception as failure:  # noqa: BLE001 - a border: the connection must not hang on somebody's mistake
+                report(failure, "a body was refused, but not said why")
+                reply = internal_error()
+            self.refuse(reply)
+            return
+        cycle = self.cycle
+        if cycle is not None:
+            cycle.interrupt()
+        if cycle is not None and cycle.response_started:
+            self.keep = False
+            self.unread = True
+            self.hang_up()
+        else:
+            self.refuse(explain(_STATUS.get(type(error), BAD_REQUEST), error.code, error.message))
+
+
+def _too_large(most: int) -> BodyTooLarge:
+    return BodyTooLarge(f"The body is longer than {most} bytes.")
