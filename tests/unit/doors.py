@@ -153,6 +153,7 @@ def make_door(*answers: Response | BaseException, second: Host | None = None, mo
             for name, deployment in deployments.items()
         },
         meter=counts,
+        traffic=counts,
         clock=clock,
         new_id=lambda: f"id-{next(numbers)}",
         max_body=1_000_000,
