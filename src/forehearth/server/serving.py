@@ -1,0 +1,46 @@
+"""What a worker opens and serves with: the HTTP client, the gateway, the pages beside it, the listeners."""
+
+import asyncio
+import secrets
+
+from forehearth.core.clock import SystemClock
+from forehearth.core.ids import request_ids
+from forehearth.http.server import HttpServer, Listener
+from forehearth.registry import Surroundings
+from forehearth.server.app import create_app
+from forehearth.server.compose import build_gateway
+from forehearth.server.context import WorkerContext
+from forehearth.transport.client import HttpClient
+
+
+async def run_worker(context: WorkerContext) -> None:
+    """Serve until the context's shutdown is over."""
+    clock = SystemClock()
+    settings = context.settings
+    async with HttpClient(clock=clock) as client:
+        around = Surroundings(http=client, environ=context.environ, embedded_socket=context.embedded_socket)
+        gateway = build_gateway(
+            settings, around, key=context.key, meter=context.metrics, clock=clock, created=int(clock.unix())
+        )
+        pages = create_app(
+            health=context.health, metrics=context.metrics_page, new_id=request_ids(secrets.randbits(128))
+        )
+        server = HttpServer(gateway, pages, limits=settings.server.limits, grace_seconds=settings.server.grace_seconds)
+        listeners = [Listener(socket=each.socket, tls=context.tls if each.tls else None) for each in context.listeners]
+        cut = asyncio.create_task(_cut_when_overdue(context, server))
+        announced = asyncio.create_task(_announce_when_started(context, server))
+        try:
+            await server.serve(listeners, context.shutdown.begun)
+        finally:
+            cut.cancel()
+            announced.cancel()
+
+
+async def _cut_when_overdue(context: WorkerContext, server: HttpServer) -> None:
+    await context.shutdown.overdue.wait()
+    server.stop_now()
+
+
+async def _announce_when_started(context: WorkerContext, server: HttpServer) -> None:
+    await server.started.wait()
+    context.ready()
