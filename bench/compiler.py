@@ -1,0 +1,28 @@
+"""Builds the mock upstream and the load generator; only `make bench` needs a compiler."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+from bench.faults import MissingToolError
+
+_SOURCES = Path(__file__).parent / "native"
+_LIBRARIES = {"mock": ("-lssl", "-lcrypto"), "load": ()}
+_REMEDY = "on Debian or Ubuntu: apt-get install gcc libc6-dev libssl-dev"
+
+
+def build(name: str, work: Path) -> Path:
+    """Compile one program unless it is newer than its source, and return it."""
+    source, program = _SOURCES / f"{name}.c", work / "native" / name
+    if program.exists() and program.stat().st_mtime >= source.stat().st_mtime:
+        return program
+    compiler = shutil.which("gcc") or shutil.which("cc")
+    if not compiler:
+        raise MissingToolError(f"make bench builds two small C programs and found no compiler; {_REMEDY}")
+    program.parent.mkdir(parents=True, exist_ok=True)
+    command = [compiler, "-O2", "-Wall", "-Wextra", "-o", str(program), str(source), *_LIBRARIES[name]]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        first = next((line for line in done.stderr.splitlines() if "error" in line), done.stderr.strip())
+        raise MissingToolError(f"{name}.c did not compile ({first}); {_REMEDY}")
+    return program

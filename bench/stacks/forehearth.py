@@ -1,0 +1,71 @@
+"""This project's server, as a user would start it: one worker, a key, one deployment on one backend."""
+
+import sys
+from pathlib import Path
+
+from bench import environments, payloads
+from bench.processes import free_port
+from bench.stacks.base import Dialogue, Launch, fresh_key
+from bench.upstream import Upstream
+
+_CONFIGURATION = """\
+version: 1
+server:
+  port: {port}
+  tls_port: null
+backends:
+  mock:
+    provider: openai_compatible
+    base_url: {base_url}
+    api_key: ${{BENCH_UPSTREAM_KEY}}
+{connection}\
+deployments:
+  bench:
+    backends:
+      - backend: mock
+"""
+_CONNECTION = """\
+    connection:
+      ca_bundle: {authority}
+"""
+
+
+class Forehearth:
+    """The checkout that the benchmark runs from, over plain HTTP to the upstream or over TLS."""
+
+    has_policy = True
+    patience = 30.0
+
+    def __init__(self, *, tls: bool) -> None:
+        self._tls = tls
+        self.name = "forehearth-tls" if tls else "forehearth"
+        self.title = "Forehearth, TLS upstream" if tls else "Forehearth"
+        self.policy = "Checks the key before the body, parses the call, routes it by deployment, counts usage, metrics."
+        if tls:
+            self.policy += " The upstream is reached over TLS, its certificate checked."
+
+    def prepare(self, work: Path) -> str:
+        """It is installed already: the environment that runs this is its own."""
+        del work
+        return environments.python_version(Path(sys.executable), "forehearth")
+
+    def launch(self, folder: Path, upstream: Upstream) -> Launch:
+        """One worker on plain HTTP."""
+        port, key = free_port(), fresh_key()
+        base_url = upstream.tls_base_url if self._tls else upstream.base_url
+        connection = _CONNECTION.format(authority=upstream.authority) if self._tls else ""
+        text = _CONFIGURATION.format(port=port, base_url=base_url, connection=connection)
+        (folder / "forehearth.yaml").write_text(text)
+        program = str(Path(sys.executable).with_name("forehearth"))
+        data = str(folder / "data")
+        return Launch(
+            command=(program, "serve", "--config", "forehearth.yaml", "--data-dir", data, "--workers", "1"),
+            dialogue=Dialogue(
+                target="/openai/v1/chat/completions",
+                headers={"authorization": f"Bearer {key}"},
+                body_bytes=payloads.REPLY_BYTES,
+                events=payloads.EVENTS,
+            ),
+            variables={"FOREHEARTH_API_KEY": key, "BENCH_UPSTREAM_KEY": fresh_key()},
+            port=port,
+        )
