@@ -1,0 +1,1 @@
+"""The command line: `forehearth serve`, `config`, `models`, `tls` and `version`."""
