@@ -1,8 +1,9 @@
 """The entrance as a plain ASGI application: the same calls without our protocol class, one setting away.
 
-What ASGI does not show cannot be guarded here: faults of the head that uvicorn's parser lets pass, timers of the head, a half-close
-(an end of stream is a departure), how fast a client reads. The rest is the same: who is let in, bodies
-bounded in bytes and time, a call cancelled when its client leaves, a stream closed however it ends.
+What ASGI does not show cannot be guarded here: faults of the head that uvicorn's parser lets pass, timers of the head,
+a half-close (an end of stream is a departure), how fast a client reads, the number of connections. The rest is the
+same: who is let in, bodies bounded in bytes and time, a call cancelled when its client leaves, a stream closed however
+it ends.
 """
 
 import asyncio
@@ -22,3 +23,145 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
+
+
+def contained(app: Application) -> Application:
+    """`app`, with what it raises logged without a traceback and answered in JSON, where there is an answer to give."""
+
+    async def contain(scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await app(scope, receive, send)
+            return
+        begun = False
+
+        async def watch(message: Message) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
+        try:
+            await app(scope, receive, watch)
+        except Exception as error:  # noqa: BLE001 - a border
+            report(error, "the application failed on a request")
+            if begun:
+                raise Incomplete from None
+            await _send(send, internal_error(), head_only=scope["method"] == "HEAD")
+
+    return contain
+
+
+class Incomplete(Exception):
+    """The answer had begun when the application failed, and must not end as if it were whole. The log has the cause."""
+
+
+class EntranceApplication:
+    """An ASGI application: an entrance, and behind it another application for what is not the entrance's."""
+
+    def __init__(self, entrance: Entrance, app: Application, limits: InboundLimits) -> None:
+        self._entrance = entrance
+        self._app = app
+        self._limits = limits
+
+    async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+        """See ASGI."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        head_only = scope["method"] == "HEAD"
+        try:
+            request = _request(scope)
+        except Malformed as fault:
+            await _send(send, fault.reply(), head_only=head_only, close=True)
+            return
+        outcome = self._entrance.accept(request.head)
+        if outcome is None:
+            await self._app(scope, receive, send)
+        elif isinstance(outcome, Reply):
+            await _send(send, outcome, head_only=head_only, close=bool(request.length))
+        else:
+            await self._answer(request, outcome, receive, send)
+
+    async def _answer(self, request: Request, admission: Admission, receive: Receive, send: Send) -> None:
+        head_only = request.head.method == b"HEAD"
+        try:
+            body = await self._body(request, admission, receive)
+        except Refused as error:
+            await _send(send, admission.refuse(error), head_only=head_only, close=True)
+            return
+        if body is None:
+            return
+        call = asyncio.ensure_future(_deliver(admission, body, send, head_only=head_only))
+        departure = asyncio.ensure_future(_departure(receive))
+        try:
+            await asyncio.wait({call, departure}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            departure.cancel()
+            call.cancel()
+            await asyncio.wait({call})
+        if not call.cancelled():
+            call.result()
+
+    async def _body(self, request: Request, admission: Admission, receive: Receive) -> bytes | None:
+        """The whole body; None when the client left before it was. Raises `Refused`."""
+        if request.head.headers.get(b"content-encoding", b"identity").lower() != b"identity":
+            raise UnsupportedMediaType("The body is compressed. Send it as it is, without Content-Encoding.")
+        most = admission.max_body
+        body = bytearray()
+        try:
+            async with asyncio.timeout(self._limits.body_seconds):
+                more = request.length <= most
+                while more:
+                    message = await receive()
+                    if message["type"] == "http.disconnect":
+                        return None
+                    body += message.get("body", b"")
+                    more = message.get("more_body", False) and len(body) <= most
+        except TimeoutError:
+            seconds = self._limits.body_seconds
+            raise BodyTooSlow(f"The body did not arrive within {seconds:g} seconds.") from None
+        if request.length > most or len(body) > most:
+            raise BodyTooLarge(f"The body is longer than {most} bytes.")
+        return bytes(body)
+
+
+def _request(scope: MutableMapping[str, Any]) -> Request:
+    target: bytes = scope["raw_path"]
+    if scope["query_string"]:
+        target += b"?" + scope["query_string"]
+    client = scope.get("client")
+    return understand(
+        RequestLine(scope["method"].encode("ascii"), target, 0 if scope["http_version"] == "1.0" else 1),
+        list(scope["headers"]),
+        Peer(scheme=scope["scheme"], client=client[0] if client else ""),
+    )
+
+
+async def _departure(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _deliver(admission: Admission, body: bytes, send: Send, *, head_only: bool) -> None:
+    reply = await admission.answer(body)
+    await _send(send, reply, head_only=head_only)
+
+
+async def _send(send: Send, reply: Reply, *, head_only: bool, close: bool = False) -> None:
+    headers = list(reply.headers)
+    if close:
+        headers.append((b"connection", b"close"))
+    pieces = reply.stream
+    if pieces is None:
+        if has_body(reply.status):
+            headers.append((b"content-length", b"%d" % len(reply.body)))
+        await send({"type": "http.response.start", "status": reply.status, "headers": headers})
+        await send({"type": "http.response.body", "body": reply.body if has_body(reply.status) else b""})
+        return
+    try:
+        await send({"type": "http.response.start", "status": reply.status, "headers": headers})
+        if not head_only:
+            async for piece in pieces:
+                await send({"type": "http.response.body", "body": piece, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+    finally:
+        await pieces.aclose()

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 from urllib.parse import unquote
 
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
@@ -11,7 +11,7 @@ from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 from forehearth.core.exchange import Reply
 from forehearth.http.head import Request
 from forehearth.http.log import terse
-from forehearth.http.replies import has_body, opening
+from forehearth.http.replies import opening
 
 if TYPE_CHECKING:
     from uvicorn._types import ASGISendEvent, HTTPScope

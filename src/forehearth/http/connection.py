@@ -1,8 +1,8 @@
 """The life of one inbound connection: how replies are written to it, how long it may wait, how it ends.
 
 A client that leaves while it waits ends its call. To TCP, leaving looks like having sent all one will (a half-close):
-both are an end of stream, and only a write tells them apart, because one who left answers it with a reset. So
-after an end of stream a few bytes without a meaning are written: `100 Continue` before a response, the leading zero of the
+both are an end of stream, and only a write tells them apart, because one who left answers it with a reset. So after
+an end of stream a few bytes without a meaning are written: `100 Continue` before a response, the leading zero of the
 next chunk's size inside a chunked one. TLS has no half-close here: its end of stream is a departure.
 
 To close with input unread resets the connection, and a reset can overtake the answer. So after a refusal our side is
@@ -14,13 +14,12 @@ Timers: a connection has one `deadline`, for what it waits for, and `Border` loo
 import asyncio
 import math
 import socket
-from collections.abc import AsyncGenerator
 from typing import Any, Final
 
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from forehearth.core.exchange import Reply
+from forehearth.core.exchange import Reply, Stream
 from forehearth.http.asgi_cycle import Cycle
 from forehearth.http.border import Border
 from forehearth.http.faults import UNAVAILABLE, explain, internal_error
@@ -174,7 +173,9 @@ class Connection(HttpToolsProtocol):
         if self.phase == BODY or (self.phase == HEAD and self.tail):
             self.too_slow()
         elif self.phase == HEAD:
-            self.transport.close()
+            self.hang_up()
+        elif self.phase == GONE and self._unsent:
+            self.deadline = self.loop.time() + LINGER_SECONDS  # it is being read, if slowly
         else:
             self.drop()
 
@@ -222,7 +223,7 @@ class Connection(HttpToolsProtocol):
         self.transport.write(whole(reply, self.border.date, close=not self.keep, head_only=self.head_only))
         self.started = True
 
-    async def stream(self, reply: Reply, pieces: AsyncGenerator[bytes, None]) -> None:
+    async def stream(self, reply: Reply, pieces: Stream) -> None:
         """Write a reply piece by piece, no faster than the client reads."""
         try:
             empty = self.head_only or not has_body(reply.status)
@@ -278,7 +279,7 @@ class Connection(HttpToolsProtocol):
             return
         if self.ended or not (self.unread or self.tail or self.phase == BODY):
             self.phase = GONE
-            self.deadline = math.inf
+            self.deadline = self.loop.time() + (IDLE_WHILE_DRAINING if self.border.draining else LINGER_SECONDS)
             self.transport.close()
             return
         self.phase = LINGER

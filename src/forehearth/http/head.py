@@ -8,9 +8,9 @@ One grammar for a complete head (`read`) and one scan for a head of which more i
 head gets the same status whole, byte by byte, or cut anywhere between. What is judged goes by position, first fault
 first, so `examine` refuses as soon as the fault has arrived and does not wait for the end of the head, which may
 never come. llhttp, which uvicorn would ask, is not asked here: it lets through two blanks between the parts of the
-request line, HTTP/0.9 and RTSP, and takes a body after `Upgrade: h2c` for the next request; it has no bound on
-a head's size, and does not say where a message ended. The tests hold it against this file instead: what is accepted here,
-it accepts too, and reads alike.
+request line, HTTP/0.9 and RTSP, and takes a body after `Upgrade: h2c` for the next request; it has no bound on a
+head's size, and does not say where a message ended. The tests hold it against this file instead: what is accepted
+here, it accepts too, and reads alike.
 """
 
 import re

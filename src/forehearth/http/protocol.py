@@ -103,7 +103,7 @@ class InboundProtocol(Connection):
                 break
             self._admit(request)
         if self.phase == HEAD and self.ended:
-            self.transport.close()
+            self.hang_up()
 
     def _take_head(self) -> Request | None:
         if self.tail[0] == _CR and not self._pass_blank():

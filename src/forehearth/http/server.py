@@ -8,6 +8,7 @@ is cut off.
 
 import asyncio
 import contextlib
+import math
 import socket
 import ssl
 from collections.abc import Awaitable, Callable, Sequence
@@ -26,9 +27,12 @@ from forehearth.http.protocol import InboundProtocol
 from forehearth.ports.entrance import Entrance
 
 BACKLOG = 2048
+DEFAULT_LIMITS = InboundLimits()
 NOT_SENT = 128 * 1024
 """Bytes that the kernel holds for a client beyond what is on its way: a stalled reader costs this, not megabytes."""
 POLL_SECONDS = 0.02
+GREETING_SECONDS = 1.0
+"""How long a TLS handshake that had begun before the end may still take."""
 CUT_SECONDS = 0.5
 """How long what was cut off may take to clean up."""
 
@@ -48,7 +52,7 @@ class HttpServer:
         entrance: Entrance,
         app: Application,
         *,
-        limits: InboundLimits = InboundLimits(),
+        limits: InboundLimits = DEFAULT_LIMITS,
         grace_seconds: float = 30.0,
         protocol: Literal["fast", "asgi"] = "fast",
         websocket: type[asyncio.Protocol] | Literal["auto", "none"] = "auto",
@@ -96,11 +100,11 @@ class HttpServer:
         with uvicorn_quietened():
             self._config.load()
             lifespan = self._config.lifespan_class(self._config)
-            lifespan.logger = terse  # type: ignore[assignment] # it has what is used of a logger
+            lifespan.logger = terse
             await lifespan.startup()
             if lifespan.should_exit:
                 raise Misconfigured("the application behind the server did not start; the log says why")
-            doors = [_Door(each, self._factory(lifespan.state)) for each in listeners]
+            doors = [_Door(each, self._factory(lifespan.state), self._border.limits) for each in listeners]
             self._border.start_sweep()
             try:
                 for door in doors:
@@ -134,23 +138,24 @@ class HttpServer:
         if self._on_drain is not None:
             self._on_drain()
         for door in doors:
-            await door.close()
+            door.close()
         for connection in tuple(self._border.connections):
             connection.shutdown()
-        await self._until(self._quiet(), self._grace_seconds)
+        await self._until(self._quiet(doors), self._grace_seconds)
 
-    async def _quiet(self) -> None:
-        while self._border.connections or self._border.tasks:
+    async def _quiet(self, doors: Sequence["_Door"]) -> None:
+        # uvicorn's sets tell nobody when they become empty.
+        while self._border.connections or self._border.tasks or any(door.greets for door in doors):  # noqa: ASYNC110
             await asyncio.sleep(POLL_SECONDS)
 
     async def _cut_off(self, doors: Sequence["_Door"]) -> None:
         """End what is still there. Nothing is, after an orderly end."""
         for door in doors:
-            await door.close()
+            door.close()
         left = tuple(self._border.connections)
         if left:
             LOG.warning("connections cut off at the end: %d", len(left))
-        tasks: set[asyncio.Task[None]] = set(self._border.tasks)
+        tasks = {*self._border.tasks, *(greeting for door in doors for greeting in door.greetings)}
         for connection in left:
             task = getattr(connection, "task", None)
             if task is not None:
@@ -166,47 +171,60 @@ class HttpServer:
 class _Door:
     """One listener while it is open."""
 
-    def __init__(self, listener: Listener, factory: Callable[[], asyncio.Protocol]) -> None:
+    def __init__(self, listener: Listener, factory: Callable[[], asyncio.Protocol], limits: InboundLimits) -> None:
         self._listener = listener
         self._factory = factory
+        self._tls: dict[str, Any] = {}
+        if listener.tls is not None:
+            self._tls = {
+                "ssl": listener.tls,
+                "ssl_handshake_timeout": limits.header_seconds,
+                "ssl_shutdown_timeout": limits.write_seconds,
+            }
         self._server: asyncio.Server | None = None
         self._queue: socket.socket | None = None
-        self._greetings: set[asyncio.Task[object]] = set()
+        self._greeted = -math.inf
+        self.greetings: set[asyncio.Task[object]] = set()
+
+    @property
+    def greets(self) -> bool:
+        """Whether somebody may be in the middle of a TLS handshake, which is not yet a connection to anybody else."""
+        now = asyncio.get_running_loop().time()
+        return any(not each.done() for each in self.greetings) or now - self._greeted < GREETING_SECONDS
 
     async def open(self) -> None:
         """Listen, and take in whoever comes."""
         listening = self._listener.socket
-        loop = asyncio.get_running_loop()
         listening.setblocking(False)
-        if listening.family == socket.AF_UNIX:
-            self._server = await loop.create_unix_server(
-                self._factory, sock=listening, ssl=self._listener.tls, backlog=BACKLOG
-            )
-        else:
-            # Connections inherit both from their listener, so that setting them costs nothing per connection.
-            listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            if hasattr(socket, "TCP_NOTSENT_LOWAT"):
-                listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, NOT_SENT)
-            self._server = await loop.create_server(
-                self._factory, sock=listening, ssl=self._listener.tls, backlog=BACKLOG
-            )
         self._queue = listening.dup()
+        loop = asyncio.get_running_loop()
+        if listening.family == socket.AF_UNIX:
+            self._server = await loop.create_unix_server(self._meet, sock=listening, backlog=BACKLOG, **self._tls)
+            return
+        # Connections inherit both from their listener, so that setting them costs nothing per connection.
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if hasattr(socket, "TCP_NOTSENT_LOWAT"):
+            listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, NOT_SENT)
+        self._server = await loop.create_server(self._meet, sock=listening, backlog=BACKLOG, **self._tls)
 
-    async def close(self) -> None:
+    def close(self) -> None:
         """Close, after taking in those who were connected already and waited: closing alone would reset them."""
         queue, self._queue = self._queue, None
-        if queue is None or self._server is None:
+        if self._server is not None:
+            self._server.close()
+        if queue is None:
             return
-        self._server.close()
         with queue, contextlib.suppress(BlockingIOError):
-            while True:
+            for _ in range(BACKLOG):
                 waiting, _ = queue.accept()
-                self._greet(waiting)
-        if self._greetings:
-            await asyncio.wait(self._greetings)
+                waiting.setblocking(False)
+                self.greetings.add(asyncio.ensure_future(self._greet(waiting)))
 
-    def _greet(self, connected: socket.socket) -> None:
-        loop = asyncio.get_running_loop()
-        connected.setblocking(False)
-        greeting = loop.create_task(loop.connect_accepted_socket(self._factory, connected, ssl=self._listener.tls))
-        self._greetings.add(greeting)
+    def _meet(self) -> asyncio.Protocol:
+        if self._tls:
+            self._greeted = asyncio.get_running_loop().time()
+        return self._factory()
+
+    async def _greet(self, connected: socket.socket) -> None:
+        with contextlib.suppress(OSError):  # it left again, or its handshake failed
+            await asyncio.get_running_loop().connect_accepted_socket(self._meet, connected, **self._tls)
