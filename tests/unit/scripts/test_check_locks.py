@@ -3,10 +3,12 @@
 import json
 import shutil
 import sys
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 from scripts import check_locks
 
@@ -164,3 +166,13 @@ def test_the_wheels_recorded_are_for_every_platform_that_is_promised(repository_
     wheels = json.loads((repository_root / "deps-wheels.json").read_text())
     seen = {platform for entry in wheels.values() for platform in entry["platforms"]}
     assert seen == {f"cp3{minor}-{machine}" for minor in (11, 12, 13) for machine in ("x86_64", "aarch64")}
+
+
+def test_every_dependency_has_its_reason(repository_root: Path) -> None:
+    project = tomllib.loads((repository_root / "pyproject.toml").read_text())
+    groups = [line for group in project["dependency-groups"].values() for line in group if isinstance(line, str)]
+    named = {Requirement(line).name for line in [*project["project"]["dependencies"], *groups]}
+    page = (repository_root / "docs" / "decisions" / "002-dependencies.md").read_text()
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in page.splitlines() if line.startswith("| ")]
+    explained = [name for name, licence, reason in rows if licence and reason and name != "package"]
+    assert sorted(explained) == sorted(named)
