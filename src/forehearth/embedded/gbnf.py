@@ -98,14 +98,12 @@ def render(rules: Mapping[str, Node], root: str) -> str | None:
 
     Raises `LeftRecursionError` where the engine would refuse the grammar.
     """
+    _refuse_left_recursion(_reachable(rules, root))
     alive = _fixpoint(rules, _ends)
     if root not in alive:
         return None
     kept = {name: _prune(rules[name], alive) for name in rules if name in alive}
-    used = _reachable(kept, root)
-    kept = {name: node for name, node in kept.items() if name in used}
-    _refuse_left_recursion(kept)
-    return _Printer(kept, root).text()
+    return _Printer(_reachable(kept, root), root).text()
 
 
 def _children(node: Node) -> tuple[Node, ...]:
@@ -176,7 +174,8 @@ def _prune(node: Node, alive: set[str]) -> Node:
     return node
 
 
-def _reachable(rules: Mapping[str, Node], root: str) -> set[str]:
+def _reachable(rules: Mapping[str, Node], root: str) -> dict[str, Node]:
+    """The rules that `root` needs, in their order."""
     seen = {root}
     todo = [root]
     while todo:
@@ -184,7 +183,7 @@ def _reachable(rules: Mapping[str, Node], root: str) -> set[str]:
             if name not in seen:
                 seen.add(name)
                 todo.append(name)
-    return seen
+    return {name: node for name, node in rules.items() if name in seen}
 
 
 def _corners(node: Node, empty: set[str]) -> Iterator[str]:

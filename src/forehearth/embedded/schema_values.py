@@ -82,7 +82,7 @@ def number_node(schema: Schema, path: str, *, whole: bool) -> Node:
     high, high_open = _bound(schema, "maximum", "exclusiveMaximum", path, min)
     if low is None and high is None:
         return json_grammar.INTEGER if whole else json_grammar.NUMBER
-    places = 0 if whole else max(_DEFAULT_PLACES, _places(low), _places(high))
+    places = 0 if whole else max(_DEFAULT_PLACES, _places(low) + low_open, _places(high) + high_open)
     limit = Decimal(10) ** (json_grammar.SAFE_DIGITS - places)
     for bound in (low, high):
         if bound is not None and (abs(bound) >= limit or _places(bound) >= json_grammar.SAFE_DIGITS):
