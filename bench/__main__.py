@@ -18,6 +18,7 @@ from bench.report import CHART, cpu_table, markdown, targets_table
 from bench.rounds import Wish, record
 from bench.stacks import Stack, every_stack
 from bench.summary import summarise
+from bench.verdict import objections, whole
 
 _ROOT = Path(__file__).resolve().parent.parent
 _WORK = Path(__file__).resolve().parent / ".work"
@@ -25,7 +26,8 @@ _PUBLISHED = _ROOT / "docs" / "benchmarks"
 _ALWAYS = ("direct", "forehearth", "forehearth-tls")
 _EXPLANATION = f"""\
 Measures CPU, latency and memory of this gateway beside others on one machine, and writes Markdown, JSON and a chart.
-A run that is long enough and has every row goes to docs/benchmarks/, any other to bench/.work/report/.
+A run that is long enough, has every row and had the machine to itself goes to docs/benchmarks/, any other to
+bench/.work/report/.
 BENCH_PEERS chooses the peers: {", ".join(s.name for s in every_stack() if s.name not in _ALWAYS)}.
 Exit status: 0 every chosen row was measured; 1 a row is missing or failed; 2 usage; 3 the machine lacks something.
 Needs two cores, gcc and OpenSSL's headers; everything else is fetched into bench/.work/.
@@ -70,14 +72,6 @@ def choose(stacks: Sequence[Stack], peers: str, skipped: Sequence[str]) -> tuple
     return chosen, [stack for stack in stacks if stack not in chosen]
 
 
-def whole(found: dict[str, Any]) -> bool:
-    """Whether every row that was chosen has all its figures."""
-    return all(
-        row["state"] == "excluded" or (row["state"] == "measured" and not row["problems"])
-        for row in found["stacks"].values()
-    ) and not found.get("growth", {}).get("problems")
-
-
 def _write(found: dict[str, Any], folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     rows = summarise(found)
@@ -105,14 +99,17 @@ def main(words: Sequence[str] | None = None) -> int:
         return 2
     if options.render:
         found = json.loads(options.render.read_text())
+        folder = options.out or options.render.parent
     else:
         try:
             found = record(Wish(chosen=chosen, excluded=excluded, plan=plan, root=_ROOT, work=_WORK), _say)
         except BenchError as error:
             _say(str(error))
             return 3
-    publish = not options.render and plan.publishable and not excluded and whole(found)
-    folder = options.out or (options.render.parent if options.render else _PUBLISHED if publish else _WORK / "report")
+        raised = objections(found, plan)
+        folder = options.out or (_WORK / "report" if raised else _PUBLISHED)
+        if raised:
+            _say(f"not for publishing: {'; '.join(raised)}")
     _write(found, folder)
     rows = summarise(found)
     print(json.dumps(found) if options.json else f"{cpu_table(rows)}\n\n{targets_table(found, rows)}")
@@ -124,4 +121,7 @@ def main(words: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -37,7 +37,8 @@ def _dots(rows: Sequence[Row], costs: str, which: str) -> list[_Dot]:
 
 
 def _text(x: float, y: float, words: str, *, anchor: str = "start", size: int = 13, colour: str = _INK) -> str:
-    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" font-size="{size}" fill="{colour}">{escape(words)}</text>'
+    where = f'x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}"'
+    return f'<text {where} font-size="{size}" fill="{colour}">{escape(words)}</text>'
 
 
 def _panel(heading: str, dots: Sequence[_Dot], top: float) -> tuple[list[str], float]:

@@ -12,9 +12,10 @@ _REMEDY = "on Debian or Ubuntu: apt-get install gcc libc6-dev libssl-dev"
 
 
 def build(name: str, work: Path) -> Path:
-    """Compile one program unless it is newer than its source, and return it."""
+    """Compile one program unless it is newer than every source, and return it."""
     source, program = _SOURCES / f"{name}.c", work / "native" / name
-    if program.exists() and program.stat().st_mtime >= source.stat().st_mtime:
+    changed = max(part.stat().st_mtime for part in _SOURCES.iterdir())
+    if program.exists() and program.stat().st_mtime > changed:
         return program
     compiler = shutil.which("gcc") or shutil.which("cc")
     if not compiler:

@@ -3,6 +3,7 @@
 import os
 import platform
 import subprocess
+import time
 from pathlib import Path
 
 
@@ -42,3 +43,17 @@ def commit(root: Path) -> str:
     name = git("rev-parse", "--short=12", "HEAD") or "unknown"
     changed = git("status", "--porcelain", "--", "src", "bench", "pyproject.toml", "requirements.lock")
     return f"{name} with changes" if changed else name
+
+
+def _ticks() -> tuple[int, int]:
+    """Idle and all ticks of every core since boot."""
+    fields = [int(field) for field in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]]
+    return fields[3] + fields[4], sum(fields)
+
+
+def busy_share(seconds: float) -> float:
+    """How much of the machine others use: looked at while nothing of ours runs."""
+    idle, every = _ticks()
+    time.sleep(seconds)
+    idle_after, every_after = _ticks()
+    return 1 - (idle_after - idle) / max(1, every_after - every)

@@ -3,6 +3,7 @@
 import json
 import struct
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 REQUEST_BYTES = 1_078
@@ -85,7 +86,8 @@ def events() -> list[bytes]:
 def call_response() -> bytes:
     """What the mock answers to a call, head and body."""
     body = reply_body()
-    head = f"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nx-request-id: bench\r\ncontent-length: {len(body)}\r\n\r\n"
+    head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nx-request-id: bench\r\n"
+    head += f"content-length: {len(body)}\r\n\r\n"
     return head.encode() + body
 
 
@@ -93,7 +95,7 @@ def script(stream: Stream) -> bytes:
     """What the mock reads for one paced stream: the pause, then each write behind its length."""
     every = events()
     bounds = [i * len(every) // stream.writes for i in range(stream.writes + 1)]
-    pieces = [b"".join(every[a:b]) for a, b in zip(bounds, bounds[1:], strict=False)]
+    pieces = [b"".join(every[a:b]) for a, b in pairwise(bounds)]
     writes = [b"%x\r\n%s\r\n" % (len(piece), piece) for piece in pieces]
     head = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncache-control: no-cache\r\n"
     writes[0] = head + b"transfer-encoding: chunked\r\n\r\n" + writes[0]

@@ -18,8 +18,11 @@ class Plan:
     """How many streams are open at once where CPU per stream is taken."""
     shares: tuple[int, ...] = (50, 80)
     """Percent of a stack's own capacity at which latency is taken."""
-    rate_connections: int = 256
-    """The most connections that calls at a fixed rate may use."""
+    rate_call_connections: int = 64
+    """The most connections that calls at a fixed rate may use. More would change what a call costs as soon as a queue
+    builds up (a call at 256 connections costs more than at 32), and a stack once behind would never catch up."""
+    rate_stream_connections: int = 256
+    """The same for streams, which last 20 ms each."""
     rate_samples: int = 300
     """A slow stack's run at a fixed rate is made longer until about so many calls were due."""
     longest: float = 15.0

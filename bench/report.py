@@ -5,6 +5,7 @@ from typing import Any
 
 from bench.summary import Added, Cost, Row, by_round, summarise
 from bench.targets import judge, memory_growth
+from bench.verdict import busiest
 
 CHART = "data-plane.svg"
 _HEADING = """\
@@ -31,7 +32,9 @@ a stream is the first byte of its first event. Medians of the rounds. RSS is of 
 answer and after the turn, the most of all rounds. The start counts from the start of the program to its first good
 answer to a call.
 
-Load generator and mock together took {harness} of CPU for a call at 32 connections, without a gateway between them.
+Before each turn, with nothing of this running, the machine was busy with other things for at most {busy:.0%} of the
+time. Load generator and mock together took {harness} of CPU for a call at 32 connections, without a gateway between
+them.
 """
 
 
@@ -155,7 +158,12 @@ def markdown(record: dict[str, Any]) -> str:
     rows = summarise(record)
     plan = record["plan"]
     method = _METHOD.format(
-        request=1078, reply=757, streams=plan["stream_connections"], rounds=plan["rounds"], harness=_harness(record)
+        request=1078,
+        reply=757,
+        streams=plan["stream_connections"],
+        rounds=plan["rounds"],
+        harness=_harness(record),
+        busy=busiest(record),
     )
     rise = memory_growth(record)
     growth = (

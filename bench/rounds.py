@@ -15,10 +15,13 @@ from bench.processes import Cores
 from bench.stacks import Stack
 from bench.turn import Bench, growth, take
 from bench.upstream import upstream
+from bench.verdict import QUIET
 
 Say = Callable[[str], None]
 GROWN = "forehearth"
 """The stack whose memory is watched over many calls."""
+
+_LOOK_SECONDS = 0.5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,8 +86,12 @@ def _all_rounds(bench: Bench, ready: Sequence[Stack], rows: dict[str, Any], say:
     for number in range(1, bench.plan.rounds + 1):
         order = ready if number % 2 else list(reversed(ready))
         for stack in order:
+            busy = machine.busy_share(_LOOK_SECONDS)
+            if busy > QUIET:
+                say(f"  the machine is {busy:.0%} busy with something else: these figures will be wrong")
             began = time.monotonic()
             turn = take(bench, stack)
+            turn.figures["busy_before"] = busy
             rows[stack.name]["rounds"][str(number)] = turn.figures
             rows[stack.name]["problems"] += [f"round {number}: {problem}" for problem in turn.problems]
             took = time.monotonic() - began

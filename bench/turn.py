@@ -203,7 +203,8 @@ def _latency(bench: Bench, door: Door, stream: Stream | None, rate: float) -> di
     """Latency at a fixed rate of arrivals, through the stack and straight to the mock, one after the other."""
     plan = bench.plan
     seconds = max(plan.seconds, min(plan.longest, plan.rate_samples / rate))
-    how = {"connections": plan.rate_connections, "seconds": seconds, "rate": rate, "warmup": plan.warmup}
+    connections = plan.rate_stream_connections if stream else plan.rate_call_connections
+    how = {"connections": connections, "seconds": seconds, "rate": rate, "warmup": plan.warmup}
     straight = Door(bench, DIALOGUE, bench.upstream.port, bench.work / "turns" / "direct", None)
     (bench.work / "turns" / "direct").mkdir(parents=True, exist_ok=True)
     without, _ = straight.send(straight.order(stream, **how))

@@ -8,7 +8,7 @@
  * BODY_BYTES is the exact length of a good body (0: any), EVENTS the exact number of server-sent events (0: the
  * reply is no stream), MARKER a text that a good body has.
  */
-#define _GNU_SOURCE
+#include "reply.h"
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -25,24 +25,16 @@
 #include <time.h>
 #include <unistd.h>
 
-#define HEAD_BYTES 16384
-#define KEPT_BYTES 4096
-#define LINE_BYTES 12
-#define SECOND 1000000000ull
 #define PATIENCE (60 * SECOND)
 
-enum phase { CLOSED, IDLE, HEAD, BODY };
-enum framing { LENGTH, CHUNK_SIZE, CHUNK_DATA, CHUNK_END, TRAILER, UNTIL_CLOSE };
+enum phase { CLOSED, IDLE, ASKED };
 enum fault { STATUS, CONTENT, CUT, TIMEOUT, CONNECT, UNFINISHED, FAULTS };
 
 struct conn {
-    int fd, status, reused, last, done, events;
+    int fd, reused;
     enum phase phase;
-    enum framing framing;
-    uint64_t due, first, sent, left, body;
-    size_t head_held, kept, line_held, size_held;
-    char line[LINE_BYTES], size[20];
-    char head[HEAD_BYTES + 1], keep[KEPT_BYTES + 1];
+    uint64_t due, sent;
+    struct reply reply;
 };
 
 struct samples { uint64_t *values; size_t count, room; };
@@ -60,12 +52,6 @@ static uint64_t sent_count, ok_count, faults[FAULTS], retried, opened, busy, rec
 static struct samples latency, first_byte, lateness;
 static char first_fault[400];
 
-static uint64_t now_ns(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * SECOND + (uint64_t)t.tv_nsec;
-}
-
 static void keep_sample(struct samples *s, uint64_t value) {
     if (s->count == s->room) {
         s->room = s->room ? s->room * 2 : 65536;
@@ -78,8 +64,8 @@ static void keep_sample(struct samples *s, uint64_t value) {
 static void fault(struct conn *c, enum fault what, const char *detail) {
     faults[what]++;
     if (!first_fault[0])
-        snprintf(first_fault, sizeof first_fault, "%s: status %d, %lu body bytes, %d events; %.200s",
-                 fault_names[what], c->status, c->body, c->events, detail);
+        snprintf(first_fault, sizeof first_fault, "%s: status %d, %lu body bytes, %lu events; %.200s",
+                 fault_names[what], c->reply.status, c->reply.body, c->reply.events, detail);
 }
 
 static void close_conn(struct conn *c) {
@@ -109,14 +95,12 @@ static int open_conn(struct conn *c) {
 /* Writes the request for the call that was due at `due`; a fault is booked, never hidden. */
 static void send_call(struct conn *c, uint64_t due) {
     c->due = due;
-    c->first = c->left = c->body = 0;
-    c->head_held = c->kept = c->line_held = c->size_held = 0;
-    c->status = c->last = c->done = c->events = 0;
+    expect_reply(&c->reply, expected_events != 0);
     for (int tries = 0; tries < 2; tries++) {
         if (c->phase == CLOSED && open_conn(c) < 0) break;
         c->sent = now_ns();
         if (send(c->fd, request, request_length, MSG_NOSIGNAL) == (ssize_t)request_length) {
-            c->phase = HEAD;
+            c->phase = ASKED;
             busy++;
             return;
         }
@@ -135,28 +119,29 @@ static void send_next(struct conn *c) {
 
 static void settle(struct conn *c) {
     uint64_t now = now_ns();
-    int right = c->status == 200;
+    int right = c->reply.status == 200;
     if (!right) {
-        c->keep[c->kept] = 0;
-        fault(c, STATUS, c->keep);
+        c->reply.keep[c->reply.kept] = 0;
+        fault(c, STATUS, c->reply.keep);
     } else {
-        c->keep[c->kept] = 0;
-        if (expected_events) right = c->done && (uint64_t)c->events == expected_events;
-        else right = strstr(c->keep, marker) != NULL;
-        if (expected_bytes && c->body != expected_bytes) right = 0;
-        if (!right) fault(c, CONTENT, c->keep);
+        c->reply.keep[c->reply.kept] = 0;
+        if (expected_events) right = c->reply.done && c->reply.events == expected_events;
+        else right = strstr(c->reply.keep, marker) != NULL;
+        if (expected_bytes && c->reply.body != expected_bytes) right = 0;
+        if (!right) fault(c, CONTENT, c->reply.keep);
     }
-    event_count += (uint64_t)c->events;
+    event_count += c->reply.events;
+    received += c->reply.body;
     if (right) {
         ok_count++;
         if (c->due >= measured_from) {
             keep_sample(&latency, now - c->due);
-            if (expected_events) keep_sample(&first_byte, c->first - c->due);
+            if (expected_events) keep_sample(&first_byte, c->reply.first - c->due);
             if (gap) keep_sample(&lateness, c->sent - c->due);
         }
     }
     busy--;
-    if (c->last) close_conn(c);
+    if (c->reply.last) close_conn(c);
     else c->phase = IDLE;
     c->reused = 1;
     if (gap) idle[idle_count++] = c;
@@ -165,7 +150,7 @@ static void settle(struct conn *c) {
 
 static void broken(struct conn *c, enum fault what, const char *detail) {
     uint64_t due = c->due;
-    int stale = what == CUT && c->reused && c->phase == HEAD && c->head_held == 0;
+    int stale = what == CUT && c->reused && c->reply.head_held == 0;
     close_conn(c);
     busy--;
     if (stale) {
@@ -178,116 +163,6 @@ static void broken(struct conn *c, enum fault what, const char *detail) {
     else if (now_ns() < finish && ok_count + 1000 > faults[CUT] + faults[TIMEOUT]) send_next(c);
 }
 
-static void end_of_line_start(struct conn *c) {
-    if (c->line_held >= 5 && memcmp(c->line, "data:", 5) == 0) c->events++;
-    if (c->line_held == LINE_BYTES && memcmp(c->line, "data: [DONE]", LINE_BYTES) == 0) c->done = 1;
-}
-
-/* Counts events: `line_held` is how much of the line's start is known; past LINE_BYTES the rest is skipped. */
-static void count_events(struct conn *c, const char *at, const char *end) {
-    while (at < end) {
-        if (c->line_held < LINE_BYTES) {
-            char byte = *at++;
-            if (byte == '\n') {
-                end_of_line_start(c);
-                c->line_held = 0;
-                continue;
-            }
-            c->line[c->line_held++] = byte;
-            if (c->line_held == LINE_BYTES) end_of_line_start(c);
-            continue;
-        }
-        const char *newline = memchr(at, '\n', (size_t)(end - at));
-        if (!newline) return;
-        c->line_held = 0;
-        at = newline + 1;
-    }
-}
-
-static void take_body(struct conn *c, const char *at, size_t length) {
-    if (!c->body && length) c->first = now_ns();
-    c->body += length;
-    received += length;
-    size_t room = KEPT_BYTES - c->kept, copied = length < room ? length : room;
-    memcpy(c->keep + c->kept, at, copied);
-    c->kept += copied;
-    if (expected_events) count_events(c, at, at + length);
-}
-
-static int parse_head(struct conn *c) {
-    c->framing = UNTIL_CLOSE;
-    c->status = atoi(c->head + 9);
-    for (char *line = strstr(c->head, "\r\n"); line; line = strstr(line, "\r\n")) {
-        line += 2;
-        if (strncasecmp(line, "content-length:", 15) == 0) {
-            c->framing = LENGTH;
-            c->left = strtoull(line + 15, NULL, 10);
-        } else if (strncasecmp(line, "transfer-encoding: chunked", 26) == 0) {
-            c->framing = CHUNK_SIZE;
-        } else if (strncasecmp(line, "connection: close", 17) == 0) {
-            c->last = 1;
-        }
-    }
-    if (c->framing == UNTIL_CLOSE) c->last = 1;
-    c->phase = BODY;
-    return c->framing == LENGTH && c->left == 0;
-}
-
-/* One step through chunked framing. 1 when the body has ended, -1 for nonsense. */
-static int chunk_step(struct conn *c, const char **at, const char *end) {
-    if (c->framing == CHUNK_DATA) {
-        size_t n = (size_t)(end - *at) < c->left ? (size_t)(end - *at) : c->left;
-        take_body(c, *at, n);
-        *at += n;
-        c->left -= n;
-        if (!c->left) c->framing = CHUNK_END;
-        return 0;
-    }
-    char byte = *(*at)++;
-    if (byte != '\n') {
-        if (byte != '\r' && c->size_held < sizeof c->size - 1) c->size[c->size_held++] = byte;
-        return 0;
-    }
-    c->size[c->size_held] = 0;
-    int empty = c->size_held == 0;
-    c->size_held = 0;
-    if (c->framing == TRAILER) return empty;
-    if (c->framing == CHUNK_END) {
-        c->framing = CHUNK_SIZE;
-        return empty ? 0 : -1;
-    }
-    c->left = strtoull(c->size, NULL, 16);
-    c->framing = c->left ? CHUNK_DATA : TRAILER;
-    return 0;
-}
-
-static int take(struct conn *c, const char *at, const char *end) {
-    if (c->phase == HEAD) {
-        size_t old = c->head_held, n = (size_t)(end - at);
-        if (n > HEAD_BYTES - old) n = HEAD_BYTES - old;
-        memcpy(c->head + old, at, n);
-        c->head_held += n;
-        c->head[c->head_held] = 0;
-        char *stop = strstr(c->head + (old > 3 ? old - 3 : 0), "\r\n\r\n");
-        if (!stop) return c->head_held < HEAD_BYTES ? 0 : -1;
-        at += (size_t)(stop - c->head) + 4 - old;
-        stop[2] = 0;
-        if (parse_head(c)) return 1;
-    }
-    while (at < end) {
-        if (c->framing == LENGTH || c->framing == UNTIL_CLOSE) {
-            size_t n = (size_t)(end - at);
-            if (c->framing == LENGTH && n > c->left) return -1;
-            take_body(c, at, n);
-            c->left -= c->framing == LENGTH ? n : 0;
-            return c->framing == LENGTH && c->left == 0;
-        }
-        int ended = chunk_step(c, &at, end);
-        if (ended) return at == end ? ended : -1;
-    }
-    return 0;
-}
-
 static void readable(struct conn *c) {
     static char buffer[131072];
     ssize_t n = recv(c->fd, buffer, sizeof buffer, MSG_DONTWAIT);
@@ -297,11 +172,11 @@ static void readable(struct conn *c) {
         return;
     }
     if (n <= 0) {
-        if (c->phase == BODY && c->framing == UNTIL_CLOSE) settle(c);
+        if (c->reply.in_body && c->reply.framing == UNTIL_CLOSE) settle(c);
         else broken(c, CUT, n < 0 ? strerror(errno) : "closed");
         return;
     }
-    int ended = take(c, buffer, buffer + n);
+    int ended = take(&c->reply, buffer, buffer + n);
     if (ended < 0) broken(c, CONTENT, "framing");
     else if (ended) settle(c);
 }
@@ -319,7 +194,7 @@ static void sweep(uint64_t now) {
     if (now - swept < SECOND) return;
     swept = now;
     for (int i = 0; i < conn_count; i++)
-        if ((conns[i].phase == HEAD || conns[i].phase == BODY) && now - conns[i].sent > PATIENCE)
+        if (conns[i].phase == ASKED && now - conns[i].sent > PATIENCE)
             broken(&conns[i], TIMEOUT, "no answer within 60 s");
 }
 
@@ -329,7 +204,7 @@ static int over(uint64_t now) {
     if ((all_sent || all_due) && !busy) return 1;
     if (now < finish + PATIENCE / 2) return !gap && !busy;
     for (int i = 0; i < conn_count; i++)
-        if (conns[i].phase == HEAD || conns[i].phase == BODY) fault(&conns[i], UNFINISHED, "still waiting at the end");
+        if (conns[i].phase == ASKED) fault(&conns[i], UNFINISHED, "still waiting at the end");
     if (gap && next_due < finish) faults[UNFINISHED] += (finish - next_due) / gap;
     return 1;
 }
