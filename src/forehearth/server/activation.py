@@ -96,13 +96,15 @@ class Activation:
             return
         delay = backoff.after(self._clock.monotonic() - began)
         log.error(
-            "the model host (process %d) ended by %s%s; the next call %s starts another one",
+            "the model host (process %d) ended by %s%s; %s the next call starts another one",
             host.pid,
             ending(status),
-            f": {self._trouble}" if self._trouble else "",
-            f"after {delay:g} s" if delay else "",
+            f" ({self._trouble})" if self._trouble else "",
+            f"after {delay:g} s" if delay else "from now on",
         )
         self._trouble = ""
+        if not delay:
+            return
         again = self._clock.monotonic() + delay
         await self._refuse_until(asyncio.sleep(delay), lambda: again - self._clock.monotonic(), answers)
 
@@ -136,6 +138,7 @@ class Activation:
 
     async def _refuse(self, retry: Callable[[], float], answers: asyncio.TaskGroup) -> None:
         loop = asyncio.get_running_loop()
+        self._listener.setblocking(False)  # the flag is shared with the host, which may have changed it
         while True:
             connection, _ = await loop.sock_accept(self._listener)
             answers.create_task(_answer(connection, retry()))

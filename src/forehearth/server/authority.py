@@ -7,13 +7,14 @@ Run as a program (`python -m forehearth.server.authority`, the folder and the na
 `cryptography` takes longer to import than everything else that the parent process needs.
 """
 
+import contextlib
 import datetime as dt
 import fcntl
 import ipaddress
 import os
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import msgspec
@@ -67,8 +68,7 @@ def ensure(folder: Path, names: Sequence[str] | None, now: dt.datetime) -> None:
     Safe against another process that does the same. Raises `ValueError` for a name that is neither a host name nor an
     address, `OSError` when the folder cannot be written.
     """
-    with (folder / "lock").open("w", encoding="ascii") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with _alone_in(folder):
         authority = _load(folder / "ca.pem", folder / "ca.key")
         if names is None and authority and not _expires(authority, now, NO_MARGIN):
             return
@@ -185,6 +185,17 @@ def _signed(leaf: Pair, authority: Pair, alternatives: Sequence[x509.GeneralName
     except (ValueError, TypeError, InvalidSignature, x509.ExtensionNotFound):
         return False
     return set(found) == set(alternatives)
+
+
+@contextlib.contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Wait until no other process makes certificates in this folder, and keep others waiting."""
+    lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(lock)
 
 
 def _expires(pair: Pair, now: dt.datetime, margin: dt.timedelta) -> bool:
