@@ -114,9 +114,9 @@ def main(words: Sequence[str] | None = None) -> int:
     rows = summarise(found)
     print(json.dumps(found) if options.json else f"{cpu_table(rows)}\n\n{targets_table(found, rows)}")
     for row in rows:
-        for problem in (row.reason, *row.problems) if row.state != "excluded" else ():
-            if problem:
-                _say(f"{row.title} ({row.state}): {problem}")
+        reasons = () if row.state == "excluded" else row.problems or (row.reason,)
+        for reason in filter(None, reasons):
+            _say(f"{row.title} ({row.state}): {reason}")
     return 0 if whole(found) else 1
 
 

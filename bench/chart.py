@@ -11,7 +11,7 @@ from html import escape
 from bench.summary import Cost, Row
 from bench.targets import OURS, OURS_TLS
 
-_WIDTH, _LABELS, _RIGHT, _LINE, _TOP = 820, 190, 110, 30, 64
+_WIDTH, _LABELS, _RIGHT, _LINE, _TOP = 860, 190, 190, 30, 64
 _INK, _FAINT, _GRID = "#1f2933", "#616e7c", "#d9dee4"
 _COLOURS = {"ours": "#c2410c", "policy": "#1d4ed8", "plain": "#616e7c"}
 _LEGEND = (("ours", "this project"), ("policy", "gateways with policy"), ("plain", "plain proxies"))
@@ -60,20 +60,11 @@ def _panel(heading: str, dots: Sequence[_Dot], top: float) -> tuple[list[str], f
     for place, dot in enumerate(dots):
         y = top + 40 + place * _LINE
         value = dot.cost.least or 0
-        ratio = "" if dot.cost.ratio is None else f"  ({dot.cost.ratio:,.1f} x nginx)"
+        ratio = "" if dot.cost.ratio is None else f" ({dot.cost.ratio:,.1f} x nginx)"
         made.append(_text(left - 14, y + 4, dot.title, anchor="end"))
         made.append(f'<line x1="{left}" y1="{y}" x2="{right}" y2="{y}" stroke="{_GRID}" stroke-dasharray="1 4"/>')
         made.append(f'<circle cx="{across(value):.1f}" cy="{y}" r="6" fill="{_COLOURS[dot.kind]}"/>')
-        inside = across(value) > right - 140
-        made.append(
-            _text(
-                across(value) + (-12 if inside else 12),
-                y - 6 if inside else y + 4,
-                f"{value:,.0f} µs{ratio}",
-                anchor="end" if inside else "start",
-                size=12,
-            )
-        )
+        made.append(_text(right + 14, y + 4, f"{value:,.0f} µs{ratio}", size=12))
     return made, bottom + 44
 
 
