@@ -54,6 +54,10 @@ class Running:
         """Resident memory of the whole tree; pages that processes share count once for each."""
         return sum(_resident_bytes(pid) for pid in self.tree()) / 2**20
 
+    def largest_rss_mib(self) -> float:
+        """Resident memory of the largest process of the tree: of one worker, where others stand beside it."""
+        return max(_resident_bytes(pid) for pid in self.tree()) / 2**20
+
     def ended(self) -> bool:
         """Whether the program has gone."""
         return self.process.poll() is not None
@@ -101,7 +105,7 @@ def environment(extra: Mapping[str, str]) -> dict[str, str]:
 
 @contextlib.contextmanager
 def running(command: Sequence[str], *, core: int, folder: Path, variables: Mapping[str, str]) -> Iterator[Running]:
-    """Start a program pinned to a core; at the end its whole process group is gone."""
+    """Start a program pinned to a core; at the end it and all it started are gone."""
     folder.mkdir(parents=True, exist_ok=True)
     log = folder / "output.log"
     with log.open("wb") as output:
@@ -121,12 +125,18 @@ def running(command: Sequence[str], *, core: int, folder: Path, variables: Mappi
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        process.terminate()
+    """Ask the program to stop; whatever of its tree is still there ten seconds later is killed."""
+    handles = []
+    for pid in _tree(process.pid):
+        with contextlib.suppress(ProcessLookupError):
+            handles.append(os.pidfd_open(pid))
+    process.terminate()
     with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(_STOP_SECONDS)
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, signal.SIGKILL)
+    for handle in handles:
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(handle, signal.SIGKILL)
+        os.close(handle)
     process.wait()
 
 

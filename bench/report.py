@@ -29,8 +29,8 @@ Capacity is what one core can carry by the CPU time of a call at 32 connections,
 share of that rate calls are due at even intervals; latency counts from the moment a call was due, so a gateway that
 falls behind cannot hide it. 'Added' is over calling the mock directly at the same rate just before; the first byte of
 a stream is the first byte of its first event. Medians of the rounds. RSS is of the whole process tree, at the first
-answer and after the turn, the most of all rounds. The start counts from the start of the program to its first good
-answer to a call.
+answer and after the turn, and of its largest process (a worker) alone; the most of all rounds. The start counts from
+the start of the program to its first good answer to a call.
 
 Before each turn, with nothing of this running, the machine was busy with other things for at most {busy:.0%} of the
 time. Load generator and mock together took {harness} of CPU for a call at 32 connections, without a gateway between
@@ -105,10 +105,19 @@ def _latency_table(rows: Sequence[Row], rates: Callable[[Row], dict[str, Added]]
 
 def footprint_table(rows: Sequence[Row]) -> str:
     """Memory, start, connections, errors."""
-    heads = ["", "version", "RSS MB, start", "RSS MB, end", "first answer, s", "upstream connections", "errors"]
+    heads = [
+        "",
+        "version",
+        "RSS MB, start",
+        "RSS MB, end",
+        "largest process",
+        "first answer, s",
+        "upstream connections",
+        "errors",
+    ]
 
     def cells(row: Row) -> list[str]:
-        memory = [_number(row.rss_start_mb, 0), _number(row.rss_end_mb, 0)]
+        memory = [_number(mb, 0) for mb in (row.rss_start_mb, row.rss_end_mb, row.rss_largest_mb)]
         return [
             row.version,
             *memory,
@@ -118,7 +127,7 @@ def footprint_table(rows: Sequence[Row]) -> str:
         ]
 
     shown = [row for row in rows if row.name != "direct"]
-    return _table(heads, _lines(shown, cells, 6))
+    return _table(heads, _lines(shown, cells, len(heads) - 1))
 
 
 def targets_table(record: dict[str, Any], rows: Sequence[Row]) -> str:

@@ -46,6 +46,8 @@ class Row:
     rss_start_mb: float | None = None
     rss_end_mb: float | None = None
     """Megabytes of a million bytes, at the first answer and after the turn: the most of all rounds."""
+    rss_largest_mb: float | None = None
+    """The same of the largest process alone, after the turn."""
     start_seconds: float | None = None
     upstream_connections: float | None = None
     errors: int = 0
@@ -107,6 +109,7 @@ def summarise(record: dict[str, Any]) -> list[Row]:
                 stream_rates={n: _added(row, "streams", n) for n in shares},
                 rss_start_mb=_most_megabytes(row, "rss_start_mib"),
                 rss_end_mb=_most_megabytes(row, "rss_end_mib"),
+                rss_largest_mb=_most_megabytes(row, "rss_largest_mib"),
                 start_seconds=_median(row, "start_seconds"),
                 upstream_connections=_median(row, "upstream_connections"),
                 errors=int(sum(by_round(row, "errors").values())),

@@ -78,7 +78,7 @@ def judge(record: dict[str, Any], rows: Sequence[Row]) -> list[Target]:
         _ahead("a call ahead of every peer with policy", rows, "calls", "32"),
         _ahead("a stream ahead of every peer with policy", rows, "streams", "10"),
         _at_most("added p99 at 50% of capacity at most 1 ms", half.p99 if half else None, _ADDED_P99_MS, "ms"),
-        _at_most("RSS of a worker at most 70 MB", own.rss_end_mb if own else None, _RSS_MB, "MB"),
+        _at_most("RSS of a worker at most 70 MB", own.rss_largest_mb if own else None, _RSS_MB, "MB"),
         _at_most("RSS grows at most 1 MiB in 100,000 calls", memory_growth(record), _GROWTH_MIB, "MiB"),
         _at_most("ready within 1 s", own.start_seconds if own else None, _START_SECONDS, "s"),
         _at_most("TLS to the upstream adds at most 35%", tls_percent(record), _TLS_PERCENT, "%"),

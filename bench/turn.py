@@ -105,6 +105,7 @@ def _open(bench: Bench, stack: Stack, turn: Turn) -> Iterator[Door]:
         door = Door(bench, launch.dialogue, port, folder, started)
         yield door
         turn.figures["rss_end_mib"] = started.rss_mib()
+        turn.figures["rss_largest_mib"] = started.largest_rss_mib()
 
 
 def _await_answer(started: Running, port: int, dialogue: Dialogue, body: bytes, deadline: float) -> None:

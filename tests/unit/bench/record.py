@@ -32,7 +32,8 @@ def figures(call, stream, *, added_p99=0.4, rss=40.0, start=0.5, errors=0):
     return {
         "start_seconds": start,
         "rss_start_mib": rss - 5,
-        "rss_end_mib": rss,
+        "rss_end_mib": rss + 30,
+        "rss_largest_mib": rss,
         "upstream_connections": 256,
         "errors": errors,
         "busy_before": 0.02,
