@@ -1,7 +1,9 @@
 """Where a key belongs that stands in the wrong place, and what a key that is missing is for."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 
+import msgspec
 import msgspec.inspect as types
 
 from forehearth.config.docstrings import Docstrings
@@ -14,21 +16,36 @@ _NAMED = ("backends", "deployments", "routes")
 
 
 class Belonging:
-    """Every key there is, by its name."""
+    """Every key there is, by its name. Nothing is looked up before something is wrong."""
 
     def __init__(self, providers: Mapping[str, type[ProviderSettings]]) -> None:
+        self._providers = providers
         self._docstrings = Docstrings()
-        self._places: dict[str, list[str]] = {}
-        self._keys_of: dict[str, set[str]] = {}
-        self._classes: dict[type, str] = {cls: name for name, cls in providers.items()}
+
+    @cached_property
+    def _classes(self) -> dict[type, str]:
+        return {cls: name for name, cls in self._providers.items()}
+
+    @cached_property
+    def _keys_of(self) -> dict[str, set[str]]:
+        """For each key of a backend, the providers that have it."""
+        found: dict[str, set[str]] = {}
+        for provider, cls in self._providers.items():
+            for field in msgspec.structs.fields(cls):
+                found.setdefault(field.encode_name, set()).add(provider)
+        return found
+
+    @cached_property
+    def _places(self) -> dict[str, list[str]]:
+        """For each key, what it stands under; keys of a backend itself are left out."""
+        found: dict[str, list[str]] = {}
         for name, parent in _walk(types.type_info(Settings), ""):
-            self._places.setdefault(name, []).append(parent)
-        for provider, cls in providers.items():
+            found.setdefault(name, []).append(parent)
+        for cls in self._providers.values():
             for name, parent in _walk(types.type_info(cls), ""):
                 if parent:
-                    self._places.setdefault(name, []).append(f"backends.NAME.{parent}")
-                else:
-                    self._keys_of.setdefault(name, set()).add(provider)
+                    found.setdefault(name, []).append(f"backends.NAME.{parent}")
+        return found
 
     def hint(self, name: str, known: Sequence[str], cls: type, path: KeyPath) -> str:
         """What to do about a key that is not among `known`, the keys of `cls`."""

@@ -7,7 +7,7 @@ from forehearth.config import files, nodes, scalars
 from forehearth.config.binding import PROVIDER, Binder
 from forehearth.config.nearest import suggestion
 from forehearth.config.problems import Path as KeyPath
-from forehearth.core.settings import ProviderSettings
+from forehearth.core.settings import ProviderSettings, ServerSettings
 
 _GGUF = ".gguf"
 
@@ -66,11 +66,16 @@ def _shared_names(binder: Binder) -> None:
 
 
 def _ports(binder: Binder) -> None:
-    port, tls = (binder.values.get(("server", key)) for key in ("port", "tls_port"))
-    if isinstance(port, nodes.Scalar) and isinstance(tls, nodes.Scalar) and port.text == tls.text != "0":
-        binder.tell(
-            tls.mark, ("server", "tls_port"), "http and https cannot share a port", "give one of them another number"
-        )
+    given = {key: binder.values.get(("server", key)) for key in ("tls_port", "port")}
+    texts = {
+        key: node.text if isinstance(node, nodes.Scalar) else str(getattr(ServerSettings(), key))
+        for key, node in given.items()
+    }
+    here = next((key for key, node in given.items() if node is not None), None)
+    if here is not None and texts["port"] == texts["tls_port"] != "0":
+        path = ("server", here)
+        message = f"http and https cannot share the port {texts['port']}"
+        binder.tell(binder.values[path].mark, path, message, "give `port` and `tls_port` different numbers")
 
 
 def _certificate(binder: Binder) -> None:

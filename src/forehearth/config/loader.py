@@ -24,6 +24,7 @@ BUILT_IN: Final = Path(__file__).with_name("embedded.yaml")
 """The configuration without a file: the models that Forehearth brings itself."""
 
 _TOP: Final = nodes.Mark(1, 1)
+_SETTINGS: Final = types.type_info(Settings)
 
 
 def locate(given: Path | None, folder: Path) -> Path:
@@ -78,7 +79,7 @@ def _tree(binder: Binder, text: str) -> nodes.Node:
 
 
 def _bound(binder: Binder, root: nodes.Node) -> object:
-    return binder.bind(types.type_info(Settings), root, ())
+    return binder.bind(_SETTINGS, root, ())
 
 
 def _hopeless(binder: Binder, fault: nodes.Fault) -> ConfigError:

@@ -16,6 +16,7 @@ def nearest(name: str, known: Collection[str]) -> str | None:
     if wanted in plain:
         return plain[wanted]
     close = difflib.get_close_matches(wanted, plain, n=1, cutoff=0.7)
+    close = close or [each for each in plain if sorted(each) == sorted(wanted)]
     if close:
         return plain[close[0]]
     # `chat` for `chat_completions`, `endpoint_url` for `endpoint`.

@@ -49,7 +49,7 @@ _WORDS: Final[tuple[tuple[str, str, str], ...]] = (
     (
         r"while parsing a flow sequence",
         "the list that opens here with '[' is not closed, or a ',' is missing in it",
-        "write [one, two]",
+        "write [one, two], and quote items that have signs in them",
     ),
     (
         r"while parsing a flow mapping",
@@ -84,7 +84,11 @@ _WORDS: Final[tuple[tuple[str, str, str], ...]] = (
         "'|' or '>' begins a text, and what follows it here is not one",
         "write '|' alone and the text, indented, in the lines below",
     ),
-    (r"directive", "a line that begins with % is for directives, and this one is none", "put the value in quotes"),
+    (
+        r"directive|incompatible YAML document",
+        "a line that begins with % is for directives, and this one is none",
+        "put the value in quotes",
+    ),
     (r"tag", "a value that begins with '!' is a tag, and tags have no meaning here", "put the value in quotes"),
     (r"expected '<document start>'", "the file cannot go on with this", "check the indentation of this line"),
     (r"expected the node content", "a value is expected here", "put the value in quotes"),

@@ -1,0 +1,102 @@
+"""What has to fit together across the file."""
+
+import pytest
+
+from tests.unit.config.reading import problems, read
+
+BASE = "version: 1\nbackends: {one: {provider: demanding, address: x}, toy: {provider: toy}}\n"
+
+
+def told(text):
+    return [(each.path, each.message, each.hint) for each in problems(BASE + text)]
+
+
+REFUSED = [
+    (
+        "deployments: {d: {backends: [{backend: oen}]}}",
+        ("deployments.d.backends[0].backend", "there is no backend 'oen'", "did you mean 'one'?"),
+    ),
+    (
+        "deployments: {d: {backends: [{backend: azure}]}}",
+        ("deployments.d.backends[0].backend", "there is no backend 'azure'", "there are 'one' and 'toy'"),
+    ),
+    (
+        "routes: {r: {deployment: d}}",
+        ("routes.r.deployment", "there is no deployment 'd'", "there are none: add it under 'deployments'"),
+    ),
+    (
+        "deployments: {d: {backends: [{backend: one}]}}\nroutes: {d: {deployment: d}}",
+        (
+            "routes.d",
+            "a deployment has this name too, in line 3",
+            "clients use both as a model's name: give the route another one",
+        ),
+    ),
+    (
+        "server: {port: 80, tls_port: 80}",
+        ("server.tls_port", "http and https cannot share the port 80", "give `port` and `tls_port` different numbers"),
+    ),
+    (
+        "server: {port: 8443}",
+        ("server.port", "http and https cannot share the port 8443", "give `port` and `tls_port` different numbers"),
+    ),
+    (
+        "server: {tls_port: 8080}",
+        (
+            "server.tls_port",
+            "http and https cannot share the port 8080",
+            "give `port` and `tls_port` different numbers",
+        ),
+    ),
+]
+
+
+@pytest.mark.parametrize(("text", "problem"), REFUSED)
+def test_what_does_not_fit(text, problem):
+    assert told(text) == [problem]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "server: {port: 0, tls_port: 0}",
+        "server: {port: 8443, tls_port: null}",
+        "deployments: {a: {backends: [{backend: toy, model: no-such.gguf}]}}",
+        "deployments: {a: {backends: [{backend: one, model: catalogue-name}]}}",
+        "deployments: {a: {backends: [{backend: one}]}}\nroutes: {b: {deployment: a}}",
+    ],
+)
+def test_what_does(text):
+    read(BASE + text)
+
+
+def test_references_are_checked_even_where_what_they_name_is_wrong():
+    text = "version: 1\nbackends: {a: {provider: nonsense}}\ndeployments: {d: {backends: [{backend: a}, {backend: b}]}}"
+    assert [each.path for each in problems(text)] == ["backends.a.provider", "deployments.d.backends[1].backend"]
+
+
+@pytest.mark.parametrize(("given", "other"), [("certificate", "key"), ("key", "certificate")])
+def test_certificate_and_key_come_together(given, other, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "it.pem").write_text("pem")
+    (problem,) = problems(f"version: 1\nserver: {{tls: {{{given}: it.pem}}}}")
+    assert problem.path == f"server.tls.{given}"
+    assert problem.message == f"there is a {given} but no {other}"
+    assert problem.hint.startswith(f"add '{other}: PATH'")
+    settings = read("version: 1\nserver: {tls: {certificate: it.pem, key: it.pem}}")
+    assert settings.server.tls.certificate == settings.server.tls.key == str(tmp_path / "it.pem")
+    read("version: 1\nserver: {tls: {certificate: null, key: null}}")
+
+
+def test_a_model_may_be_a_file_where_the_provider_says_so(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "models").mkdir()
+    for name in ("small.GGUF", "models/other.gguf"):
+        (tmp_path / name).write_bytes(b"GGUF")
+        settings = read(BASE + f"deployments: {{a: {{backends: [{{backend: toy}}, {{backend: one, model: {name}}}]}}}}")
+        assert [each.model for each in settings.deployments["a"].backends] == [None, str(tmp_path / name)]
+    (problem,) = problems(BASE + "deployments: {a: {backends: [{backend: one, model: gone.gguf}]}}")
+    assert problem.path == "deployments.a.backends[0].model"
+    assert "cannot be read: No such file or directory" in problem.message
+    (problem,) = problems(BASE + "deployments: {a: {backends: [{backend: one, model: ./models}]}}")
+    assert problem.message.endswith("is a folder, not a file")
