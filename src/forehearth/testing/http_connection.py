@@ -79,23 +79,28 @@ class HttpConnection(asyncio.Protocol):
         self._writable = asyncio.Event()
         self._writable.set()
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:  # noqa: D102 - asyncio's own
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin to serve."""
         assert isinstance(transport, asyncio.Transport)  # noqa: S101 - a stream's transport is one
         self._transport = transport
         self.record = self._host.opened(self)
         self._task = asyncio.get_running_loop().create_task(self._serve())
 
-    def data_received(self, data: bytes) -> None:  # noqa: D102
+    def data_received(self, data: bytes) -> None:
+        """Keep what came for whoever reads."""
         self._reader.feed_data(data)
 
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002, D102
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's own parameter
+        """Stop serving."""
         self._task.cancel()
         self._host.closed(self)
 
-    def pause_writing(self) -> None:  # noqa: D102
+    def pause_writing(self) -> None:
+        """Hold back, for the client does not read."""
         self._writable.clear()
 
-    def resume_writing(self) -> None:  # noqa: D102
+    def resume_writing(self) -> None:
+        """Go on, for it reads again."""
         self._writable.set()
 
     def drop(self) -> asyncio.Task[None]:
@@ -179,8 +184,8 @@ class HttpConnection(asyncio.Protocol):
         if reply.stream is None:
             await self._send(head + reply.body)
         else:
-            await self._send(head)
             try:
+                await self._send(head)
                 async for piece in reply.stream:
                     if piece:
                         await self._send(b"%x\r\n%s\r\n" % (len(piece), piece))

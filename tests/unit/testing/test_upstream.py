@@ -10,6 +10,7 @@ from openai import AsyncOpenAI, RateLimitError
 from forehearth.providers.scripted import ScriptedSettings
 from forehearth.providers.scripted_rules import Rule
 from forehearth.testing import Answer, Seen, Upstream, VirtualClock
+from forehearth.testing.certificates import Authority
 
 MESSAGES = [{"role": "user", "content": "hello there"}]
 
@@ -198,10 +199,10 @@ async def test_over_a_unix_socket(tmp_path):
             assert (await response.json())["object"] == "list"
 
 
-async def test_over_tls(tmp_path, certificate):
-    serving = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    serving.load_cert_chain(certificate)
-    trusting = ssl.create_default_context(cafile=certificate)
+async def test_over_tls(tmp_path):
+    authority = Authority(tmp_path)
+    trusting = ssl.create_default_context(cafile=authority.bundle)
+    serving = authority.issue("127.0.0.1").server_context()
     async with Upstream(tls=serving) as upstream, aiohttp.ClientSession() as session:
         assert upstream.url.startswith("https://127.0.0.1:")
         async with session.get(upstream.url, ssl=trusting) as response:

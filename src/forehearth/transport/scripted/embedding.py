@@ -1,5 +1,6 @@
 """Embeddings of a scripted backend: unit vectors drawn from a text's hash. They repeat, and mean nothing."""
 
+import asyncio
 import base64
 import hashlib
 import math
@@ -13,21 +14,15 @@ from forehearth.transport.scripted.completion import counted
 from forehearth.transport.scripted.question import Question
 
 
-def whole(rule: Rule, question: Question, dimensions: int) -> bytes:
-    """The embeddings of all of the question's texts, as one object; `dimensions` is for questions that name none."""
-    length = question.dimensions or dimensions
-    body: dict[str, Any] = {
-        "object": "list",
-        "data": [
-            {
-                "object": "embedding",
-                "index": index,
-                "embedding": _written(direction(text, length), packed=question.base64),
-            }
-            for index, text in enumerate(question.texts)
-        ],
-        "model": question.model,
-    }
+async def whole(rule: Rule, question: Question) -> bytes:
+    """The embeddings of all of the question's texts, as one object."""
+    data: list[dict[str, Any]] = []
+    for index, text in enumerate(question.texts):
+        vector = _written(direction(text, question.dimensions), packed=question.base64)
+        data.append({"object": "embedding", "index": index, "embedding": vector})
+        # A large batch takes its time; others have their turn.
+        await asyncio.sleep(0)
+    body: dict[str, Any] = {"object": "list", "data": data, "model": question.model}
     if rule.fault == "wrong_usage":
         body["usage"] = {"prompt_tokens": 1_000_000, "total_tokens": 1}
     elif rule.fault != "no_usage":

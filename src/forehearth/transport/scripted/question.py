@@ -15,8 +15,11 @@ _OPERATIONS = {
     b"/v1/completions": Operation.COMPLETIONS,
     b"/v1/embeddings": Operation.EMBEDDINGS,
 }
+_MEMBERS = {Operation.CHAT: "messages", Operation.COMPLETIONS: "prompt", Operation.EMBEDDINGS: "input"}
 _MOST_INPUTS = 2_048
 _MOST_CHOICES = 128
+_MOST_NUMBERS = 4_194_304
+"""In all vectors of one answer: enough for 2,048 of 1,536 dimensions, and a bound on time and memory."""
 
 
 class Question(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,7 +37,8 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     """Answers to each of `texts`."""
     stop: tuple[str, ...] = ()
     max_tokens: int | None = None
-    dimensions: int | None = None
+    dimensions: int
+    """Length of a vector."""
     base64: bool = False
 
     @property
@@ -81,22 +85,25 @@ class _Body(msgspec.Struct):
     encoding_format: Annotated[str, msgspec.Meta(pattern="^(float|base64)$")] | None = None
 
 
-def read(target: bytes, body: bytes) -> Question:
-    """The question in a request. Raises `PathNotFound`, `MalformedBody` or `InvalidField`."""
+def read(target: bytes, body: bytes, dimensions: int) -> Question:
+    """The question in a request; `dimensions` is the length of vectors for those that name none.
+
+    Raises `PathNotFound`, `MalformedBody` or `InvalidField`.
+    """
     operation = _OPERATIONS.get(target.partition(b"?")[0])
     if operation is None:
         raise PathNotFound("Resource not found")
     asked = _decode(body, _Body)
     model = asked.model or ""
+    member = _MEMBERS[operation]
+    raw = getattr(asked, member)
     if operation is Operation.CHAT:
-        member, raw = "messages", asked.messages
         texts, size = _messages(_decode(raw, list[_Message], member))
-    elif operation is Operation.COMPLETIONS:
-        member, raw = "prompt", asked.prompt
-        texts, size = _inputs(_decode(raw, _Texts, member), member)
     else:
-        member, raw = "input", asked.input
         texts, size = _inputs(_decode(raw, _Texts, member), member)
+    length = asked.dimensions or dimensions
+    if operation is Operation.EMBEDDINGS and length * len(texts) > _MOST_NUMBERS:
+        raise InvalidField(f"Invalid 'input': more than {_MOST_NUMBERS} numbers in all vectors.", param="input")
     limits = [limit for limit in (asked.max_tokens, asked.max_completion_tokens) if limit is not None]
     stop = [asked.stop] if isinstance(asked.stop, str) else asked.stop or ()
     return Question(
@@ -110,7 +117,7 @@ def read(target: bytes, body: bytes) -> Question:
         choices=asked.n or 1,
         stop=tuple(text for text in stop if text),
         max_tokens=min(limits) if limits else None,
-        dimensions=asked.dimensions,
+        dimensions=length,
         base64=asked.encoding_format == "base64",
     )
 

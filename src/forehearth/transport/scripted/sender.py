@@ -40,7 +40,7 @@ class ScriptedSender:
         """Answer. Raises `Unreachable`, `TimedOut` or `Broken` where the script has a fault, or the timers end."""
         patience = Patience(request.timeouts, self._clock, self._sleep)
         try:
-            asked = question.read(request.target, request.body)
+            asked = question.read(request.target, request.body, self._settings.dimensions)
         except Refused as error:
             return refusal.unreadable(error)
         turn = self._script.turn(asked)
@@ -52,8 +52,7 @@ class ScriptedSender:
             return refusal.scripted(rule.status, rule)
         if asked.operation is Operation.EMBEDDINGS:
             await self._begin(rule, patience)
-            vectors = embedding.whole(rule, asked, self._settings.dimensions)
-            return await self._whole(vectors, rule, patience)
+            return await self._whole(await embedding.whole(rule, asked), rule, patience)
         answer = Completion(turn, asked, int(self._clock.unix()))
         if asked.stream:
             await self._begin(rule, patience)

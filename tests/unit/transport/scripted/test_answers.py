@@ -223,7 +223,7 @@ def test_tokens_join_to_the_text(text):
 @example(answer="\n\ndata: [DONE]\r\n\r\n\u2028", limit=None, count=1)
 def test_a_stream_says_what_the_whole_answer_says(answer, limit, count):
     body = json.dumps({"model": "m", "messages": [{"role": "user", "content": "q"}], "max_tokens": limit, "n": count})
-    asked = questions.read(b"/v1/chat/completions", body.encode())
+    asked = questions.read(b"/v1/chat/completions", body.encode(), 8)
     completion = Completion(Turn(rule=Rule(answer=answer), given=0, ident="i"), asked, 1)
     whole = msgspec.json.decode(completion.whole())
     stream = [*completion.opening(), *(event for step in completion.steps() for event in step), *completion.closing()]

@@ -37,6 +37,7 @@ USER = {"role": "user", "content": "x"}
         ("embeddings", {"input": ["a"] * 2_049}, 400, "invalid_value", "input"),
         ("embeddings", {"input": "a", "dimensions": 0}, 400, "invalid_value", None),
         ("embeddings", {"input": "a", "dimensions": 99_999}, 400, "invalid_value", None),
+        ("embeddings", {"input": ["a"] * 300, "dimensions": 16_384}, 400, "invalid_value", "input"),
         ("embeddings", {"input": "a", "encoding_format": "int8"}, 400, "invalid_value", None),
         ("chat/completions", b'{"messages":[{"role":"user","content":"\\ud800"}]}', 400, "malformed_body", None),
         ("responses", {"input": "a"}, 404, "not_found", None),
@@ -122,7 +123,7 @@ def odd_body(tape: bytes) -> bytes:
 def test_any_bytes_are_read_or_refused(target, tape):
     body = odd_body(tape)
     try:
-        asked = question.read(target, body)
+        asked = question.read(target, body, 8)
     except Refused as refused:
         message = refused.message
         assert message

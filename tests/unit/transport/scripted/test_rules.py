@@ -16,7 +16,7 @@ from forehearth.transport.scripted.script import Script
 
 
 def ask(text: str = "x", **more) -> Question:
-    members = {"operation": Operation.CHAT, "model": "m", "texts": (text,), "prompt_tokens": 1, **more}
+    members = {"operation": Operation.CHAT, "model": "m", "texts": (text,), "prompt_tokens": 1, "dimensions": 8, **more}
     return Question(digest=repr(sorted(members.items())).encode(), **members)
 
 
