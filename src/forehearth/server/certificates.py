@@ -15,6 +15,9 @@ from forehearth.server.data_directory import DataDirectory, write_private
 MARK = b"# Forehearth development CA: what follows was added by `forehearth tls trust`\n"
 """Where, in a bundle of ours, the system's certificates end."""
 
+BUNDLE_VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+"""By which a shell's programs are told whom to trust."""
+
 USUAL_BUNDLES = (
     "/etc/ssl/certs/ca-certificates.crt",
     "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
@@ -82,11 +85,11 @@ def bundle_path(data: DataDirectory) -> Path:
 def write_bundle(data: DataDirectory, environ: Mapping[str, str]) -> Sequence[str]:
     """Write the bundle: the CAs that clients trust now, then ours. Returns the files that the former came from.
 
-    Trusted now is what `SSL_CERT_FILE` and `REQUESTS_CA_BUNDLE` name, else the system's bundle. Where they name this
+    Trusted now is what `BUNDLE_VARIABLES` name, else the system's bundle. Where they name this
     bundle, as in a shell that trusts us already, what it had before ours stays. Nothing found: only ours is in it.
     """
     target = bundle_path(data)
-    named = [Path(environ[name]).absolute() for name in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE") if environ.get(name)]
+    named = [Path(environ[name]).absolute() for name in BUNDLE_VARIABLES if environ.get(name)]
     sources = [path for path in dict.fromkeys(named) if path != target and path.is_file()]
     if not sources and target in named and refresh_bundle(data):
         return [str(target)]

@@ -3,7 +3,7 @@
 import secrets
 from collections.abc import Mapping
 
-from forehearth.core.clock import Clock
+from forehearth.core.clock import SystemClock
 from forehearth.core.ids import request_ids
 from forehearth.core.secret import Secret
 from forehearth.core.settings import DeploymentSettings, Settings
@@ -12,7 +12,7 @@ from forehearth.identity.keys import Keys
 from forehearth.policies.onion import Proceed, compose
 from forehearth.policies.usage import CountUsage
 from forehearth.ports.meter import Meter
-from forehearth.registry import PROVIDER_SETTINGS, PROVIDERS, Opened, Surroundings
+from forehearth.registry import PROVIDERS, Kind, Opened, Surroundings
 from forehearth.routing.attempts import Attempts
 from forehearth.routing.directory import Backend, Deployment, Directory
 from forehearth.telemetry.metrics import Metrics
@@ -20,12 +20,17 @@ from forehearth.wire.surfaces import surface_of
 
 
 def build_gateway(
-    settings: Settings, around: Surroundings, *, key: Secret, meter: Metrics, clock: Clock, created: int
+    settings: Settings,
+    around: Surroundings,
+    *,
+    key: Secret,
+    metrics: Metrics,
+    created: int,
+    providers: Mapping[str, Kind] = PROVIDERS,
 ) -> Gateway:
     """The entrance to everything that `settings` names. `created` is when they were taken up, in Unix seconds."""
-    opened = {
-        name: PROVIDERS[_kind(backend)].open(name, backend, around) for name, backend in settings.backends.items()
-    }
+    kinds = {kind.settings: kind for kind in providers.values()}
+    opened = {name: kinds[type(backend)].open(name, backend, around) for name, backend in settings.backends.items()}
     deployments = {name: _deployment(name, wanted, opened) for name, wanted in settings.deployments.items()}
     routes = {name: route.deployment for name, route in settings.routes.items()}
     directory = Directory(deployments, routes, created=created)
@@ -34,18 +39,14 @@ def build_gateway(
             surface_of=surface_of(directory),
             identity=Keys({"development": key}, pepper=secrets.token_bytes(32)),
             directory=directory,
-            onions={name: _onion(deployment, meter) for name, deployment in deployments.items()},
-            meter=meter,
-            traffic=meter,
-            clock=clock,
+            onions={name: _onion(deployment, metrics) for name, deployment in deployments.items()},
+            meter=metrics,
+            traffic=metrics,
+            clock=SystemClock(),
             new_id=request_ids(secrets.randbits(128)),
             max_body=settings.server.limits.body_bytes,
         )
     )
-
-
-def _kind(backend: object) -> str:
-    return next(name for name, kind in PROVIDER_SETTINGS.items() if kind is type(backend))
 
 
 def _deployment(name: str, wanted: DeploymentSettings, opened: Mapping[str, Opened]) -> Deployment:

@@ -1,6 +1,7 @@
 """What embedded models need before a host may start: their weights, fetched by a process of its own, and an engine."""
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -8,14 +9,17 @@ from pathlib import Path
 import msgspec
 
 from forehearth.server import orders
-from forehearth.server.children import started
-from forehearth.server.messages import Progress, Ready, Trouble, Upward
+from forehearth.server.children import Child, started
+from forehearth.server.messages import Progress, Ready, Stop, Trouble, Upward
 from forehearth.server.status import Status, Weights, write_status
 
 log = logging.getLogger("forehearth.server")
 
 RETRY_SECONDS = (5.0, 15.0, 60.0, 300.0)
 """Waits before weights that could not be had are asked for again; the last one stays."""
+
+STOP_SECONDS = 0.8
+"""How long it may take to stop what it fetches."""
 
 
 class Preparation:
@@ -36,13 +40,15 @@ class Preparation:
         self._run = run
         self._told = told
         self._done = asyncio.Event()
+        self.settled = asyncio.Event()
+        """Everything is there, or it was tried and something could not be had."""
         models = order.models
         self._status = Status(
             weights={model.name: Weights() for model in models},
             engine="waiting" if models else "ready",
             preload="waiting" if models and preload else "ready",
         )
-        write_status(run, self._status)
+        self._tell(self._status)
 
     async def run(self) -> None:
         """Return when everything is there; until then try again, for a network may come back."""
@@ -50,7 +56,7 @@ class Preparation:
         while not self._done.is_set():
             async with started(self._command) as child:
                 child.order(orders.encode(self._order))
-                status = await child.ended(self._heard)
+                status = await self._until_ended(child)
             if self._done.is_set():
                 return
             delay = RETRY_SECONDS[min(failures, len(RETRY_SECONDS) - 1)]
@@ -59,6 +65,17 @@ class Preparation:
             self._tell(self._failed(reason))
             log.error("%s; trying again in %g s", reason, delay)
             await asyncio.sleep(delay)
+
+    async def _until_ended(self, child: Child) -> int:
+        try:
+            return await child.ended(self._heard)
+        except asyncio.CancelledError:
+            # It may have a package client of its own running, which only it can end.
+            child.tell(Stop(grace=0.0))
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(STOP_SECONDS):
+                    await child.ended(self._heard)
+            raise
 
     def loaded(self) -> None:
         """The host has the models in memory."""
@@ -98,4 +115,6 @@ class Preparation:
     def _tell(self, status: Status) -> None:
         self._status = status
         write_status(self._run, status)
+        if status.complete or status.reason:
+            self.settled.set()
         self._told(status)

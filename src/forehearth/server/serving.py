@@ -15,12 +15,11 @@ from forehearth.transport.client import HttpClient
 
 async def run_worker(context: WorkerContext) -> None:
     """Serve until the context's shutdown is over."""
-    clock = SystemClock()
     settings = context.settings
-    async with HttpClient(clock=clock) as client:
+    async with HttpClient() as client:
         around = Surroundings(http=client, environ=context.environ, embedded_socket=context.embedded_socket)
         gateway = build_gateway(
-            settings, around, key=context.key, meter=context.metrics, clock=clock, created=int(clock.unix())
+            settings, around, key=context.key, metrics=context.metrics, created=int(SystemClock().unix())
         )
         pages = create_app(
             health=context.health, metrics=context.metrics_page, new_id=request_ids(secrets.randbits(128))

@@ -32,13 +32,13 @@ from forehearth.telemetry.metrics import Metrics
 
 log = logging.getLogger("forehearth.server")
 
-INTERRUPT_GRACE = 1.0
+INTERRUPT_GRACE = 0.8
 """Seconds that calls in flight still have after Ctrl-C."""
 
-CUT_MARGIN = 0.5
+CUT_MARGIN = 0.4
 """Seconds after the end of the grace in which a process may still end by itself."""
 
-HOST_GRACE = 0.3
+HOST_GRACE = 0.2
 """Seconds that the model host has once no worker is left to call it."""
 
 
@@ -62,8 +62,10 @@ class Launch(msgspec.Struct, frozen=True, kw_only=True):
     """Bound by the caller; closed here."""
     preload: bool = False
     clock: Clock
-    announce: Callable[[], None]
+    accepting: Callable[[], None]
     """Called once, when every worker accepts."""
+    announce: Callable[[], None]
+    """Called once, after that, when the preparation of embedded models is over or has failed for the first time."""
     progress: Callable[[Status], None]
     """Called as the preparation of embedded models goes on."""
     commands: Commands = Commands()
@@ -76,6 +78,7 @@ class Supervisor:
         self._launch = launch
         self._stopping = False
         self._metrics = Metrics(Cells(launch.data.run / "metrics", "parent"), "parent")
+        self._preparing: asyncio.Task[None] | None = None
         self._certificate: asyncio.Future[tuple[str | None, str | None]] | None = None
         self._host_socket: socket.socket | None = None
         self._activation: Activation | None = None
@@ -108,12 +111,12 @@ class Supervisor:
                     self._certificate = tasks.create_task(asyncio.to_thread(self._certificate_files))
                     others = [tasks.create_task(self._announce())]
                     if self._activation is not None:
-                        others.append(tasks.create_task(self._prepare(self._activation)))
-                        others.append(tasks.create_task(self._activation.run(preload=self._launch.preload)))
+                        self._preparing = tasks.create_task(self._prepare(self._activation))
+                        others += [self._preparing, tasks.create_task(self._activate(self._activation))]
                     await self._workers.run()
                     await self._end_host(others)
             except* Misconfigured as group:
-                raise first(group) from None
+                raise _first(group) from None
             finally:
                 self._close_listeners()
                 if self._host_socket is not None:
@@ -126,6 +129,8 @@ class Supervisor:
             return
         self._stopping = True
         log.info("stopping: calls in flight have %g s", grace)
+        if self._preparing is not None:
+            self._preparing.cancel()
         self._workers.drain(grace)
         asyncio.get_running_loop().call_later(grace + CUT_MARGIN, self._workers.kill)
         self._close_listeners()  # the last worker's close must be the last of all: it empties the queue before it
@@ -179,6 +184,8 @@ class Supervisor:
 
     async def _announce(self) -> None:
         await self._workers.ready.wait()
+        self._launch.accepting()
+        await self._preparation.settled.wait()
         self._launch.announce()
 
     async def _prepare(self, activation: Activation) -> None:
@@ -187,6 +194,9 @@ class Supervisor:
         if self._launch.preload:
             await activation.loaded.wait()
             self._preparation.loaded()
+
+    async def _activate(self, activation: Activation) -> None:
+        await activation.run(preload=self._launch.preload)
 
     async def _end_host(self, others: Sequence[asyncio.Task[None]]) -> None:
         if self._activation is not None and self._activation.pid is not None:
@@ -216,7 +226,7 @@ class Supervisor:
             listener.socket.close()
 
 
-def first(group: BaseExceptionGroup[Misconfigured]) -> Misconfigured:
+def _first(group: BaseExceptionGroup[Misconfigured]) -> Misconfigured:
     """The first of several reasons for the same end."""
     error: BaseException = group
     while isinstance(error, BaseExceptionGroup):

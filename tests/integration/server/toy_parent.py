@@ -44,7 +44,8 @@ async def serve(folder: str, config: str, *, preload: bool) -> None:
             listeners=listeners,
             preload=preload,
             clock=SystemClock(),
-            announce=lambda: say(up=[each.port for each in listeners]),
+            accepting=lambda: say(up=[each.port for each in listeners]),
+            announce=lambda: say(announced=True),
             progress=tell_progress,
             commands=Commands(worker=toy("toy_worker"), host=toy("toy_host"), preparation=toy("toy_preparation")),
         )
