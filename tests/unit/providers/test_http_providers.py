@@ -40,17 +40,18 @@ def azure(form: str, **more) -> AzureOpenAI:
 @pytest.mark.parametrize(
     ("provider", "operation", "target", "model"),
     [
-        (azure("classic"), Operation.CHAT, "/openai/deployments/d%2F1/chat/completions?api-version=2024-10-21", "asked"),
+        (azure("classic"), Operation.CHAT,
+         "/openai/deployments/%C3%A9/chat/completions?api-version=2024-10-21", "asked"),
         (azure("classic", api_version="2025-04-01-preview"), Operation.EMBEDDINGS,
-         "/openai/deployments/d%2F1/embeddings?api-version=2025-04-01-preview", "asked"),
-        (azure("v1"), Operation.COMPLETIONS, "/openai/v1/completions", "d/1"),
-        (azure("v1", api_version="preview"), Operation.CHAT, "/openai/v1/chat/completions?api-version=preview", "d/1"),
-        (azure("models"), Operation.CHAT, "/models/chat/completions?api-version=2024-05-01-preview", "d/1"),
-        (azure("models"), Operation.EMBEDDINGS, "/models/embeddings?api-version=2024-05-01-preview", "d/1"),
+         "/openai/deployments/%C3%A9/embeddings?api-version=2025-04-01-preview", "asked"),
+        (azure("v1"), Operation.COMPLETIONS, "/openai/v1/completions", "é"),
+        (azure("v1", api_version="preview"), Operation.CHAT, "/openai/v1/chat/completions?api-version=preview", "é"),
+        (azure("models"), Operation.CHAT, "/models/chat/completions?api-version=2024-05-01-preview", "é"),
+        (azure("models"), Operation.EMBEDDINGS, "/models/embeddings?api-version=2024-05-01-preview", "é"),
     ],
 )  # fmt: skip
 def test_azure_in_its_three_forms(provider, operation, target, model):
-    request = provider.request(call(operation), "d/1")
+    request = provider.request(call(operation), "é")
     assert request.target == target.encode()
     assert json.loads(request.body) == {"model": model, "odd": 1.0}
     headers = dict(request.headers)
