@@ -61,6 +61,7 @@ class Commands(click.Group):
             return None
         module, _, name = COMMANDS[cmd_name].target.partition(":")
         command: click.Command = getattr(importlib.import_module(module), name)
+        _prepare_help(command)
         return command
 
     def resolve_command(
@@ -80,6 +81,14 @@ class Commands(click.Group):
         with formatter.section("To try"):
             for entry in COMMANDS.values():
                 formatter.write_text(entry.example)
+
+
+def _prepare_help(command: click.Command) -> None:
+    """Make of the mark for unfilled lines, two characters in a raw docstring, click's one; keep summaries whole."""
+    command.help = (command.help or "").replace("\\b\n", "\b\n")
+    command.short_help = command.short_help or " ".join(command.help.partition("\n\n")[0].split())
+    for each in command.commands.values() if isinstance(command, click.Group) else ():
+        _prepare_help(each)
 
 
 @click.group(

@@ -15,7 +15,13 @@ from forehearth.core.settings import ProviderSettings, Settings
 
 Schema = dict[str, Any]
 
-_BOUNDS = {"ge": "minimum", "gt": "exclusiveMinimum", "le": "maximum", "lt": "exclusiveMaximum"}
+_BOUNDS = {
+    "ge": "minimum",
+    "gt": "exclusiveMinimum",
+    "le": "maximum",
+    "lt": "exclusiveMaximum",
+    "multiple_of": "multipleOf",
+}
 
 
 def schema(providers: Mapping[str, type[ProviderSettings]]) -> Schema:
