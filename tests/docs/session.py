@@ -150,7 +150,7 @@ class Session:
         return printed
 
     def _variables(self) -> Mapping[str, str]:
-        if not self._home.exists():
+        if not (self._home / DATA).is_symlink():
             self._settle()
         kept = {name: os.environ[name] for name in ("LANG", "LC_ALL", "TMPDIR") if name in os.environ}
         return kept | {
@@ -162,7 +162,7 @@ class Session:
 
     def _settle(self) -> None:
         """Furnish the home: the data directory where the docs say, and a curl that takes an error for one."""
-        self._place.mkdir(parents=True)
+        self._place.mkdir(parents=True, exist_ok=True)
         (self._home / DATA).parent.mkdir(parents=True)
         (self._home / DATA).symlink_to(self._server().data_dir)
         (self._home / ".curlrc").write_text("silent\nshow-error\nfail-with-body\n")

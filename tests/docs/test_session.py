@@ -64,6 +64,8 @@ RIGHT = {
         "bash", "[ http://localhost:8080/x = http://localhost:5001/x ]", "[ 8443 = 5002 ]"
     ),
     "other numbers": block("bash", '[ 18080 = "1$((8079 + 1))" ]'),
+    "the data directory after a file": block('json title="a.json"', "1")
+    + block("bash", "cd ~/.local/share/forehearth"),
     "the data directory": block("bash", "cd ~/.local/share/forehearth"),
     "a package of Node": block("js", 'import OpenAI from "openai";', "new OpenAI({ apiKey: 'x' });"),
     "what is printed": block("console", "$ echo one", "one"),
