@@ -54,6 +54,10 @@ class CatalogueModel(msgspec.Struct, frozen=True, kw_only=True):
     temperature: float | None = None
     """What its authors recommend where the caller says nothing."""
     top_p: float | None = None
+    answer_tokens: int | None = None
+    """The longest answer where the caller sets no bound: small models go round in circles. None: to the context's end."""
+    compact_cache: bool = False
+    """Run with a context cache of 8 bits a value: half the memory, and no harm to this model."""
 
 
 class ModelSource(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,6 +71,8 @@ class ModelSource(msgspec.Struct, frozen=True, kw_only=True):
     dimensions: int | None = None
     temperature: float | None = None
     top_p: float | None = None
+    answer_tokens: int | None = None
+    compact_cache: bool = False
 
 
 DEFAULT_CONTEXT: Final = 4_096
@@ -126,6 +132,8 @@ CATALOGUE: Final[Mapping[str, CatalogueModel]] = {
         context_tokens=4_096,
         temperature=0.2,
         top_p=0.9,
+        answer_tokens=512,
+        compact_cache=True,
     ),
     "all-minilm-l6-v2": CatalogueModel(
         kind="embeddings",
@@ -165,6 +173,8 @@ def source_of(name: str, folder: Path) -> ModelSource:
         dimensions=model.dimensions,
         temperature=model.temperature,
         top_p=model.top_p,
+        answer_tokens=model.answer_tokens,
+        compact_cache=model.compact_cache,
     )
 
 

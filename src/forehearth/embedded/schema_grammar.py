@@ -46,12 +46,14 @@ class SchemaGrammar:
         self._names: dict[Node, str] = {}
         self._schemas = 0
 
-    def add(self, schema: object, path: str) -> Node:
-        """The node that matches the JSON texts valid against `schema`, which stands at `path` in the request.
+    def add(self, schema: object, path: str, allowed: frozenset[str] = ANY_TYPE) -> Node:
+        """The node that matches the JSON texts of the `allowed` types that are valid against `schema`.
+
+        `path` is where it stands in the request.
 
         Raises `InvalidField` for what is not a schema, and `NotSupported` for a keyword outside the subset.
         """
-        return _Document(self, schema, path).compiled()
+        return _Document(self, schema, path).compiled(allowed)
 
     def text(self, root: Node, path: str) -> str:
         """The grammar whose texts match `root`. `path` is named where there is none, or it is too large."""
@@ -104,13 +106,13 @@ class _Document:
         self._targets: dict[tuple[str, frozenset[str]], Ref] = {}
         self._dialect = ""
 
-    def compiled(self) -> Node:
+    def compiled(self, allowed: frozenset[str]) -> Node:
         if isinstance(self._root, Mapping) and "$schema" in self._root:
             dialect = self._root["$schema"]
             if not isinstance(dialect, str) or dialect.removesuffix("#") not in DIALECTS:
                 raise _unsupported(self._path, "$schema", f"must be one of {', '.join(sorted(DIALECTS))}")
             self._dialect = dialect
-        return self._value(self._root, self._path, ANY_TYPE, 0)
+        return self._value(self._root, self._path, allowed, 0)
 
     def _value(self, schema: object, path: str, allowed: frozenset[str], depth: int) -> Node:
         self._grammar.count(path)

@@ -11,7 +11,7 @@ SUPPORTED: Final[Mapping[str, str]] = {
     "type": "a name or a list of names; without it, keywords of one type are read as naming that type",
     "properties": "written in the order given; optional ones may be left out",
     "required": "names outside `properties` take any value, or that of `additionalProperties`",
-    "additionalProperties": "`false`, `true` or a schema; without it, an object that lists `properties` has no others",
+    "additionalProperties": "`false`, `true` or a schema; without it, an object with `properties` has no others",
     "minProperties": "where `required` already sees to it",
     "maxProperties": "where `properties` and `additionalProperties: false` already see to it",
     "items": "a schema, or a list of schemas (draft 7)",

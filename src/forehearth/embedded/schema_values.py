@@ -209,7 +209,7 @@ def object_node(schema: Schema, path: str, inner: Inner, rules: Rules) -> Node:
         others = inner(schema["additionalProperties"], "additionalProperties")
     nodes = {name: inner(sub, f"properties.{name}") for name, sub in properties.items()}
     nodes |= {name: others for name in required if name not in properties}
-    is_open = "additionalProperties" in schema or not properties
+    is_open = "additionalProperties" in schema or "properties" not in schema
     _refuse_names(nodes, path, is_open=is_open)
     extra = _extra(others, frozenset(nodes), rules) if is_open else NEVER
     _refuse_counts(schema, path, len(required), len(nodes) if extra == NEVER else None)
