@@ -14,7 +14,7 @@ from forehearth.core.errors import BodyTooLarge, BodyTooSlow, Refused, Unsupport
 from forehearth.core.exchange import Reply
 from forehearth.core.settings import InboundLimits
 from forehearth.http.faults import Malformed, internal_error
-from forehearth.http.head import Peer, Request, RequestLine, understand
+from forehearth.http.head import Peer, Request, understand
 from forehearth.http.log import report
 from forehearth.http.replies import has_body
 from forehearth.ports.entrance import Admission, Entrance
@@ -130,7 +130,9 @@ def _request(scope: MutableMapping[str, Any]) -> Request:
         target += b"?" + scope["query_string"]
     client = scope.get("client")
     return understand(
-        RequestLine(scope["method"].encode("ascii"), target, 0 if scope["http_version"] == "1.0" else 1),
+        scope["method"].encode("ascii"),
+        target,
+        0 if scope["http_version"] == "1.0" else 1,
         list(scope["headers"]),
         Peer(scheme=scope["scheme"], client=client[0] if client else ""),
     )

@@ -6,7 +6,7 @@
 
 Every line ends in CRLF, nothing else; a size is hexadecimal digits alone; extensions must be well-formed, are few and
 are ignored; trailer fields are checked and dropped, and may not say anything about framing or routing. A fault is
-found with the byte that makes it one, however the bytes were cut, and never waits for more to come.
+found however the bytes were cut, and at the latest where its line ends or would have become too long.
 """
 
 import re

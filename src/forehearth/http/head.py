@@ -35,10 +35,11 @@ _CAPITALS = frozenset(b"%c" % letter for letter in range(ord("A"), ord("Z") + 1)
 _TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]"
 _LINE = re.compile(rb"([A-Z][A-Z_-]{0,31}+) ([\x21-\x7e]++) HTTP/1\.([01])\r\n")
 _FIELDS = re.compile(rb"(?:%b++:[\t\x20-\x7e\x80-\xff]*+\r\n)*+\r\n" % _TOKEN)
-_FIELD = re.compile(rb"([^:]+):[ \t]*([^\r]*)\r\n")
+_FIELD = re.compile(rb"([^:]++):([^\r]*+)\r\n")  # of a block that matched _FIELDS
 _BARE = re.compile(rb"(?<!\r)\n|\r[^\n]")
 _METHOD = re.compile(rb"[A-Z][A-Z_-]{0,31}+")
 _DIGITS = re.compile(rb"[0-9]{1,18}+")
+_NO_OPTIONS = frozenset[bytes]()
 _ONLY_ONCE = frozenset({b"host", b"content-length", b"transfer-encoding"})
 
 
@@ -49,20 +50,12 @@ class Peer(msgspec.Struct, frozen=True, kw_only=True):
     client: str = ""
 
 
-class RequestLine(msgspec.Struct, frozen=True):
-    """The three parts; of the version only the minor number is left."""
-
-    method: bytes
-    target: bytes
-    minor: int
-
-
 class Request(msgspec.Struct, frozen=True, kw_only=True):
     """A head, and what it says about its message and its connection."""
 
     head: Head
     fields: Sequence[Header]
-    """As sent, but for lower-case names."""
+    """As sent, with the blanks around values."""
     minor: int
     """The 0 or 1 of the version."""
     length: int
@@ -85,35 +78,36 @@ def read(block: bytes, limits: InboundLimits, peer: Peer) -> Request:
         raise Malformed(
             "too_many_headers", f"More than {limits.header_count} header fields were sent.", status=HEAD_TOO_LARGE
         )
-    if b" \r\n" in block or b"\t\r\n" in block:
-        pairs = [(name, value.rstrip(b" \t")) for name, value in pairs]
-    fields = [(name.lower(), value) for name, value in pairs]
-    return understand(RequestLine(line[1], line[2], 1 if line[3] == b"1" else 0), fields, peer)
+    method, target, minor = line.groups()
+    return understand(method, target, 1 if minor == b"1" else 0, pairs, peer)
 
 
-def understand(line: RequestLine, fields: Sequence[Header], peer: Peer) -> Request:
-    """What a well-formed line and well-formed fields (names in lower case) mean together. Raises `Malformed`."""
-    headers = dict(fields)
+def understand(method: bytes, target: bytes, minor: int, fields: Sequence[Header], peer: Peer) -> Request:
+    """What a well-formed line and well-formed fields mean together. Raises `Malformed`."""
+    headers = {name.lower(): value.strip() for name, value in fields}
     if len(headers) != len(fields):
         headers = _joined(fields)
-    path, query, authority = split(line.method, line.target)
-    _check_host(line.minor, headers.get(b"host"), authority)
+    path, query, authority = split(method, target)
+    _check_host(minor, headers.get(b"host"), authority)
     connection = headers.get(b"connection")
-    options = frozenset[bytes]() if connection is None else _options(connection)
+    options = _NO_OPTIONS if connection is None else _options(connection)
     expects = headers.get(b"expect")
     if expects is not None and expects.lower() != b"100-continue":
         raise Malformed("unknown_expectation", "Expect can be 100-continue, nothing else.", status=EXPECTATION_FAILED)
     return Request(
-        head=Head(
-            method=line.method, raw_path=path, query=query, headers=headers, scheme=peer.scheme, client=peer.client
-        ),
+        head=Head(method=method, raw_path=path, query=query, headers=headers, scheme=peer.scheme, client=peer.client),
         fields=fields,
-        minor=line.minor,
-        length=_length(line.minor, headers),
-        persistent=line.minor == 1 and b"close" not in options,
-        expects_continue=expects is not None and line.minor == 1,
-        upgrade=headers.get(b"upgrade", b"").lower() if b"upgrade" in options and line.minor == 1 else b"",
+        minor=minor,
+        length=_length(minor, headers),
+        persistent=minor == 1 and b"close" not in options,
+        expects_continue=expects is not None and minor == 1,
+        upgrade=headers.get(b"upgrade", b"").lower() if b"upgrade" in options and minor == 1 else b"",
     )
+
+
+def tidy(fields: Sequence[Header]) -> list[Header]:
+    """Fields with names in lower case and values without the blanks around them."""
+    return [(name.lower(), value.strip()) for name, value in fields]
 
 
 def examine(part: bytes, seen: int, limits: InboundLimits) -> None:
@@ -193,7 +187,7 @@ def _fault_of_line(line: bytes) -> Malformed:
 
 def _joined(fields: Sequence[Header]) -> dict[bytes, bytes]:
     headers: dict[bytes, bytes] = {}
-    for name, value in fields:
+    for name, value in tidy(fields):
         before = headers.get(name)
         if before is None:
             headers[name] = value

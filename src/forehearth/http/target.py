@@ -17,7 +17,7 @@ from forehearth.http.host import is_authority
 _SLASH = ord("/")
 _PATH = re.compile(rb"/[A-Za-z0-9\-._~!$&'()*+,;=:@/%|\[\]]*+")
 _BROKEN_PERCENT = re.compile(rb"%(?![0-9A-Fa-f]{2})|%00|%5[Cc]")
-_DOT_SEGMENT = re.compile(rb"/(?:\.|%2[Ee]){1,2}(?:/|%2[Ff]|\Z)")
+_DOT_SEGMENT = re.compile(rb"(?:/|%2[Ff])(?:\.|%2[Ee]){1,2}(?:/|%2[Ff]|\Z)")
 _ABSOLUTE = re.compile(rb"[Hh][Tt][Tt][Pp][Ss]?://([^/?]*)(/[^?]*)?(?:\?(.*))?")
 
 

@@ -25,7 +25,7 @@ LOOPS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {
 }
 MAX_BODY = 100_000
 PIECE = b"data: " + b"x" * 994
-WHOLE = InboundLimits(header_seconds=30, body_seconds=30)
+WHOLE = InboundLimits(header_seconds=30, body_seconds=30, body_bytes=MAX_BODY)
 HASTY = InboundLimits(header_seconds=0.5, body_seconds=0.6, idle_seconds=0.7, write_seconds=0.8)
 
 
@@ -311,6 +311,11 @@ class Client:
             self.socket.sendall(part)
             if pause:
                 time.sleep(pause)
+
+    def send_until_refused(self, data: bytes) -> None:
+        """Send what the server takes; it may have answered and ended before all is sent."""
+        with contextlib.suppress(ConnectionError):
+            self.socket.sendall(data)
 
     def half_close(self) -> None:
         self.socket.shutdown(socket.SHUT_WR)
