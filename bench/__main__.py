@@ -11,6 +11,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
 
+from bench.alone import alone
 from bench.chart import svg
 from bench.faults import BenchError
 from bench.plan import QUICK, Plan
@@ -29,7 +30,8 @@ Measures CPU, latency and memory of this gateway beside others on one machine, a
 A run that is long enough, has every row and had the machine to itself goes to docs/benchmarks/, any other to
 bench/.work/report/.
 BENCH_PEERS chooses the peers: {", ".join(s.name for s in every_stack() if s.name not in _ALWAYS)}.
-Exit status: 0 every chosen row was measured; 1 a row is missing or failed; 2 usage; 3 the machine lacks something.
+Exit status: 0 every chosen row was measured; 1 a row is missing or failed; 2 usage;
+3 the machine lacks something, or another run is under way.
 Needs two cores, gcc and OpenSSL's headers; everything else is fetched into bench/.work/.
 """
 
@@ -102,7 +104,8 @@ def main(words: Sequence[str] | None = None) -> int:
         folder = options.out or options.render.parent
     else:
         try:
-            found = record(Wish(chosen=chosen, excluded=excluded, plan=plan, root=_ROOT, work=_WORK), _say)
+            with alone(_WORK):
+                found = record(Wish(chosen=chosen, excluded=excluded, plan=plan, root=_ROOT, work=_WORK), _say)
         except BenchError as error:
             _say(str(error))
             return 3

@@ -9,6 +9,10 @@ class MissingToolError(BenchError):
     """The machine lacks something that every stack needs."""
 
 
+class OccupiedError(BenchError):
+    """Another run of the benchmark is under way."""
+
+
 class UnavailableError(BenchError):
     """A stack could not be installed or built."""
 
