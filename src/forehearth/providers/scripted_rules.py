@@ -85,7 +85,7 @@ class ScriptedError(Values, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     message: str | None = None
     """The same in a sentence."""
     type: str | None = None
-    """`invalid_request_error` below 500 and `server_error` from there on, when not given."""
+    """Without it `server_error` from 500 on, `rate_limit_error` for 429, and else `invalid_request_error`."""
     param: str | None = None
     """The member of the request that is at fault."""
     inner_error: dict[str, Any] | None = None

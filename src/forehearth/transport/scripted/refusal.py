@@ -32,7 +32,7 @@ def _response(status: int, said: ScriptedError, headers: dict[bytes, bytes]) -> 
     phrase = known.phrase if known else "Server Error"
     error: dict[str, object] = {
         "message": said.message or f"Scripted error: {phrase}.",
-        "type": said.type or ("invalid_request_error" if status < HTTPStatus.INTERNAL_SERVER_ERROR else "server_error"),
+        "type": said.type or _type(status),
         "param": said.param,
         "code": said.code or phrase.lower().replace(" ", "_").replace("-", "_"),
     }
@@ -40,3 +40,9 @@ def _response(status: int, said: ScriptedError, headers: dict[bytes, bytes]) -> 
         error["innererror"] = said.inner_error
     headers = {b"content-type": b"application/json", **headers}
     return Response(status=status, headers=headers, body=msgspec.json.encode({"error": error}))
+
+
+def _type(status: int) -> str:
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
+        return "rate_limit_error"
+    return "server_error" if status >= HTTPStatus.INTERNAL_SERVER_ERROR else "invalid_request_error"

@@ -63,7 +63,7 @@ async def test_a_slow_reader_does_not_slow_the_host(host):
     ("status", "code", "type_"),
     [
         (400, "bad_request", "invalid_request_error"),
-        (429, "too_many_requests", "invalid_request_error"),
+        (429, "too_many_requests", "rate_limit_error"),
         (500, "internal_server_error", "server_error"),
         (529, "server_error", "server_error"),
     ],
