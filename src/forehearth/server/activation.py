@@ -42,13 +42,18 @@ class Activation:
         *,
         clock: Clock,
         counted: Callable[[], None],
+        troubled: Callable[[str], None],
     ) -> None:
-        """`order` is told to every host, which inherits `listener`; `counted` is called whenever one was started."""
+        """`order` is told to every host, which inherits `listener`; `counted` is called whenever one was started.
+
+        `troubled` is told why a host could not do what it was started for.
+        """
         self._command = command
         self._order = order
         self._listener = listener
         self._clock = clock
         self._counted = counted
+        self._troubled = troubled
         self._host: Child | None = None
         self._stopping = False
         self._trouble = ""
@@ -113,6 +118,7 @@ class Activation:
             self.loaded.set()
         elif isinstance(message, Trouble):
             self._trouble = message.reason
+            self._troubled(message.reason)
 
     async def _call(self) -> None:
         """Wait until somebody connects. The connection stays in the queue, for the host to accept."""

@@ -79,7 +79,12 @@ class Preparation:
 
     def loaded(self) -> None:
         """The host has the models in memory."""
-        self._tell(msgspec.structs.replace(self._status, preload="ready"))
+        self._tell(msgspec.structs.replace(self._status, preload="ready", reason=""))
+
+    def not_loaded(self, reason: str) -> None:
+        """The host could not load them."""
+        if self._status.preload != "ready":
+            self._tell(msgspec.structs.replace(self._status, preload="failed", reason=reason))
 
     def _heard(self, message: Upward) -> None:
         status = self._status

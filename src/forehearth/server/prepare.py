@@ -1,12 +1,11 @@
 """Brings what embedded models need, as a process of its own: `python -m forehearth.server.prepare`, for the parent.
 
-It fetches missing weights, then imports the engines, so that one that does not run on this machine ends this process
-and not the model host in the middle of a call.
+It fetches missing weights, then has each engine tried, so that one that does not run on this machine is told at the
+start and not by the first call.
 """
 
 import asyncio
 import contextlib
-import importlib
 import logging
 import os
 import sys
@@ -16,8 +15,9 @@ import msgspec
 
 from forehearth.core.errors import ForehearthError
 from forehearth.embedded import weights
-from forehearth.embedded.catalogue import CATALOGUE, Wheel
+from forehearth.embedded.catalogue import CATALOGUE, Kind, Wheel
 from forehearth.embedded.package_client import Grown, find
+from forehearth.embedded.readiness import probe
 from forehearth.server.lifeline import Lifeline
 from forehearth.server.messages import Progress, Ready, Trouble
 from forehearth.server.orders import FetchOrder
@@ -25,9 +25,6 @@ from forehearth.telemetry.logs import logging_as
 from forehearth.telemetry.redaction import Redactor
 
 log = logging.getLogger("forehearth.server")
-
-ENGINES = {"chat": ("xllamacpp",), "embeddings": ("onnxruntime", "tokenizers")}
-"""The packages that run each kind of model."""
 
 
 class WhenNeeded:
@@ -51,22 +48,16 @@ async def prepare(order: FetchOrder, lifeline: Lifeline) -> None:
         else:
             await _check_file(Path(model.name))
             lifeline.say(Progress(name=model.name, step="ready", done=0))
-    for kind in sorted({CATALOGUE[model.name].kind if model.name in CATALOGUE else "chat" for model in order.models}):
-        _import_engine(kind)
+    kinds: set[Kind] = {CATALOGUE[each.name].kind if each.name in CATALOGUE else "chat" for each in order.models}
+    for tried in await asyncio.gather(*map(probe, sorted(kinds))):
+        if not tried.ok:
+            raise ForehearthError(tried.reason)
     lifeline.say(Ready())
 
 
 async def _check_file(path: Path) -> None:
     if not await asyncio.to_thread(path.is_file):
         raise ForehearthError(f"There is no model file {path}.")
-
-
-def _import_engine(kind: str) -> None:
-    for name in ENGINES[kind]:
-        try:
-            importlib.import_module(name)
-        except (ImportError, OSError) as error:
-            raise ForehearthError(f"The engine for {kind} models cannot be loaded on this machine: {error}") from error
 
 
 async def _until_told(order: FetchOrder, lifeline: Lifeline) -> int:

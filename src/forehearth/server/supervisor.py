@@ -84,6 +84,13 @@ class Supervisor:
         self._activation: Activation | None = None
         self._models = embedded_models(launch.settings)
         settings = launch.settings
+        self._preparation = Preparation(
+            launch.commands.preparation,
+            orders.FetchOrder(models=self._models, log=settings.log),
+            launch.data.run,
+            preload=launch.preload,
+            told=launch.progress,
+        )
         if self._models:
             self._host_socket = listen_privately(launch.data.run, "embedded.sock")
             self._activation = self._new_activation(self._host_socket)
@@ -94,13 +101,6 @@ class Supervisor:
             [listener.socket.fileno() for listener in launch.listeners],
             clock=launch.clock,
             counted=lambda: self._metrics.process_started("worker"),
-        )
-        self._preparation = Preparation(
-            launch.commands.preparation,
-            orders.FetchOrder(models=self._models, log=settings.log),
-            launch.data.run,
-            preload=launch.preload,
-            told=launch.progress,
         )
 
     async def run(self) -> None:
@@ -219,6 +219,7 @@ class Supervisor:
             listener,
             clock=self._launch.clock,
             counted=lambda: self._metrics.process_started("embedded_host"),
+            troubled=self._preparation.not_loaded,
         )
 
     def _close_listeners(self) -> None:
