@@ -12,6 +12,8 @@ from forehearth.core.errors import Broken
 from forehearth.core.usage import Usage
 
 _REPORTED = re.compile(rb'"usage"\s*:\s*\{')
+_NAME = b'"usage"'
+_BLANK_LINES = (b"\n\n", b"\r\n\r\n", b"\r\r")
 _LONGEST_EVENT = 1 << 20
 """An event longer than this is not looked into; usage events are a few hundred bytes."""
 
@@ -67,7 +69,12 @@ class StreamUsage:
     def feed(self, piece: bytes) -> None:
         """Look at the next piece."""
         text = self._rest + piece if self._rest else piece
-        end = max(text.rfind(b"\n\n"), text.rfind(b"\r\n\r\n"), text.rfind(b"\r\r"))
+        if text.endswith(_BLANK_LINES):  # as good as always: hosts write whole events
+            self._rest = b""
+            if _NAME in text and _REPORTED.search(text):
+                self._read_events(text)
+            return
+        end = max(text.rfind(blank) for blank in _BLANK_LINES)
         complete, self._rest = (text[:end], text[end:]) if end >= 0 else (b"", text)
         if len(self._rest) > _LONGEST_EVENT:
             self._rest = b""
@@ -76,8 +83,7 @@ class StreamUsage:
 
     def finish(self) -> Usage | None:
         """The usage, now that the stream has ended; an unterminated last event counts too."""
-        if _REPORTED.search(self._rest):
-            self._read_events(self._rest)
+        self._read_events(self._rest)
         self._rest = b""
         return self.usage
 
