@@ -55,7 +55,7 @@ class CatalogueModel(msgspec.Struct, frozen=True, kw_only=True):
     """What its authors recommend where the caller says nothing."""
     top_p: float | None = None
     answer_tokens: int | None = None
-    """The longest answer where the caller sets no bound: small models go round in circles. None: to the context's end."""
+    """The longest answer where the caller sets no bound, as small models go round in circles; None: as it fits."""
     compact_cache: bool = False
     """Run with a context cache of 8 bits a value: half the memory, and no harm to this model."""
 

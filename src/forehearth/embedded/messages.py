@@ -102,7 +102,7 @@ def _result(message: Members, content: str, called: Mapping[str, str]) -> str:
     if identity not in called:
         remedy = "must be the id of one of the tool_calls of an assistant message before it"
         raise message.wrong("tool_call_id", remedy)
-    return f"{called[identity]} returned: {content}"
+    return f"The result of {called[identity]} is: {content}\n\nUse it to answer in plain words."
 
 
 def _content(message: Members) -> str | None:
