@@ -8,6 +8,7 @@ import pytest
 from forehearth.config.loader import BUILT_IN, MOST_BYTES, load, locate
 from forehearth.config.problems import SHOWN, ConfigError, Problem, written
 from forehearth.core.errors import Misconfigured
+from forehearth.embedded.catalogue import CATALOGUE
 from forehearth.registry import PROVIDER_SETTINGS
 from tests.unit.config.reading import problems
 from tests.unit.config.toys import TOYS
@@ -48,7 +49,9 @@ def test_the_built_in_configuration():
     settings = load(BUILT_IN, providers=PROVIDER_SETTINGS, environ={})
     assert list(settings.deployments) == ["smollm2-135m-instruct", "all-minilm-l6-v2"]
     assert {each.model.type for each in settings.deployments.values()} == {"chat_completion", "embeddings"}
-    assert all(each.model.context_tokens and each.model.publisher for each in settings.deployments.values())
+    assert all(each.model.publisher for each in settings.deployments.values())
+    contexts = {name: each.model.context_tokens for name, each in settings.deployments.items()}
+    assert contexts == {name: model.context_tokens for name, model in CATALOGUE.items()}
     assert settings.routes["default"].deployment == "smollm2-135m-instruct"
     assert (settings.server.host, settings.server.port, settings.server.tls_port) == ("127.0.0.1", 8080, 8443)
 

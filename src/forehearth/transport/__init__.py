@@ -1,0 +1,1 @@
+"""HTTP to the model hosts that an operator configured, and hosts that are only a script."""

@@ -1,0 +1,119 @@
+"""The body of a streamed response, handed over in pieces as they arrive."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from types import TracebackType
+from typing import Protocol
+
+from forehearth.core.errors import Failed
+
+
+class Source(Protocol):
+    """Where the pieces come from."""
+
+    def hold(self) -> None:
+        """Stop reading: the reader is behind."""
+        ...
+
+    def resume(self) -> None:
+        """Read on."""
+        ...
+
+    def abort(self) -> None:
+        """Close at once: nobody wants the rest."""
+        ...
+
+
+class BodyStream(AsyncGenerator[bytes, None]):
+    """An async generator of a body's bytes, without its chunk framing. Pieces that wait are handed over joined.
+
+    A class rather than a generator function, because `aclose()` on a generator that was never started runs none of
+    its code, and the connection would stay open. It is for one reader; cancelling that reader closes it.
+    """
+
+    __slots__ = ("_error", "_held", "_high", "_pieces", "_size", "_source", "_wake")
+
+    def __init__(self, source: Source, high: int) -> None:
+        self._source: Source | None = source
+        """None once the body has ended, failed or been closed: the connection is then no longer ours."""
+        self._high = high
+        self._pieces: list[bytes] = []
+        self._size = 0
+        self._held = False
+        self._wake: asyncio.Future[None] | None = None
+        self._error: Failed | None = None
+
+    def feed(self, piece: bytes) -> None:
+        """Take what has arrived; the source is held once more than the high mark waits."""
+        self._pieces.append(piece)
+        self._size += len(piece)
+        if self._size > self._high and not self._held and self._source is not None:
+            self._held = True
+            self._source.hold()
+        if self._wake is not None:
+            self._rouse()
+
+    def end(self) -> None:
+        """The body is complete; what waits can still be read."""
+        self._source = None
+        self._rouse()
+
+    def fail(self, error: Failed) -> None:
+        """The body will not be complete; the reader gets what waits, then `error`."""
+        self._error = error
+        self.end()
+
+    def close(self) -> None:
+        """Drop what waits and, before the end, close the connection at once."""
+        source, self._source = self._source, None
+        self._error = None
+        self._pieces.clear()
+        if source is not None:
+            source.abort()
+        self._rouse()
+
+    def _rouse(self) -> None:
+        wake, self._wake = self._wake, None
+        if wake is not None and not wake.done():
+            wake.set_result(None)
+
+    async def __anext__(self) -> bytes:
+        while not self._pieces:
+            if self._source is None:
+                error, self._error = self._error, None
+                raise error or StopAsyncIteration
+            if self._wake is not None:
+                raise RuntimeError("a response's stream has one reader")
+            self._wake = asyncio.get_running_loop().create_future()
+            try:
+                await self._wake
+            except asyncio.CancelledError:
+                self.close()
+                raise
+        pieces, self._pieces = self._pieces, []
+        self._size = 0
+        if self._held:
+            self._held = False
+            if self._source is not None:
+                self._source.resume()
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    async def asend(self, value: None) -> bytes:
+        """The next piece; nothing can be sent in."""
+        del value
+        return await self.__anext__()
+
+    async def athrow(
+        self,
+        typ: type[BaseException] | BaseException,
+        val: BaseException | object = None,
+        tb: TracebackType | None = None,
+    ) -> bytes:
+        """Close, and raise what was thrown in."""
+        self.close()
+        error = typ if isinstance(typ, BaseException) else val if isinstance(val, BaseException) else typ()
+        raise error.with_traceback(tb)
+
+    async def aclose(self) -> None:
+        """Close; before the end that closes the connection at once."""
+        self.close()
