@@ -3,7 +3,7 @@
 import OpenAI, { AzureOpenAI } from "openai";
 
 const { BASE_URL, API_KEY, MODEL, EMBEDDING_MODEL } = process.env;
-const messages = [{ role: "user", content: "What is the capital of France? Answer with one word." }];
+const messages = [{ role: "user", content: "Name the capital city of France. Answer with one word." }];
 
 async function exercise(client) {
   const request = { model: MODEL, messages, max_tokens: 16, temperature: 0, seed: 1 };

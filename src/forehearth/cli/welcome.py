@@ -96,7 +96,7 @@ def _example(place: Place, origin: str) -> str:
         if kind == "embeddings":
             body = {"model": name, "input": "Hello."}
         else:
-            body = {"model": name, "messages": [{"role": "user", "content": "What is the capital of France?"}]}
+            body = {"model": name, "messages": [{"role": "user", "content": "Name the capital city of France."}]}
         stored = shlex.quote(str(place.data.keys / "development"))
         key = f"$(cat {stored})" if place.key_is_stored else "$FOREHEARTH_API_KEY"
         data = shlex.quote(json.dumps(body, ensure_ascii=True))

@@ -2,13 +2,13 @@
 
 import pytest
 from azure.ai.inference import ChatCompletionsClient, EmbeddingsClient, load_client
-from azure.ai.inference.models import JsonSchemaFormat, SystemMessage, UserMessage
+from azure.ai.inference.models import JsonSchemaFormat, UserMessage
 from azure.core.credentials import AccessToken, AzureKeyCredential
 from azure.core.exceptions import ClientAuthenticationError, HttpResponseError, ResourceNotFoundError
 
 CHAT = "smollm2-135m-instruct"
 EMBEDDINGS = "all-minilm-l6-v2"
-MESSAGES = [SystemMessage("You answer in one word."), UserMessage("What is the capital of France?")]
+MESSAGES = [UserMessage("Name the capital city of France.")]
 pytestmark = [pytest.mark.models, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
 
 

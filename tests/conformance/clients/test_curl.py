@@ -16,7 +16,7 @@ V1 = "/openai/v1/chat/completions"
 BODY = {
     "messages": [
         {"role": "system", "content": "You are a helpful assistant."},
-        {"role": "user", "content": "What is the capital of France?"},
+        {"role": "user", "content": "Name the capital city of France."},
     ],
     "max_tokens": 24,
     "temperature": 0,

@@ -8,7 +8,7 @@ from openai import AsyncAzureOpenAI, AsyncOpenAI, AzureOpenAI, OpenAI
 
 CHAT = "smollm2-135m-instruct"
 EMBEDDINGS = "all-minilm-l6-v2"
-QUESTION = [{"role": "user", "content": "What is the capital of France?"}]
+QUESTION = [{"role": "user", "content": "Name the capital city of France."}]
 pytestmark = pytest.mark.models
 
 
