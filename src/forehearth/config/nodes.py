@@ -120,7 +120,7 @@ def compose(text: str) -> tuple[Node | None, list[Fault]]:
 
 def _events(loader: yaml.SafeLoader) -> Iterator[Event]:
     while loader.check_event():
-        yield loader.get_event()  # type: ignore[no-untyped-call]
+        yield loader.get_event()  # type: ignore[no-untyped-call]  # the stubs leave it out
 
 
 class _Composer:
