@@ -28,6 +28,10 @@ class AzureOpenAISettings(ProviderSettings, frozen=True, kw_only=True, forbid_un
     api_key: Secret
     connection: OutboundSettings = OutboundSettings()
 
+    def __post_init__(self) -> None:
+        """Refuse what cannot be dialled. Raises `Unfit`."""
+        address.fit(self.endpoint, "endpoint")
+
     @property
     def address(self) -> str:
         """The URL that is dialled."""

@@ -17,6 +17,10 @@ class OpenAICompatibleSettings(ProviderSettings, frozen=True, kw_only=True, forb
     """Sent as bearer token; hosts without authentication need none."""
     connection: OutboundSettings = OutboundSettings()
 
+    def __post_init__(self) -> None:
+        """Refuse what cannot be dialled. Raises `Unfit`."""
+        address.fit(self.base_url, "base_url")
+
     @property
     def address(self) -> str:
         """The URL that is dialled."""
