@@ -41,6 +41,7 @@ class Border(ServerState):
         self._per_client: Counter[str] = Counter()
         self._sweep: asyncio.TimerHandle | None = None
         self._dated = -1
+        self._set_date()
 
     def join(self, connection: Timed, client: str) -> bool:
         """Count a connection in; whether there is room for it. `client` is empty where peers have no address."""
@@ -71,15 +72,18 @@ class Border(ServerState):
         """Begin to look at every connection's timers."""
         loop = asyncio.get_running_loop()
         self._sweep = loop.call_later(SWEEP_SECONDS, self.start_sweep)
+        self._set_date()
+        now = loop.time()
+        for connection in tuple(self.open):
+            connection.tick(now)
+
+    def _set_date(self) -> None:
         second = int(time.time())
         if second != self._dated:
             self._dated = second
             date = formatdate(second, usegmt=True).encode("ascii")
             self.date = b"date: %b\r\n" % date
             self.default_headers = [(b"date", date)]
-        now = loop.time()
-        for connection in tuple(self.open):
-            connection.tick(now)
 
     def stop_sweep(self) -> None:
         """Look no more."""

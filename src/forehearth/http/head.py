@@ -78,6 +78,8 @@ def read(block: bytes, limits: InboundLimits, peer: Peer) -> Request:
         raise Malformed(
             "too_many_headers", f"More than {limits.header_count} header fields were sent.", status=HEAD_TOO_LARGE
         )
+    if b"\t" in block:
+        _check_tabs(pairs)
     method, target, minor = line.groups()
     return understand(method, target, 1 if minor == b"1" else 0, pairs, peer)
 
@@ -183,6 +185,13 @@ def _fault_of_line(line: bytes) -> Malformed:
     if parts[2] not in {b"HTTP/1.1", b"HTTP/1.0"}:
         return Malformed("http_version", "HTTP/1.1 is spoken here, and HTTP/1.0; no other version.")
     return Malformed("invalid_target", "The request target has a character that must be percent-encoded.")
+
+
+def _check_tabs(fields: Sequence[Header]) -> None:
+    """A tab is a blank by the RFC, but not to everybody: where it decides what the message is, it is refused."""
+    for name, value in fields:
+        if b"\t" in value and name.lower() in _ONLY_ONCE:
+            raise Malformed("tab_in_header", "Host, Content-Length and Transfer-Encoding may have no tab around them.")
 
 
 def _joined(fields: Sequence[Header]) -> dict[bytes, bytes]:
