@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
@@ -54,7 +54,9 @@ def _engine_body(model: TextModel, head: GgufHead, request: ChatRequest, index: 
 
 async def _choice(model: TextModel, head: GgufHead, request: ChatRequest, index: int) -> AsyncGenerator[Said, None]:
     """What one choice says. Stop sequences end an answer, never the arguments of a call."""
-    teller = _TextTeller() if request.tools is None else _CallTeller(request.tools, request.sampling.stop)
+    teller: _Teller = _TextTeller(is_json=request.grammar is not None)
+    if request.tools is not None:
+        teller = _CallTeller(request.tools, request.sampling.stop)
     finish, usage, is_first = None, None, True
     async with aclosing(model.generate("chat", _engine_body(model, head, request, index))) as pieces:
         async for piece in pieces:
@@ -74,15 +76,43 @@ async def _choice(model: TextModel, head: GgufHead, request: ChatRequest, index:
     yield Said(finish=teller.finish(finish), usage=usage)
 
 
+class _Teller(Protocol):
+    """Makes of what the model writes what is said."""
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether a stop sequence was found."""
+        ...
+
+    def said(self, piece: Piece) -> Said | None:
+        """What a piece adds; None when nothing, for now."""
+        ...
+
+    def rest(self, *, complete: bool) -> Said | None:
+        """What was held back. Raises `Broken` for an answer that is `complete` and not what the grammar holds it to."""
+        ...
+
+    def finish(self, finish: str) -> str:
+        """Why the choice ended, in the dialect's words."""
+        ...
+
+
 class _TextTeller:
     """Takes what the model writes as it is."""
 
     is_stopped = False
 
+    def __init__(self, *, is_json: bool) -> None:
+        self._texts: list[str] | None = [] if is_json else None
+
     def said(self, piece: Piece) -> Said | None:
+        if self._texts is not None:
+            self._texts.append(piece.text)
         return Said(text=piece.text, logprobs=piece.logprobs) if piece.text or piece.logprobs else None
 
-    def rest(self, *, complete: bool) -> Said | None:  # noqa: ARG002 - as the other one
+    def rest(self, *, complete: bool) -> Said | None:
+        if complete and self._texts is not None:
+            _check_json("".join(self._texts))
         return None
 
     def finish(self, finish: str) -> str:
@@ -96,6 +126,7 @@ class _CallTeller:
         self._reader = CallReader(tools)
         self._scanner = StopScanner(stops)
         self._early: tuple[SaidLogprob, ...] = ()
+        self._arguments: list[str] = []
 
     @property
     def is_stopped(self) -> bool:
@@ -104,6 +135,7 @@ class _CallTeller:
     def said(self, piece: Piece) -> Said | None:
         told = self._reader.feed(piece.text)
         if isinstance(told, CallPart):
+            self._arguments.append(told.arguments)
             return Said(call=told)
         logprobs, self._early = self._early + piece.logprobs, ()
         if told is None or self._reader.kind != "answer":
@@ -115,12 +147,22 @@ class _CallTeller:
     def rest(self, *, complete: bool) -> Said | None:
         if self._reader.kind == "call":
             part = self._reader.finish(complete=complete)
+            if complete:
+                _check_json("".join([*self._arguments, part.arguments if part is not None else ""]))
             return None if part is None else Said(call=part)
         text = self._scanner.finish()
         return Said(text=text) if text else None
 
     def finish(self, finish: str) -> str:
         return "tool_calls" if finish == "stop" and self._reader.kind == "call" else finish
+
+
+def _check_json(text: str) -> None:
+    """Raise `Broken` unless `text` is whole: an engine may know ends of its own that no grammar keeps it from."""
+    try:
+        msgspec.json.decode(text)
+    except msgspec.DecodeError as error:
+        raise Broken("The engine broke off an answer that had to be JSON.") from error
 
 
 class _Folded:

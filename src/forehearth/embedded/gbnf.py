@@ -232,6 +232,7 @@ _ESCAPES: Final = {
     "\r": "\\r",
     "\t": "\\t",
 }
+_HEX: Final = (("x", 2), ("u", 4), ("U", 8))
 _PRINTABLE: Final = range(0x20, 0x7F)
 
 
@@ -241,7 +242,8 @@ def _char(char: str) -> str:
         return _ESCAPES[char]
     if code in _PRINTABLE:
         return char
-    return f"\\x{code:02X}" if code <= 0xFF else f"\\u{code:04X}" if code <= 0xFFFF else f"\\U{code:08X}"  # noqa: PLR2004
+    kind, digits = next((kind, digits) for kind, digits in _HEX if code < 16**digits)
+    return f"\\{kind}{code:0{digits}X}"
 
 
 def _literal(text: str) -> str:

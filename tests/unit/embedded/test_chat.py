@@ -267,6 +267,17 @@ async def test_a_call_that_is_cut_short_says_so() -> None:
     assert body["choices"][0]["message"]["tool_calls"][0]["function"]["arguments"] == '{"city": "Pa}'
 
 
+@pytest.mark.parametrize(
+    "members", [{"response_format": {"type": "json_object"}}, {"tools": [WEATHER], "tool_choice": "required"}]
+)
+async def test_json_that_the_engine_broke_off_is_never_passed_on_as_whole(members: Any) -> None:
+    async with fake_host(FakeEngine(lambda _: (CALL[:-7],))) as host:
+        reply = await chat(host, **members)
+        streamed = await events(await chat(host, **members, stream=True))
+    assert reply.status == 502
+    assert streamed[-1]["error"]["message"] == "The engine broke off an answer that had to be JSON."
+
+
 async def test_calls_and_results_are_shown_to_the_model() -> None:
     engine = FakeEngine()
     call = {"id": "call_1", "type": "function", "function": {"name": "get_weather", "arguments": '{"city":"Rome"}'}}

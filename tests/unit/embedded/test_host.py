@@ -261,7 +261,7 @@ async def test_closing_stops_what_runs_and_refuses_what_waits() -> None:
 async def test_a_large_body_is_read_beside_the_loop() -> None:
     properties = {f"p{at}": {"type": "string", "description": "x" * 200} for at in range(100)}
     form = {"type": "json_schema", "json_schema": {"name": "x", "schema": {"type": "object", "properties": properties}}}
-    async with fake_host() as host:
+    async with fake_host(FakeEngine(lambda _: ("{}",))) as host:
         reply = await chat(host, response_format=form)
         wrong = await chat(host, response_format=form, messages=3)
     assert len(json.dumps(chat_body(response_format=form))) > 16 * 1024
