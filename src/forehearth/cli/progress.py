@@ -1,5 +1,6 @@
 """Shows how the weights come in: one line that changes on a terminal, and plain log lines anywhere else."""
 
+import contextlib
 import logging
 import shutil
 from typing import TextIO
@@ -45,8 +46,9 @@ class Progress:
     def _draw(self, text: str) -> None:
         """Write over the line that was drawn before; never more than one line, or it could not be written over."""
         width = shutil.get_terminal_size().columns - 1
-        self._stream.write(f"\r\x1b[K{text[:width]}")
-        self._stream.flush()
+        with contextlib.suppress(OSError):  # nobody looks any more
+            self._stream.write(f"\r\x1b[K{text[:width]}")
+            self._stream.flush()
         self._drawn = True
 
 

@@ -1,6 +1,7 @@
 """`forehearth serve`: start the server, say where it is, stay until it is told to end."""
 
 import asyncio
+import contextlib
 import logging
 import os
 import sys
@@ -110,10 +111,16 @@ def _serve(settings: Settings, data: DataDirectory, *, preload: bool) -> None:
             preload=preload,
             clock=SystemClock(),
             accepting=lambda: log.info("listening on %s", " and ".join(addresses(place))),
-            announce=lambda: click.echo(f"\n{welcome(place)}\n"),
+            announce=lambda: _say(f"\n{welcome(place)}\n"),
             progress=progress.show,
         )
         asyncio.run(_run(launch))
+
+
+def _say(text: str) -> None:
+    """Print, unless nobody listens any more: that is no reason to stop serving."""
+    with contextlib.suppress(OSError):
+        click.echo(text)
 
 
 async def _run(launch: Launch) -> None:

@@ -107,6 +107,8 @@ class Activation:
             f" ({self._trouble})" if self._trouble else "",
             f"after {delay:g} s" if delay else "from now on",
         )
+        if self._trouble:
+            self._troubled(self._trouble)
         self._trouble = ""
         if not delay:
             return
@@ -118,7 +120,6 @@ class Activation:
             self.loaded.set()
         elif isinstance(message, Trouble):
             self._trouble = message.reason
-            self._troubled(message.reason)
 
     async def _call(self) -> None:
         """Wait until somebody connects. The connection stays in the queue, for the host to accept."""

@@ -97,8 +97,8 @@ def close_privately(bound: socket.socket, folder: Path) -> None:
 def _bind_all(host: str, port: int, option: str) -> list[socket.socket]:
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    except socket.gaierror as error:
-        raise Misconfigured(f"the host {host} to listen on is not known: {error.strerror}; see --host") from error
+    except (OSError, UnicodeError) as error:
+        raise Misconfigured(f"the host {host!r} to listen on is not known: see --host") from error
     addresses = list(dict.fromkeys((family, address) for family, _, _, _, address in found))
     for tries_left in range(PORT_TRIES - 1, -1, -1):
         try:

@@ -12,6 +12,7 @@ from forehearth.server import orders
 from forehearth.server.children import Child, started
 from forehearth.server.messages import Progress, Ready, Stop, Trouble, Upward
 from forehearth.server.status import Status, Weights, write_status
+from forehearth.server.workers import ending
 
 log = logging.getLogger("forehearth.server")
 
@@ -39,6 +40,7 @@ class Preparation:
         self._order = order
         self._run = run
         self._told = told
+        self._trouble = ""
         self._done = asyncio.Event()
         self.settled = asyncio.Event()
         """Everything is there, or it was tried and something could not be had."""
@@ -61,9 +63,10 @@ class Preparation:
                 return
             delay = RETRY_SECONDS[min(failures, len(RETRY_SECONDS) - 1)]
             failures += 1
-            reason = self._status.reason or f"preparing the embedded models ended by status {status}"
+            reason = self._trouble or f"Preparing the embedded models ended by {ending(status)}."
+            log.error("%s Trying again in %g s.", reason, delay)
             self._tell(self._failed(reason))
-            log.error("%s; trying again in %g s", reason, delay)
+            self._trouble = ""
             await asyncio.sleep(delay)
 
     async def _until_ended(self, child: Child) -> int:
@@ -104,7 +107,7 @@ class Preparation:
                 self._done.set()
                 self._tell(Status(weights=ready, engine="ready", preload=preload))
             case Trouble():
-                self._tell(self._failed(message.reason))
+                self._trouble = message.reason
 
     def _failed(self, reason: str) -> Status:
         """The present status, with what was not there yet told as failed."""
@@ -119,7 +122,11 @@ class Preparation:
 
     def _tell(self, status: Status) -> None:
         self._status = status
-        write_status(self._run, status)
+        try:
+            write_status(self._run, status)
+        except OSError as error:
+            # A full disk, most likely with weights. Readiness stays behind; what is served goes on.
+            log.warning("the status of the start could not be written: %s", error.strerror)
         if status.complete or status.reason:
             self.settled.set()
         self._told(status)

@@ -39,6 +39,9 @@ log = logging.getLogger("forehearth.server")
 
 VITALS_SECONDS = 1.0
 
+DESCRIPTORS = 65_536
+"""Open files that a worker asks the system for, as many as it gives: each connection is one."""
+
 RunWorker = Callable[[WorkerContext], Awaitable[None]]
 """Serves until the context's shutdown is over; what it opened is closed when it returns."""
 
@@ -48,6 +51,7 @@ def work(run_worker: RunWorker, providers: Providers) -> int:
     lifeline = Lifeline.from_standard_input()
     order = msgspec.json.decode(lifeline.order(), type=WorkerOrder)
     settings = unpack(order.settings, providers)
+    _raise_descriptor_limit()
     redactor = Redactor([Secret(order.key), *held(settings)])
     try:
         with (
@@ -91,6 +95,14 @@ async def _serve(run_worker: RunWorker, lifeline: Lifeline, order: WorkerOrder, 
         await run_worker(context)
     finally:
         vitals.cancel()
+
+
+def _raise_descriptor_limit() -> None:
+    """Programs start with room for some 1,024 files; what an administrator allows beyond that is there to be taken."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, DESCRIPTORS)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _listen_for_the_end(shutdown: Shutdown, lifeline: Lifeline, grace: float) -> None:

@@ -15,8 +15,8 @@ from pathlib import Path
 import msgspec
 
 CAPACITY = 131_072
-"""Cells of one worker: a mebibyte of which only the pages in use are ever touched. It has room for some 300
-deployments on every surface."""
+"""Cells of one worker: a mebibyte of file, and of memory what is in use. There is room for some 300 deployments on
+every surface."""
 
 CELL_BYTES = 8
 
@@ -49,7 +49,7 @@ class Cells:
         self._resume(folder / f"{worker}.names")
         descriptor = os.open(folder / f"{worker}.values", os.O_RDWR | os.O_CREAT, 0o600)
         try:
-            os.ftruncate(descriptor, CAPACITY * CELL_BYTES)
+            _reserve(descriptor, CAPACITY * CELL_BYTES)
             self.values = memoryview(mmap.mmap(descriptor, CAPACITY * CELL_BYTES)).cast("d")
         finally:
             os.close(descriptor)
@@ -61,11 +61,9 @@ class Cells:
         if known is not None:
             return known
         index = len(self._known)
-        if index >= CAPACITY - 1:
+        if index >= CAPACITY - 1 or not self._write_name(msgspec.json.encode(series) + b"\n"):
             return CAPACITY - 1
         self._known[series] = index
-        if self._names >= 0:
-            os.write(self._names, msgspec.json.encode(series) + b"\n")
         return index
 
     def samples(self) -> Iterator[Sample]:
@@ -79,6 +77,19 @@ class Cells:
             os.close(self._names)
             self._names = -1
 
+    def _write_name(self, line: bytes) -> bool:
+        """Add a name to the file, whole; False where it does not take it, for counting must not fail a call."""
+        if self._names < 0:
+            return True
+        try:
+            before = os.fstat(self._names).st_size
+            if os.write(self._names, line) == len(line):
+                return True
+            os.ftruncate(self._names, before)
+        except OSError:
+            pass
+        return False
+
     def _resume(self, names: Path) -> None:
         """Take up what the worker before us named; a line that it did not finish was never a series."""
         written = names.read_bytes()
@@ -86,6 +97,14 @@ class Cells:
         os.ftruncate(self._names, len(whole))
         for line in whole.splitlines():
             self._known[msgspec.json.decode(line, type=Series)] = len(self._known)
+
+
+def _reserve(descriptor: int, size: int) -> None:
+    """Give the file its size and, where that can be had, its space: a mapped page without space is a dead process."""
+    if hasattr(os, "posix_fallocate"):
+        os.posix_fallocate(descriptor, 0, size)
+    else:
+        os.ftruncate(descriptor, size)
 
 
 def read_all(folder: Path) -> Sequence[Sample]:

@@ -120,6 +120,14 @@ def test_weights_that_cannot_be_had_are_told_with_the_reason(tmp_path: Path):
         assert report["weights"]["not-there"]["state"] == "failed"
 
 
+def test_an_engine_that_cannot_start_is_told_with_the_reason(tmp_path: Path):
+    with toy_server(tmp_path / "data", config("no-engine")) as server:
+        report = eventually(lambda: (told := json.loads(server.get("/health/ready")[1]))["status"] == "failed" and told)
+        assert report["engine"] == "failed"
+        assert report["weights"]["no-engine"]["state"] == "ready"
+        assert report["reason"] == "the engine cannot start here"
+
+
 def test_preload_starts_the_host_at_once_and_readiness_waits_for_it(tmp_path: Path):
     with toy_server(tmp_path / "data", config("good"), "preload") as server:
         eventually(lambda: server.get("/health/ready")[0] == 200)

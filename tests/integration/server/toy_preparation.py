@@ -21,6 +21,9 @@ def main() -> int:
             lifeline.say(Trouble(reason="not-there: no such model"))
             return 1
         lifeline.say(Progress(name=model.name, done=10, total=10, step="ready"))
+        if model.name == "no-engine":
+            lifeline.say(Trouble(reason="the engine cannot start here"))
+            return 1
     lifeline.say(Ready())
     return 0
 

@@ -77,6 +77,7 @@ def test_the_remedy_for_https_is_its_own_and_nothing_stays_bound(taken: int):
         (ServerSettings(port=8080, tls_port=8080), "cannot share port 8080"),
         (ServerSettings(host="192.0.2.1", port=0), "not an address of this machine"),
         (ServerSettings(host="no-such-host.invalid", port=0), "not known"),
+        (ServerSettings(host="a..b", port=0), "not known"),
     ],
 )
 def test_what_cannot_be_listened_on_is_said(settings: ServerSettings, said: str):

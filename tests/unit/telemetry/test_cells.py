@@ -57,6 +57,23 @@ def test_a_name_that_was_half_written_when_the_worker_died_was_never_a_series(tm
     assert read_all(tmp_path) == [Sample(Series("calls"), 1.0), Sample(Series("tokens"), 2.0)]
 
 
+def test_a_disk_that_takes_no_more_names_costs_series_and_no_call(tmp_path: Path):
+    script = (
+        "import pathlib, resource, sys\n"
+        "from forehearth.telemetry.cells import Cells\n"
+        "cells = Cells(pathlib.Path(sys.argv[1]), '0')\n"
+        "cells.values[cells.cell('first')] += 1\n"
+        "size = (pathlib.Path(sys.argv[1]) / '0.names').stat().st_size\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (size + 5, resource.RLIM_INFINITY))\n"
+        "cells.values[cells.cell('second')] += 1\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))\n"
+        "cells.values[cells.cell('third')] += 1\n"
+        "cells.values[cells.cell('first')] += 1\n"
+    )
+    subprocess.run([sys.executable, "-c", script, tmp_path], check=True)
+    assert read_all(tmp_path) == [Sample(Series("first"), 2.0), Sample(Series("third"), 1.0)]
+
+
 def test_a_worker_that_is_just_making_its_files_is_passed_over(tmp_path: Path):
     (tmp_path / "3.names").write_bytes(b'["calls",[]]\n')
     assert read_all(tmp_path) == []
