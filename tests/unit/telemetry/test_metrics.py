@@ -1,3 +1,4 @@
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -148,3 +149,25 @@ def test_labels_are_escaped(metrics: Metrics, cells: Cells, text: str):
 def test_numbers_are_written_exactly(value: float, written: str):
     page = exposition([Sample(Series("forehearth_in_flight"), value)])
     assert f"forehearth_in_flight {written}\n" in page
+
+
+def test_every_metric_and_its_labels_are_on_the_page_about_them(repository_root: Path, tmp_path: Path):
+    cells = Cells(tmp_path, "0")
+    metrics = Metrics(cells)
+    metrics.request(*CALL, 200, 0.1)
+    metrics.first_byte(*CALL, 0.1)
+    metrics.tokens("small", Usage(prompt=1))
+    metrics.attempt("b", "ok")
+    metrics.process_started("worker")
+    metrics.introduce({"pid": "1", "version": "1", "python": "3"})
+    metrics.vitals(lag=0.0, cpu=0.0, resident=0.0)
+    page = (repository_root / "docs" / "reference" / "metrics.md").read_text()
+    rows = dict(re.findall(r"^\| `(forehearth_\w+)` \| (\w+ \| [^|]*) \|", page, re.MULTILINE))
+    labels: dict[str, dict[str, None]] = {name: {} for name in FAMILIES}
+    for sample in cells.samples():
+        name = re.sub(r"_(bucket|sum)$", "", sample.series.metric)
+        labels[name] |= dict.fromkeys(label for label, _ in sample.series.labels if label != "le")
+    assert rows == {
+        name: f"{family.kind} | {', '.join(f'`{each}`' for each in labels[name]) or '-'}"
+        for name, family in FAMILIES.items()
+    }
