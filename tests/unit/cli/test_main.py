@@ -42,8 +42,6 @@ def test_help_imports_no_command():
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_line_of_the_table_leads_to_a_command(name):
     module, _, attribute = COMMANDS[name].target.partition(":")
-    if importlib.util.find_spec(module) is None:
-        pytest.skip(f"{module} is not written yet")
     command = getattr(importlib.import_module(module), attribute)
     assert isinstance(command, click.Command)
     assert command.name == name
