@@ -75,6 +75,11 @@ async def _serve(run_worker: RunWorker, lifeline: Lifeline, order: WorkerOrder, 
     if order.certificate and order.certificate_key:
         tls = server_context(CertificateFiles(certificate=order.certificate, key=order.certificate_key))
     read = summed(data.run / "metrics")
+
+    def page() -> str:
+        metrics.refresh()
+        return exposition(read())
+
     context = WorkerContext(
         index=order.index,
         settings=settings,
@@ -85,7 +90,7 @@ async def _serve(run_worker: RunWorker, lifeline: Lifeline, order: WorkerOrder, 
         embedded_socket=order.embedded_socket or "",
         environ=os.environ,
         metrics=metrics,
-        metrics_page=lambda: exposition(read()),
+        metrics_page=page,
         health=Health(status_of(data.run), shutdown.begun.is_set),
         shutdown=shutdown,
         ready=lambda: lifeline.say(Ready()),
@@ -123,6 +128,7 @@ async def _watch(metrics: Metrics) -> None:
     while True:
         due = loop.time() + VITALS_SECONDS
         await asyncio.sleep(VITALS_SECONDS)
+        metrics.refresh()
         used = resource.getrusage(resource.RUSAGE_SELF)
         metrics.vitals(
             lag=max(0.0, loop.time() - due), cpu=used.ru_utime + used.ru_stime, resident=_resident(used.ru_maxrss)

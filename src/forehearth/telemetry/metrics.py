@@ -77,6 +77,8 @@ class Metrics:
         self._attempts: dict[tuple[str, str], int] = {}
         self._in_flight = cells.cell("forehearth_in_flight")
         self._opened = cells.cell("forehearth_upstream_connections_opened_total")
+        self._connections: Callable[[], int] = int
+        self._connections_seen = 0
         self._forget_gauges()
 
     def request(self, surface: str, operation: str, deployment: str, status: int, seconds: float) -> None:
@@ -131,9 +133,16 @@ class Metrics:
         """Requests that this worker is answering."""
         return int(self._values[self._in_flight])
 
-    def connection_opened(self) -> None:
-        """Count one connection opened to a backend."""
-        self._values[self._opened] += 1.0
+    def watch_connections(self, total: Callable[[], int]) -> None:
+        """From now on count the connections opened to backends as `total` tells them, looked at by `refresh`."""
+        self._connections = total
+        self._connections_seen = total()
+
+    def refresh(self) -> None:
+        """Take over what is not told but looked at: before a page is made, and once in a while."""
+        total = self._connections()
+        self._values[self._opened] += total - self._connections_seen
+        self._connections_seen = total
 
     def process_started(self, role: str) -> None:
         """Count one process that the parent started: a `worker` or the `embedded_host`."""

@@ -86,7 +86,10 @@ def test_attempts_connections_and_starts_are_counted(metrics: Metrics, cells: Ce
     metrics.attempt("azure", "ok")
     metrics.attempt("azure", "backend_timeout")
     metrics.attempt("azure", "backend_timeout")
-    metrics.connection_opened()
+    totals = iter([3, 3, 4])
+    metrics.watch_connections(lambda: next(totals))
+    metrics.refresh()
+    metrics.refresh()
     metrics.process_started("worker")
     page = told(cells.samples())
     assert page[key("forehearth_backend_attempts_total", backend="azure", outcome="ok")] == 1
