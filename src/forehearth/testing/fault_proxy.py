@@ -71,12 +71,18 @@ class FaultProxy:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
 
-    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         fault = self._choose(self.connections) if self._choose else self.fault
         self.connections += 1
         task = asyncio.ensure_future(self._run(reader, writer, fault))
         self._running.add(task)
-        task.add_done_callback(self._running.discard)
+
+        def ended(task: asyncio.Task[None]) -> None:
+            self._running.discard(task)
+            if not writer.transport.is_closing():
+                writer.close()
+
+        task.add_done_callback(ended)
 
     async def _run(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, fault: Fault | None) -> None:
         host: asyncio.StreamWriter | None = None
@@ -99,9 +105,8 @@ class FaultProxy:
         except ConnectionError:
             pass  # either side left
         finally:
-            for side in (writer, host):
-                if side is not None and not side.transport.is_closing():
-                    side.close()
+            if host is not None and not host.transport.is_closing():
+                host.close()
 
     async def _harm(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, fault: Fault | None) -> None:
         passed = 0

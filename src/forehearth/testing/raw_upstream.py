@@ -184,25 +184,25 @@ class RawUpstream:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
 
-    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         peer = Peer(self, self.connections, reader, writer)
         self.connections += 1
-        task = asyncio.ensure_future(self._run(peer, writer))
+        task = asyncio.ensure_future(self._run(peer))
         self._running.add(task)
-        task.add_done_callback(self._ended)
+
+        def ended(task: asyncio.Task[None]) -> None:
+            self._running.discard(task)
+            if not writer.transport.is_closing():
+                writer.close()
+            self.changed()
+
+        task.add_done_callback(ended)
         self.changed()
 
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        self._running.discard(task)
-        self.changed()
-
-    async def _run(self, peer: Peer, writer: asyncio.StreamWriter) -> None:
+    async def _run(self, peer: Peer) -> None:
         try:
             await self._script(peer)
         except ConnectionError:
             pass  # the client left while the script spoke
         except Exception as error:  # noqa: BLE001 - a mistake in the script is the test's to show
             self._failure = error
-        finally:
-            if not writer.transport.is_closing():
-                writer.close()
