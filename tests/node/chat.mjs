@@ -6,7 +6,7 @@ const { BASE_URL, API_KEY, MODEL, EMBEDDING_MODEL } = process.env;
 const messages = [{ role: "user", content: "Name the capital city of France. Answer with one word." }];
 
 async function exercise(client) {
-  const request = { model: MODEL, messages, max_tokens: 16, temperature: 0, seed: 1 };
+  const request = { model: MODEL, messages, max_tokens: 24, temperature: 0, seed: 1 };
   const chat = await client.chat.completions.create(request);
 
   let text = "";
