@@ -21,6 +21,7 @@ def across(binder: Binder, providers: Mapping[str, type[ProviderSettings]], fold
     _shared_names(binder)
     _ports(binder)
     _certificate(binder)
+    _client_keys(binder)
     return _model_files(binder, providers, folder)
 
 
@@ -94,6 +95,21 @@ def _certificate(binder: Binder) -> None:
             f"there is a {here} but no {other}",
             f"add '{other}: PATH', the PEM file with {what}",
         )
+
+
+def _client_keys(binder: Binder) -> None:
+    """A private key belongs to a certificate; a certificate may have its key in the same file."""
+    for path, node in list(binder.values.items()):
+        if path[-2:] != ("connection", "client_key") or scalars.is_null(node):
+            continue
+        certificate = binder.values.get((*path[:-1], "client_certificate"))
+        if certificate is None or scalars.is_null(certificate):
+            binder.tell(
+                node.mark,
+                path,
+                "there is a client_key but no client_certificate",
+                "add 'client_certificate: PATH', the PEM file with the certificate that it belongs to",
+            )
 
 
 def _model_files(binder: Binder, providers: Mapping[str, type[ProviderSettings]], folder: Path) -> dict[KeyPath, str]:

@@ -223,15 +223,6 @@ class OutboundSettings(Values, frozen=True, kw_only=True, forbid_unknown_fields=
     total_seconds: Seconds = 600.0
     """Seconds for the whole call, streams included."""
 
-    def __post_init__(self) -> None:
-        """Refuse a private key that belongs to no certificate."""
-        if self.client_key and not self.client_certificate:
-            raise Unfit(
-                "there is a client_key but no client_certificate",
-                member="client_key",
-                hint="add client_certificate, the PEM file of the certificate that this key belongs to",
-            )
-
 
 Credential = Secret
 """A secret written in the file as `${ENVIRONMENT_VARIABLE}` or `file:PATH`."""

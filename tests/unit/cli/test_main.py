@@ -1,6 +1,6 @@
 """The command line as a whole: help, exit codes, and errors in one line with a remedy."""
 
-import importlib.util
+import importlib
 import json
 import subprocess
 import sys

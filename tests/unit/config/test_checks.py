@@ -2,6 +2,9 @@
 
 import pytest
 
+from forehearth.config.loader import load
+from forehearth.config.problems import ConfigError
+from forehearth.registry import PROVIDER_SETTINGS
 from tests.unit.config.reading import problems, read
 
 BASE = "version: 1\nbackends: {one: {provider: demanding, address: x}, toy: {provider: toy}}\n"
@@ -86,6 +89,32 @@ def test_certificate_and_key_come_together(given, other, tmp_path, monkeypatch):
     settings = read("version: 1\nserver: {tls: {certificate: it.pem, key: it.pem}}")
     assert settings.server.tls.certificate == settings.server.tls.key == str(tmp_path / "it.pem")
     read("version: 1\nserver: {tls: {certificate: null, key: null}}")
+
+
+@pytest.mark.parametrize(
+    ("connection", "count"),
+    [
+        ("client_key: it.pem", 1),
+        ("client_key: it.pem, client_certificate: null", 1),
+        ("client_key: it.pem, connect_seconds: soon", 2),
+        ("client_key: it.pem, client_certificate: it.pem", 0),
+        ("client_certificate: it.pem", 0),
+        ("client_key: null", 0),
+    ],
+)
+def test_a_client_key_needs_its_certificate(connection, count, tmp_path):
+    (tmp_path / "it.pem").write_text("pem")
+    backend = f"{{provider: openai_compatible, base_url: 'http://h', connection: {{{connection}}}}}"
+    (tmp_path / "a.yaml").write_text(f"version: 1\nbackends: {{a: {backend}}}")
+    found = []
+    try:
+        load(tmp_path / "a.yaml", providers=PROVIDER_SETTINGS, environ={})
+    except ConfigError as error:
+        found = list(error.problems)
+    assert len(found) == count
+    if count:
+        assert found[0].path == "backends.a.connection.client_key"
+        assert found[0].message == "there is a client_key but no client_certificate"
 
 
 def test_a_model_may_be_a_file_where_the_provider_says_so(tmp_path, monkeypatch):
