@@ -3,7 +3,7 @@
 from urllib.parse import urlsplit
 
 from forehearth.core.errors import Misconfigured
-from forehearth.core.settings import OutboundSettings, Unfit
+from forehearth.core.settings import OutboundSettings
 from forehearth.core.upstream import Origin, Timeouts, TlsFiles
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -21,14 +21,6 @@ def split(url: str) -> tuple[str, str, int, str]:
     except ValueError as error:
         raise Misconfigured(f"The address of {parts.hostname} has no usable port: {error}.") from error
     return parts.scheme, parts.hostname, port, parts.path.rstrip("/")
-
-
-def fit(url: str, member: str) -> None:
-    """Check the configuration's `member`. Raises `Unfit` for what `split` would not take."""
-    try:
-        split(url)
-    except Misconfigured as error:
-        raise Unfit(error.message, member=member) from error
 
 
 def origin(url: str, connection: OutboundSettings) -> tuple[Origin, str]:

@@ -1,14 +1,12 @@
 """Azure OpenAI and Foundry resources, in the three forms of their inference surface."""
 
-from typing import Annotated
+from typing import Literal
 from urllib.parse import quote
-
-import msgspec
 
 from forehearth.core.call import Call, Operation
 from forehearth.core.errors import NotSupported
 from forehearth.core.secret import Secret
-from forehearth.core.settings import OutboundSettings, ProviderSettings
+from forehearth.core.settings import HttpUrl, OutboundSettings, ProviderSettings, Text
 from forehearth.core.upstream import Request
 from forehearth.providers import address
 from forehearth.providers.body import JSON_HEADERS, OPERATION_PATHS, named
@@ -19,18 +17,16 @@ _NEWEST = {"classic": "2024-10-21", "v1": None, "models": "2024-05-01-preview"}
 class AzureOpenAISettings(ProviderSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A resource such as `https://{name}.openai.azure.com` or `https://{name}.services.ai.azure.com`."""
 
-    endpoint: str
+    endpoint: HttpUrl
     """The resource's URL, without `/openai` or `/models`."""
-    form: Annotated[str, msgspec.Meta(pattern="^(classic|v1|models)$")] = "v1"
+    form: Literal["classic", "v1", "models"] = "v1"
     """`classic`: /openai/deployments/{deployment}/…; `v1`: /openai/v1/…; `models`: /models/…"""
-    api_version: str | None = None
+    api_version: Text | None = None
     """For `classic` 2024-10-21 and for `models` 2024-05-01-preview, unless given; `v1` needs none."""
     api_key: Secret
+    """Sent as `api-key`."""
     connection: OutboundSettings = OutboundSettings()
-
-    def __post_init__(self) -> None:
-        """Refuse what cannot be dialled. Raises `Unfit`."""
-        address.fit(self.endpoint, "endpoint")
+    """How the host is dialled."""
 
     @property
     def address(self) -> str:

@@ -1,5 +1,9 @@
 """The model host that Forehearth brings itself, behind a Unix socket of this installation."""
 
+from typing import Annotated, ClassVar
+
+import msgspec
+
 from forehearth.core.call import Call
 from forehearth.core.settings import OutboundSettings, ProviderSettings, Seconds
 from forehearth.core.upstream import Origin, Request
@@ -10,11 +14,14 @@ from forehearth.providers.body import JSON_HEADERS, OPERATION_PATHS, named
 class EmbeddedSettings(ProviderSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Small models that run here, offline; demo-grade."""
 
-    threads: int | None = None
+    model_files: ClassVar[bool] = True
+
+    threads: Annotated[int, msgspec.Meta(ge=1)] | None = None
     """For the engine; one less than the machine has cores, unless given."""
     first_byte_seconds: Seconds = 300.0
     """Loading a model and reading a long prompt take a while on small machines."""
     total_seconds: Seconds = 900.0
+    """For a whole call, streams included."""
 
 
 class Embedded:

@@ -2,7 +2,7 @@
 
 from forehearth.core.call import Call
 from forehearth.core.secret import Secret
-from forehearth.core.settings import OutboundSettings, ProviderSettings
+from forehearth.core.settings import HttpUrl, OutboundSettings, ProviderSettings
 from forehearth.core.upstream import Request
 from forehearth.providers import address
 from forehearth.providers.body import JSON_HEADERS, OPERATION_PATHS, named
@@ -11,15 +11,12 @@ from forehearth.providers.body import JSON_HEADERS, OPERATION_PATHS, named
 class OpenAICompatibleSettings(ProviderSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A host with `/chat/completions`, `/completions` and `/embeddings` under its base URL."""
 
-    base_url: str
+    base_url: HttpUrl
     """Everything before `/chat/completions`, such as `http://127.0.0.1:11434/v1`."""
     api_key: Secret | None = None
     """Sent as bearer token; hosts without authentication need none."""
     connection: OutboundSettings = OutboundSettings()
-
-    def __post_init__(self) -> None:
-        """Refuse what cannot be dialled. Raises `Unfit`."""
-        address.fit(self.base_url, "base_url")
+    """How the host is dialled."""
 
     @property
     def address(self) -> str:
