@@ -17,6 +17,7 @@ from forehearth.server.orders import HostOrder
 
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["content-length"]))
         if self.path == "/die":
             os._exit(3)
         if self.path == "/hang":
