@@ -33,13 +33,6 @@ class Shutdown:
         if self._cut is None or self._cut.when() > now + grace:
             self._cut = _instead(self._cut, loop.call_at(now + grace, self.overdue.set))
 
-    @property
-    def left(self) -> float:
-        """Seconds until what is in flight is cut off; 0 when the cut is due. Only after `begin`."""
-        if self._cut is None:
-            raise RuntimeError("asked for what is left before the end began")
-        return max(0.0, self._cut.when() - asyncio.get_running_loop().time())
-
 
 def _instead(old: asyncio.TimerHandle | None, new: asyncio.TimerHandle) -> asyncio.TimerHandle:
     if old is not None:

@@ -128,11 +128,6 @@ class Metrics:
         """One of the requests that `began` counted is over."""
         self._values[self._in_flight] -= 1.0
 
-    @property
-    def in_flight(self) -> int:
-        """Requests that this worker is answering."""
-        return int(self._values[self._in_flight])
-
     def watch_connections(self, total: Callable[[], int]) -> None:
         """From now on count the connections opened to backends as `total` tells them, looked at by `refresh`."""
         self._connections = total
