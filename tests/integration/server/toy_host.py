@@ -56,7 +56,7 @@ def accept(listener: socket.socket) -> None:
 
 def serve(connection: socket.socket) -> None:
     with connection:
-        Handler(connection, ("", 0), None)  # type: ignore[arg-type]
+        Handler(connection, ("", 0), None)  # type: ignore[arg-type] # it asks nothing of a server
 
 
 if __name__ == "__main__":
