@@ -10,6 +10,7 @@ import secrets
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import PurePath
 from typing import Any, Final
 
 import msgspec
@@ -131,8 +132,9 @@ class EmbeddedHost:
         name = members.required("model", members.text("model"))
         model = self._models.get(name)
         if model is None:
-            message = f"The model {name[:128]!r} does not exist here: {', '.join(self._models)} do."
+            message = f"The model {shown(name)[:128]!r} does not exist here: {', '.join(map(shown, self._models))} do."
             raise DeploymentNotFound(message, param="model")
+        name = shown(name)
         is_large = len(body) > _LARGE
         if isinstance(model, EmbeddingModel) and operation == "embeddings":
             return await model.answer(read_embeddings(members, model.source.dimensions), name)
@@ -148,6 +150,11 @@ class EmbeddedHost:
         engine = f"{_version(ENGINES['chat'])} {name}"
         fingerprint = f"fp_{hashlib.sha256(engine.encode()).hexdigest()[:12]}"
         return Origin(id=_new_id(prefix), created=int(self._clock.unix()), model=name, fingerprint=fingerprint)
+
+
+def shown(name: str) -> str:
+    """A model's name as callers see it: of a file its stem, because where files are is the operator's business."""
+    return PurePath(name).stem if "/" in name else name
 
 
 class Asked:
