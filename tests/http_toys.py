@@ -8,7 +8,7 @@ import ssl
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -203,6 +203,7 @@ class Serving:
             websocket=websocket,
             on_drain=self.drained.set,
         )
+        self._clients: list[Client] = []
         self.error: BaseException | None = None
         self._thread = threading.Thread(target=self._run, daemon=True)
 
@@ -236,6 +237,8 @@ class Serving:
         return self
 
     def __exit__(self, *_: object) -> None:
+        for client in self._clients:
+            client.close()
         if not self.ended.is_set():
             self.stop_now()
         self.join()
@@ -263,7 +266,10 @@ class Serving:
         return asyncio.run_coroutine_threadsafe(call(), self._loop).result(10)
 
     def client(self, **options: Any) -> "Client":
-        return Client(self.address, **options)
+        """A client that is closed with the server at the latest."""
+        client = Client(self.address, **options)
+        self._clients.append(client)
+        return client
 
     def until(self, condition: Callable[[], bool], seconds: float = 5.0) -> float:
         """Wait until it is so; return how many seconds that took."""
@@ -293,7 +299,11 @@ class Client:
         if buffer is not None:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
         self.socket.settimeout(timeout)
-        self.socket.connect(address)
+        try:
+            self.socket.connect(address)
+        except OSError:
+            self.socket.close()
+            raise
         if not isinstance(address, str):
             self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if tls is not None:
@@ -395,9 +405,3 @@ def get(path: str, *extra: str, version: str = "1.1", method: str = "GET") -> by
 
 def in_chunks(pieces: Sequence[bytes]) -> bytes:
     return b"".join(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in [*pieces, b""])
-
-
-@contextlib.contextmanager
-def connected(serving: Serving, **options: Any) -> Iterator[Client]:
-    with Client(serving.address, **options) as client:
-        yield client

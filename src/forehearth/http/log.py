@@ -46,6 +46,8 @@ class _Forward(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         level = record.levelno if record.levelno > logging.INFO else logging.DEBUG
+        if record.exc_info and isinstance(record.exc_info[1], asyncio.CancelledError):
+            level = logging.DEBUG
         if LOG.isEnabledFor(level):
             exc_info = record.exc_info if LOG.isEnabledFor(logging.DEBUG) else None
             LOG.log(level, record.getMessage(), exc_info=exc_info)

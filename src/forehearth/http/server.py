@@ -63,9 +63,9 @@ class HttpServer:
         self._on_drain = on_drain
         self._cut = asyncio.Event()
         self._border = Border(entrance, limits)
-        app = contained(app)
+        served = app if protocol == "fast" else EntranceApplication(entrance, app, limits)
         self._config = Config(
-            cast("Any", app if protocol == "fast" else EntranceApplication(entrance, app, limits)),
+            cast("Any", contained(served)),
             http=InboundProtocol if protocol == "fast" else HttpToolsProtocol,
             ws=websocket,
             log_config=None,
