@@ -7,7 +7,6 @@ gathered before a failure is kept and not fetched again. A lock sees to it that 
 import asyncio
 import contextlib
 import fcntl
-import os
 import shutil
 import tempfile
 import threading
