@@ -112,26 +112,23 @@ class FaultProxy:
         passed = 0
         while data := await reader.read(65_536):
             if fault is None:
-                writer.write(data)
+                await _send(writer, data)
             elif fault.kind in {"latency", "drip"}:
                 await self._slow(data, writer, fault)
             else:
                 allowed = data[: max(0, fault.after - passed)]
                 passed += len(data)
-                writer.write(allowed)
+                await _send(writer, allowed)
                 if len(allowed) < len(data) or passed == fault.after:
-                    await writer.drain()
                     await self._stop(reader, writer, fault)
                     return
-            await writer.drain()
 
     async def _slow(self, data: bytes, writer: asyncio.StreamWriter, fault: Fault) -> None:
         size = fault.size if fault.kind == "drip" else len(data)
         for start in range(0, len(data), size):
             self.fired[fault.kind] += 1
             await asyncio.sleep(fault.seconds)
-            writer.write(data[start : start + size])
-            await writer.drain()
+            await _send(writer, data[start : start + size])
 
     async def _stop(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, fault: Fault) -> None:
         self.fired[fault.kind] += 1
@@ -141,14 +138,20 @@ class FaultProxy:
         elif fault.kind == "reset":
             set_to_reset(writer)
             writer.transport.abort()
-        elif fault.kind == "half_close":
+        elif fault.kind == "half_close" and not writer.transport.is_closing():
             writer.write_eof()
 
 
 async def _pass(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     while data := await reader.read(65_536):
-        writer.write(data)
-        await writer.drain()
+        await _send(writer, data)
+
+
+async def _send(writer: asyncio.StreamWriter, data: bytes) -> None:
+    if writer.transport.is_closing():
+        raise ConnectionResetError("the other side has left")
+    writer.write(data)
+    await writer.drain()
 
 
 async def _drop_all(reader: asyncio.StreamReader) -> None:

@@ -77,6 +77,8 @@ class Peer:
         for number, piece in enumerate(pieces):
             if number:
                 await asyncio.sleep(pause)
+            if self._writer.transport.is_closing():
+                return
             self._writer.write(piece)
             try:
                 await self._writer.drain()
@@ -96,7 +98,8 @@ class Peer:
     def half_close(self) -> None:
         """End our side, and go on reading."""
         self.fire("half_close")
-        self._writer.write_eof()
+        if not self._writer.transport.is_closing():
+            self._writer.write_eof()
 
     def reset(self) -> None:
         """Close with RST."""

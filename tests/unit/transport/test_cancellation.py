@@ -121,6 +121,21 @@ async def test_at_each_turn_of_the_loop(client, turns):
             await upstream.until(lambda: upstream.open == client.open_connections, within=1)
 
 
+async def test_in_the_turn_in_which_a_stream_began(client):
+    """The response is there, but its caller learns only that it was cancelled: nobody else can close the stream."""
+    async with RawUpstream(sends_no_event) as upstream:
+        task = asyncio.create_task(client.send(Request(origin=upstream.origin(), target=b"/")))
+        await upstream.until(lambda: upstream.fired["reached"] == 1)
+        (connection,) = next(iter(client._pools.values()))._connections
+        while not task.done() and connection._stream is None:  # noqa: ASYNC110 - the very turn is meant
+            await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert client.open_connections == 0
+        await upstream.until(lambda: upstream.open == 0, within=1)
+
+
 async def test_a_stream_closed_before_it_was_read(client):
     async with RawUpstream(sends_an_event) as upstream:
         response = await client.send(Request(origin=upstream.origin(), target=b"/"))

@@ -256,6 +256,34 @@ async def test_leaving_the_queue_leaves_the_place_to_the_next(client):
         assert client.open_connections == client.idle_connections <= 4
 
 
+async def test_leave_to_dial_that_comes_too_late_passes_on(client):
+    """Two wait; the first is given a place and cancelled in the same turn, so the second must get it."""
+
+    async def script(peer: Peer) -> None:
+        request = await peer.request()
+        if b"/wait" in request:
+            await peer.send(OK)
+        await peer.closed()
+
+    async with RawUpstream(script) as upstream:
+        busy = [asyncio.create_task(client.send(ask(upstream))) for _ in range(4)]
+        await upstream.until(lambda: len(upstream.requests) == 4)
+        waiting = [asyncio.create_task(client.send(ask(upstream, target=b"/wait"))) for _ in range(2)]
+        await asyncio.sleep(0)
+        pool = next(iter(client._pools.values()))
+        assert len(pool._waiting) == 2
+        busy[0].cancel()
+        while len(pool._waiting) == 2:  # noqa: ASYNC110 - the very turn is meant
+            await asyncio.sleep(0)
+        waiting[0].cancel()
+        assert (await asyncio.wait_for(waiting[1], 2)).body == b"ok"
+        assert waiting[0].cancelled()
+        for call in busy:
+            call.cancel()
+        await asyncio.gather(*busy, return_exceptions=True)
+        assert pool._reserved == 0
+
+
 # How long connections are kept.
 
 

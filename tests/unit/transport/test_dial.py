@@ -120,6 +120,13 @@ async def test_of_two_that_connect_the_second_is_closed():
         await two.until(lambda: two.open == 0, within=1)
 
 
+async def test_what_the_kernel_takes_in_is_bounded():
+    async with RawUpstream(answering) as upstream:
+        connected = await connect_first([v4(upstream.port)], 20_000, 1.0)
+        assert connected.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) <= 40_000  # Linux doubles what is asked for
+        connected.close()
+
+
 async def test_when_no_address_connects(refusing):
     with pytest.raises(ConnectionRefusedError):
         await connect_first([refusing, refusing], BUFFER, 0.05)
