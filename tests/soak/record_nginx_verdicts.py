@@ -2,7 +2,7 @@
 
 Usage: python -m tests.soak.record_nginx_verdicts. Needs nginx on the path (Debian: `apt-get install nginx-light`).
 nginx stands as a reverse proxy with the limits that the corpus assumes, in front of a server that answers everything.
-A verdict is the status of every response, and whether the connection was ended. HTTP/0.9 has no status: 200 stands for it.
+A verdict is the status of every response, and whether the connection was ended. HTTP/0.9 has none: 200 stands for it.
 """
 
 import asyncio

@@ -17,6 +17,7 @@ async def run_worker(context: WorkerContext) -> None:
     """Serve until the context's shutdown is over."""
     settings = context.settings
     async with HttpClient() as client:
+        context.metrics.watch_connections(lambda: client.counters.connections_opened)
         around = Surroundings(http=client, environ=context.environ, embedded_socket=context.embedded_socket)
         gateway = build_gateway(
             settings, around, key=context.key, metrics=context.metrics, created=int(SystemClock().unix())
@@ -29,7 +30,7 @@ async def run_worker(context: WorkerContext) -> None:
         cut = asyncio.create_task(_cut_when_overdue(context, server))
         announced = asyncio.create_task(_announce_when_started(context, server))
         try:
-            await server.serve(listeners, context.shutdown.begun)
+            await server.serve(listeners, context.shutdown.closing)
         finally:
             cut.cancel()
             announced.cancel()
