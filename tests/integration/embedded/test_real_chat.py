@@ -309,8 +309,10 @@ async def test_a_file_of_one_s_own_is_a_model_too(sources: Mapping[str, ModelSou
             "/v1/chat/completions",
             {"model": str(path), "messages": [{"role": "user", "content": "Hi"}], "max_tokens": 4},
         )
-        assert parsed(reply)["model"] == str(path)
-        assert (await chat(own)).status == 404
+        missing = await chat(own)
+    assert parsed(reply)["model"] == path.stem
+    assert missing.status == 404
+    assert str(path.parent) not in missing.body.decode()
 
 
 async def test_a_missing_or_damaged_file_is_said(
