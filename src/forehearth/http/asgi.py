@@ -41,7 +41,7 @@ def contained(app: Application) -> Application:
 
         try:
             await app(scope, receive, watch)
-        except Exception as error:  # noqa: BLE001 - a border
+        except Exception as error:  # noqa: BLE001 - a border: what went wrong becomes a reply
             report(error, "the application failed on a request")
             if begun:
                 raise Incomplete from None

@@ -98,7 +98,7 @@ class Connection(HttpToolsProtocol):
 
     # ---- beginning and end
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # uvicorn narrows it too
         """See asyncio."""
         super().connection_made(transport)
         secure = self.scheme == "https"
@@ -123,7 +123,7 @@ class Connection(HttpToolsProtocol):
         if self.task is not None:
             self.task.cancel()
 
-    def eof_received(self) -> bool:  # type: ignore[override]
+    def eof_received(self) -> bool:  # type: ignore[override] # uvicorn says None; True keeps our side open
         """See asyncio. True keeps our side open."""
         self.ended = True
         if self.phase == BODY:

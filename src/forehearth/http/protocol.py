@@ -223,7 +223,7 @@ class InboundProtocol(Connection):
     def _to_websocket(self, request: Request) -> None:
         head = request.head
         self.url = head.raw_path + b"?" + head.query if head.query else head.raw_path
-        self.scope = {"method": head.method.decode("ascii"), "headers": tidy(request.fields)}  # type: ignore[typeddict-item]
+        self.scope = {"method": head.method.decode("ascii"), "headers": tidy(request.fields)}  # type: ignore[typeddict-item] # all it reads
         early, self.tail = self.tail, b""
         self.phase = GONE
         self.border.leave(self, self.peer.client)

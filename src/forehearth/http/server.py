@@ -144,9 +144,11 @@ class HttpServer:
         await self._until(self._quiet(doors), self._grace_seconds)
 
     async def _quiet(self, doors: Sequence["_Door"]) -> None:
-        # uvicorn's sets tell nobody when they become empty.
-        while self._border.connections or self._border.tasks or any(door.greets for door in doors):  # noqa: ASYNC110
+        while self._busy(doors):  # noqa: ASYNC110 - uvicorn's sets tell nobody when they become empty
             await asyncio.sleep(POLL_SECONDS)
+
+    def _busy(self, doors: Sequence["_Door"]) -> bool:
+        return bool(self._border.connections or self._border.tasks) or any(door.greets for door in doors)
 
     async def _cut_off(self, doors: Sequence["_Door"]) -> None:
         """End what is still there. Nothing is, after an orderly end."""

@@ -1,5 +1,7 @@
 """Bodies in chunks, taken apart."""
 
+import itertools
+
 import httptools
 import pytest
 from hypothesis import given, settings
@@ -176,7 +178,7 @@ def outcome(parts: list[bytes]) -> tuple[bytes, bool, bytes] | None:
 @given(words(VOCABULARY, 10), st.binary(min_size=1, max_size=5))
 def test_it_reads_the_same_however_it_is_cut(data, cuts):
     edges = [0, *sorted({cut % (len(data) + 1) for cut in cuts}), len(data)]
-    parts = [data[start:end] for start, end in zip(edges, edges[1:], strict=False)]
+    parts = [data[start:end] for start, end in itertools.pairwise(edges)]
     assert outcome(parts) == outcome([data])
 
 

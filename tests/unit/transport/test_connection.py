@@ -75,7 +75,7 @@ class Exchange:
         self.clock = VirtualClock()
         self.wire = Wire()
         self.connection = Connection(self.wire, limits, self.clock.monotonic, "host")
-        self.connection.connection_made(self.wire)  # type: ignore[arg-type]
+        self.connection.connection_made(self.wire)  # type: ignore[arg-type] # what is used of a transport
         self.connection.reused = reused
         request = Request(origin=ORIGIN, method=method, target=b"/", timeouts=Timeouts(first_byte=5, idle=3, total=60))
         self.answer = self.connection.start(b"HEAD", request, self.clock.monotonic(), loop)
