@@ -1,4 +1,4 @@
-"""`python -m scripts.command_line`: write docs/reference/command-line.md anew, from the help that the commands print."""
+"""`python -m scripts.command_line`: write docs/reference/command-line.md anew, from the commands' help."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,8 +30,8 @@ These environment variables are read, besides the ones that a configuration name
 | variable | what it does |
 |---|---|
 | `FOREHEARTH_API_KEY` | the key that callers need, instead of the stored one |
-| `FOREHEARTH_MODELS` | where the weights of embedded models are kept, instead of `forehearth/models` in the cache folder |
-| `XDG_DATA_HOME`, `XDG_CACHE_HOME` | where the data folder and the cache folder are, instead of `~/.local/share` and `~/.cache` |
+| `FOREHEARTH_MODELS` | where the weights of embedded models are kept, else `forehearth/models` in the cache folder |
+| `XDG_DATA_HOME`, `XDG_CACHE_HOME` | where data and cache are kept, else `~/.local/share` and `~/.cache` |
 | `HTTPS_PROXY`, `HTTP_PROXY`, `NO_PROXY` | the way to backends that do not set `connection.proxy` |
 """
 

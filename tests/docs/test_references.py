@@ -1,0 +1,105 @@
+"""Reference pages name everything that the program has, so that none of it can be added in silence."""
+
+import re
+
+import pytest
+
+from forehearth.embedded import chat_request
+from forehearth.embedded.catalogue import CATALOGUE
+from forehearth.embedded.schema_keywords import ANNOTATIONS, SUPPORTED
+from forehearth.identity import keys
+from forehearth.routing import attempts
+from forehearth.wire import azure_deployments, bodies, foundry_models, openai_v1, verdict
+from scripts import command_line
+from tests.conftest import ROOT
+
+REFERENCE = ROOT / "docs" / "reference"
+ENDPOINTS = (REFERENCE / "endpoints.md").read_text()
+ERRORS = (REFERENCE / "errors.md").read_text()
+EMBEDDED = (REFERENCE / "embedded-models.md").read_text()
+FAULT = re.compile(r'(?:Malformed|explain)\(\s*(?:[A-Z_]+,\s*)?"([a-z_]+)"')
+
+
+def paths() -> list[str]:
+    """What a client can call, as the tables of the surfaces have it."""
+    return [
+        *(f"POST /models{path.decode()}" for path in foundry_models._OPERATIONS),
+        *(f"POST {path.decode()}" for path in foundry_models._OPERATIONS),
+        *(path.decode() for path in foundry_models.ROOT_PATHS),
+        *(f"POST /openai/v1{path.decode()}" for path in openai_v1._OPERATIONS),
+        *(f"POST /openai/v1/deployments/{{deployment}}{path.decode()}" for path in openai_v1._OPERATIONS),
+        *(f"POST /openai/deployments/{{deployment}}/{path.decode()}" for path in azure_deployments._OPERATIONS),
+        *foundry_models._INDEX,
+        *openai_v1._INDEX,
+        *azure_deployments._INDEX,
+        *("GET /health/live", "GET /health/ready", "GET /metrics"),
+    ]
+
+
+@pytest.mark.parametrize("path", paths())
+def test_every_path_is_on_the_page_of_endpoints(path: str) -> None:
+    assert f"{path}`" in ENDPOINTS or f"{path}?api-version=`" in ENDPOINTS
+
+
+@pytest.mark.parametrize("header", [*keys._HEADERS, *bodies._FORWARDED])
+def test_every_header_that_is_read_is_on_the_page_of_endpoints(header: bytes) -> None:
+    assert header.decode() in ENDPOINTS.lower()
+
+
+@pytest.mark.parametrize("header", [each for each in attempts._PASSED if b"ratelimit" not in each])
+def test_every_header_of_a_host_that_is_handed_on_is_on_the_page_of_endpoints(header: bytes) -> None:
+    assert f"`{header.decode()}`" in ENDPOINTS
+
+
+@pytest.mark.parametrize(("status", "code"), [*verdict._STATUS_AND_CODE.values(), (500, "InternalServerError")])
+def test_every_code_is_on_the_page_of_errors(status: int, code: str) -> None:
+    assert f"| {status} | `{code}` |" in ERRORS
+
+
+def test_every_fault_of_form_is_on_the_page_of_errors() -> None:
+    source = "".join(path.read_text() for path in (ROOT / "src/forehearth/http").glob("*.py"))
+    codes = set(FAULT.findall(source))
+    assert codes >= {"invalid_target", "too_many_headers", "internal_error"}, "the pattern does not find them any more"
+    assert {code for code in codes if f"`{code}`" not in ERRORS} == set()
+
+
+def test_the_page_of_the_command_line_is_the_newest() -> None:
+    assert command_line.PAGE.read_text() == command_line.page(), "run .venv/bin/python -m scripts.command_line"
+
+
+@pytest.mark.parametrize(("keyword", "kept"), SUPPORTED.items())
+def test_every_keyword_of_schemas_is_on_the_page_of_embedded_models(keyword: str, kept: str) -> None:
+    assert f"| `{keyword}` | {kept} |\n" in EMBEDDED
+
+
+@pytest.mark.parametrize("keyword", sorted(ANNOTATIONS))
+def test_every_annotation_is_on_the_page_of_embedded_models(keyword: str) -> None:
+    assert f"`{keyword}`" in EMBEDDED
+
+
+def test_no_keyword_is_told_of_that_is_not_kept() -> None:
+    table = EMBEDDED.partition("| keyword | kept |\n|---|---|\n")[2].partition("\n\n")[0]
+    assert [line.split("`")[1] for line in table.splitlines()] == list(SUPPORTED)
+
+
+@pytest.mark.parametrize("name", CATALOGUE)
+def test_every_model_is_on_the_page_with_its_size_and_licence(name: str) -> None:
+    model = CATALOGUE[name]
+    megabytes = sum(file.size for file in model.files) // 1_000_000
+    row = next(line for line in EMBEDDED.splitlines() if line.startswith(f"| `{name}` |"))
+    assert f"| {megabytes} MB |" in row
+    assert f"| {model.licence} |" in row
+    assert f"{model.context_tokens:,} tokens" in row
+
+
+@pytest.mark.parametrize(
+    ("row", "members"),
+    [
+        ("| honoured |", chat_request._HONOURED),
+        ("| without effect |", chat_request._WITHOUT_EFFECT),
+        ("| refused, but", chat_request._ONLY),
+    ],
+)
+def test_every_member_of_a_chat_is_in_its_row(row: str, members: set[str]) -> None:
+    line = next(line for line in EMBEDDED.splitlines() if line.startswith(row))
+    assert {name for name in re.findall(r"`([a-z_]+)`", line) if name not in {"none", "false", "medium"}} == {*members}
