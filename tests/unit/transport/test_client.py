@@ -284,6 +284,72 @@ async def test_leave_to_dial_that_comes_too_late_passes_on(client):
         assert pool._reserved == 0
 
 
+async def test_a_dial_that_fails_leaves_its_place_to_who_waits(limits):
+    gate = asyncio.Event()
+
+    async def resolve(host, port):
+        await gate.wait()
+        raise OSError("nobody knows it")
+
+    async with HttpClient(limits=limits, resolve=resolve) as client:
+        request = Request(origin=Origin(scheme="http", host="host.example"), target=b"/")
+        calls = [asyncio.create_task(client.send(request)) for _ in range(6)]
+        await asyncio.sleep(0.02)
+        assert client.counters.waited == 2
+        gate.set()
+        outcomes = await asyncio.wait_for(asyncio.gather(*calls, return_exceptions=True), 2)
+        assert {type(outcome) for outcome in outcomes} == {Unreachable}
+        assert client.counters.connections_failed == 6
+
+
+async def test_a_connection_that_comes_too_late_goes_back(client):
+    """It is handed to who waits, who was cancelled in the same turn: it is kept, not lost."""
+    gate = asyncio.Event()
+
+    async def script(peer: Peer) -> None:
+        while await peer.request():
+            await gate.wait()
+            await peer.send(OK)
+
+    async with RawUpstream(script) as upstream:
+        busy = [asyncio.create_task(client.send(ask(upstream))) for _ in range(4)]
+        await upstream.until(lambda: len(upstream.requests) == 4)
+        waiting = asyncio.create_task(client.send(ask(upstream)))
+        await asyncio.sleep(0)
+        pool = next(iter(client._pools.values()))
+        gate.set()
+        while pool._waiting:  # noqa: ASYNC110 - the very turn is meant
+            await asyncio.sleep(0)
+        waiting.cancel()
+        await asyncio.gather(*busy, waiting, return_exceptions=True)
+        assert waiting.cancelled()
+        assert (client.open_connections, client.idle_connections) == (4, 4)
+
+
+async def test_a_connection_that_is_closed_as_it_is_handed_over_is_not_used(client):
+    gate = asyncio.Event()
+
+    async def script(peer: Peer) -> None:
+        while await peer.request():
+            await gate.wait()
+            await peer.send(OK)
+
+    async with RawUpstream(script) as upstream:
+        busy = [asyncio.create_task(client.send(ask(upstream))) for _ in range(4)]
+        await upstream.until(lambda: len(upstream.requests) == 4)
+        waiting = asyncio.create_task(client.send(ask(upstream)))
+        await asyncio.sleep(0)
+        pool = next(iter(client._pools.values()))
+        waiter, _ = pool._waiting[0]
+        gate.set()
+        while not waiter.done():  # noqa: ASYNC110 - the very turn is meant
+            await asyncio.sleep(0)
+        waiter.result().abort()
+        assert (await asyncio.wait_for(waiting, 2)).body == b"ok"
+        await asyncio.gather(*busy)
+        assert client.counters.stale_retries == 0
+
+
 # How long connections are kept.
 
 

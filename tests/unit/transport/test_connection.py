@@ -347,6 +347,24 @@ def test_a_stream_has_no_bound_on_its_body_and_an_error_response_is_never_a_stre
     assert outcome[3] == "whole"
 
 
+def test_a_held_connection_reads_again_when_its_response_is_complete(loop):
+    exchange = Exchange(loop)
+    exchange.feed([OK + b"content-type: text/event-stream\r\ncontent-length: 100\r\n\r\n", b"x" * 90])
+    assert exchange.wire.paused
+    exchange.feed([b"x" * 10])  # was read before the pause took hold
+    assert (exchange.wire.paused, exchange.wire.free) == (False, 1)
+    assert exchange.outcome()[2:] == (b"x" * 100, "ended")
+
+
+async def test_a_stream_that_failed_and_was_closed_says_no_more():
+    exchange = Exchange(asyncio.get_running_loop())
+    exchange.feed([OK + b"content-type: text/event-stream\r\ncontent-length: 100\r\n\r\nabc"])
+    exchange.eof()
+    stream = (await exchange.answer).stream
+    await stream.aclose()
+    assert [piece async for piece in stream] == []
+
+
 def test_a_body_of_single_bytes_is_gathered(loop):
     limits = ClientLimits(body_bytes=10_000)
     outcome, _ = run(
