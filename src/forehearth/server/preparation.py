@@ -34,12 +34,17 @@ class Preparation:
         *,
         preload: bool,
         told: Callable[[Status], None],
+        prepared: Callable[[], object] = lambda: None,
     ) -> None:
-        """`run` is the folder of the status file; `told` hears each new status."""
+        """`run` is the folder of the status file; `told` hears each new status.
+
+        `prepared` is called once, before anybody is told that all is there: who reads it may call at once.
+        """
         self._command = command
         self._order = order
         self._run = run
         self._told = told
+        self._prepared = prepared
         self._trouble = ""
         self._done = asyncio.Event()
         self.settled = asyncio.Event()
@@ -105,6 +110,7 @@ class Preparation:
                 ready = {name: msgspec.structs.replace(each, state="ready") for name, each in status.weights.items()}
                 preload = "working" if status.preload == "waiting" else status.preload
                 self._done.set()
+                self._prepared()
                 self._tell(Status(weights=ready, engine="ready", preload=preload))
             case Trouble():
                 self._trouble = message.reason

@@ -90,6 +90,7 @@ class Supervisor:
             launch.data.run,
             preload=launch.preload,
             told=launch.progress,
+            prepared=self._let_the_host_start,
         )
         if self._models:
             self._host_socket = listen_privately(launch.data.run, "embedded.sock")
@@ -188,9 +189,12 @@ class Supervisor:
         await self._preparation.settled.wait()
         self._launch.announce()
 
+    def _let_the_host_start(self) -> None:
+        if self._activation is not None:
+            self._activation.allowed.set()
+
     async def _prepare(self, activation: Activation) -> None:
         await self._preparation.run()
-        activation.allowed.set()
         if self._launch.preload:
             await activation.loaded.wait()
             self._preparation.loaded()
