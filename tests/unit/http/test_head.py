@@ -54,7 +54,7 @@ def test_a_head_is_what_was_sent():
         (("Content-Length: 0",), "length", 0),
         (("Content-Length: 0012",), "length", 12),
         (("Transfer-Encoding: chunked",), "length", CHUNKED),
-        (("TRANSFER-ENCODING:\tChunked ",), "length", CHUNKED),
+        (("TRANSFER-ENCODING:  Chunked ",), "length", CHUNKED),
         (("Connection: keep-alive",), "persistent", True),
         (("Connection: close",), "persistent", False),
         (("Connection: foo , CLOSE",), "persistent", False),
