@@ -31,6 +31,7 @@ DEFAULT_LIMITS = InboundLimits()
 NOT_SENT = 128 * 1024
 """Bytes that the kernel holds for a client beyond what is on its way: a stalled reader costs this, not megabytes."""
 POLL_SECONDS = 0.02
+MOMENT_SECONDS = 0.001
 GREETING_SECONDS = 1.0
 """How long a TLS handshake that had begun before the end may still take."""
 CUT_SECONDS = 0.5
@@ -138,7 +139,7 @@ class HttpServer:
         if self._on_drain is not None:
             self._on_drain()
         for door in doors:
-            door.close()
+            await door.close()
         for connection in tuple(self._border.connections):
             connection.shutdown()
         await self._until(self._quiet(doors), self._grace_seconds)
@@ -153,7 +154,7 @@ class HttpServer:
     async def _cut_off(self, doors: Sequence["_Door"]) -> None:
         """End what is still there. Nothing is, after an orderly end."""
         for door in doors:
-            door.close()
+            await door.close()
         left = tuple(self._border.connections)
         if left:
             LOG.warning("connections cut off at the end: %d", len(left))
@@ -184,7 +185,6 @@ class _Door:
                 "ssl_shutdown_timeout": limits.write_seconds,
             }
         self._server: asyncio.Server | None = None
-        self._queue: socket.socket | None = None
         self._greeted = -math.inf
         self.greetings: set[asyncio.Task[object]] = set()
 
@@ -198,7 +198,7 @@ class _Door:
         """Listen, and take in whoever comes."""
         listening = self._listener.socket
         listening.setblocking(False)
-        self._queue = listening.dup()
+        self._queue = listening.dup()  # keeps what waits alive while the server closes its own
         loop = asyncio.get_running_loop()
         if listening.family == socket.AF_UNIX:
             self._server = await loop.create_unix_server(self._meet, sock=listening, backlog=BACKLOG, **self._tls)
@@ -209,18 +209,28 @@ class _Door:
             listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, NOT_SENT)
         self._server = await loop.create_server(self._meet, sock=listening, backlog=BACKLOG, **self._tls)
 
-    def close(self) -> None:
-        """Close, after taking in those who were connected already and waited: closing alone would reset them."""
-        queue, self._queue = self._queue, None
-        if self._server is not None:
-            self._server.close()
-        if queue is None:
+    async def close(self) -> None:
+        """Close, after taking in those who were connected already and waited: closing alone would reset them.
+
+        asyncio's loop loses whom it has accepted and not yet introduced when its server closes. What a timer's callback
+        calls soon runs when all of those are introduced, and before the next is accepted.
+        """
+        if self._server is None:
             return
-        with queue, contextlib.suppress(BlockingIOError):
+        loop = asyncio.get_running_loop()
+        closed = loop.create_future()
+        loop.call_later(MOMENT_SECONDS, loop.call_soon, self._close_now, self._server, closed)
+        self._server = None
+        await closed
+
+    def _close_now(self, server: asyncio.Server, closed: asyncio.Future[None]) -> None:
+        server.close()
+        with self._queue as queue, contextlib.suppress(BlockingIOError):
             for _ in range(BACKLOG):
                 waiting, _ = queue.accept()
                 waiting.setblocking(False)
                 self.greetings.add(asyncio.ensure_future(self._greet(waiting)))
+        closed.set_result(None)
 
     def _meet(self) -> asyncio.Protocol:
         if self._tls:

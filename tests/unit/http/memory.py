@@ -22,6 +22,7 @@ class MemoryTransport(asyncio.Transport):
         self.closed = False
         self.aborted = False
         self.write_ended = False
+        self.reading = True
         self.held = 0
         """Bytes that it claims not to have been read."""
         self._protocol = protocol
@@ -47,10 +48,10 @@ class MemoryTransport(asyncio.Transport):
         self.write_ended = True
 
     def pause_reading(self) -> None:
-        pass
+        self.reading = False
 
     def resume_reading(self) -> None:
-        pass
+        self.reading = True
 
     def close(self) -> None:
         if not self.closed:

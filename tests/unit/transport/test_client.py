@@ -442,6 +442,22 @@ async def test_a_stale_connection_is_replaced_once(client, how):
         assert [request.endswith(b"second") for request in upstream.requests] == [False, True, True]
 
 
+async def test_the_second_try_is_on_a_new_connection_not_on_another_that_was_kept(client):
+    async def script(peer: Peer) -> None:
+        await peer.request()
+        await asyncio.sleep(0.02)
+        await peer.send(OK)
+        await peer.request()
+        if peer.number == 2:
+            await peer.send(OK)
+
+    async with RawUpstream(script) as upstream:
+        await asyncio.gather(client.send(ask(upstream)), client.send(ask(upstream)))
+        assert client.idle_connections == 2
+        assert (await client.send(ask(upstream))).body == b"ok"
+        assert (upstream.connections, client.counters.stale_retries) == (3, 1)
+
+
 async def test_a_new_connection_that_closes_is_not_tried_again(client):
     async def script(peer: Peer) -> None:
         await peer.request()

@@ -236,6 +236,7 @@ async def test_http_goes_in_absolute_form(client):
         b"HTTP/1.1 407 Proxy Authentication Required\r\nproxy-authenticate: Basic\r\ncontent-length: 0\r\n\r\n",
         b"HTTP/1.1 502 Bad Gateway\r\n\r\n",
         b"HTTP/1.1 200 OK\r\n\r\nearly bytes",
+        b"HTTP/1.1 200 OK\r\n\r\nearly\r\n\r\n",
         b"HTTP/1.1 200 OK\r\n" + b"x: y\r\n" * 5_000,
         b"garbage\r\n\r\n",
         b"",
