@@ -12,7 +12,7 @@ def request_ids(seed: int) -> Callable[[], str]:
     fast = random.Random(seed).getrandbits  # noqa: S311 - a label, not a secret
 
     def new() -> str:
-        digits = f"{fast(128):032x}"
-        return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-a{digits[17:20]}-{digits[20:]}"
+        digits = b"%032x" % fast(128)
+        return (b"%b-%b-4%b-a%b-%b" % (digits[:8], digits[8:12], digits[13:16], digits[17:20], digits[20:])).decode()
 
     return new

@@ -13,6 +13,7 @@ import msgspec
 
 _TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|[{}\[\]:,]|[^\s"{}\[\]:,]+', re.DOTALL)
 _STRING_VALUE = re.compile(rb'\s*:\s*("(?:[^"\\]|\\.)*")', re.DOTALL)
+_ESCAPE = b"\\u00"
 _ESCAPED_LETTER = re.compile(rb"\\u00[567]")
 _OPENING = frozenset(b"{[")
 _CLOSING = frozenset(b"}]")
@@ -64,7 +65,7 @@ def replace(body: bytes, key: str, value: bytes) -> bytes:
     of it, that one place is the member: no need to read the rest.
     """
     quoted = b'"' + key.encode() + b'"'
-    if body.count(quoted) == 1 and not _ESCAPED_LETTER.search(body):
+    if body.count(quoted) == 1 and not (_ESCAPE in body and _ESCAPED_LETTER.search(body)):
         only = _STRING_VALUE.match(body, body.index(quoted) + len(quoted))
         if only is not None:
             return body[: only.start(1)] + value + body[only.end(1) :]

@@ -46,12 +46,8 @@ def _head(reply: Reply, date: bytes, framing: bytes, *, close: bool) -> bytes:
     line = _STATUS_LINES.get(reply.status)
     if line is None:
         raise Unwritable(f"{reply.status} is not the status of a response")
-    parts = [line, date]
-    for name, value in reply.headers:
-        parts += (name, b": ", value, b"\r\n")
-    parts.append(framing)
-    parts.append(b"connection: close\r\n\r\n" if close else b"\r\n")
-    head = b"".join(parts)
+    fields = b"\r\n".join([b": ".join(field) for field in reply.headers]) + b"\r\n" if reply.headers else b""
+    head = b"%b%b%b%b%b" % (line, date, fields, framing, b"connection: close\r\n\r\n" if close else b"\r\n")
     # A line end inside a value would begin a header, or a response, that nobody here wrote.
     lines = len(reply.headers) + 3 + (framing != b"") + close
     if head.count(b"\n") != lines or head.count(b"\r") != lines or b"\0" in head:

@@ -5,7 +5,6 @@ several at once: some clients send the same key twice, others a dummy bearer bes
 """
 
 import hashlib
-import hmac
 from collections.abc import Mapping
 
 from forehearth.core.errors import NotAuthenticated
@@ -40,10 +39,9 @@ class Keys:
         for candidate in _candidates(headers):
             presented = True
             if len(candidate) <= _LONGEST:
-                digest = self._digest(candidate)
-                for known, principal in self._principals.items():
-                    if hmac.compare_digest(known, digest):
-                        return principal
+                principal = self._principals.get(self._digest(candidate))
+                if principal is not None:
+                    return principal
         raise NotAuthenticated(_WRONG if presented else _MISSING)
 
     def _digest(self, key: bytes) -> bytes:

@@ -3,6 +3,7 @@
 import re
 
 from forehearth.core.errors import Misconfigured
+from forehearth.core.exchange import Header
 from forehearth.core.upstream import Origin, Request
 from forehearth.transport.proxies import Proxy
 
@@ -10,14 +11,14 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 _METHOD = re.compile(rb"[A-Z]{1,32}")
 _TARGET = re.compile(rb"/[\x21-\x7e]*")
 _HOST = re.compile(rb"[\x21-\x7e]+")
-_FIELDS = re.compile(
-    rb"(?:(?!(?i:host|content-length|connection|transfer-encoding|accept-encoding|te|trailer|upgrade|expect"
+_FIELD = re.compile(
+    rb"(?!(?i:host|content-length|connection|transfer-encoding|accept-encoding|te|trailer|upgrade|expect"
     rb"|keep-alive|proxy-connection|proxy-authorization):)"
-    rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+: [\t\x20-\x7e\x80-\xff]*\r\n)*"
+    rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+: [\t\x20-\x7e\x80-\xff]*\r\n"
 )
-"""Fields as they are sent, none of them about framing, the connection or the proxy: those are the sender's own."""
+"""A field as it is sent, not about framing, the connection or the proxy: those are the sender's own."""
 _WITHOUT_LENGTH = frozenset({b"GET", b"HEAD", b"DELETE", b"OPTIONS"})
-_LINES_KEPT = 512
+_KEPT = 512
 
 
 def port_of(origin: Origin) -> int:
@@ -44,7 +45,7 @@ def authority(origin: Origin, *, with_port: bool = False) -> bytes:
 class HeadWriter:
     """Writes heads for one origin; what is the same for each request there is made once."""
 
-    __slots__ = ("_before_target", "_fixed", "_lines")
+    __slots__ = ("_before_target", "_fields", "_fixed", "_lines")
 
     def __init__(self, origin: Origin, proxy: Proxy | None) -> None:
         host = b"localhost" if origin.socket is not None and not origin.host else authority(origin)
@@ -57,25 +58,35 @@ class HeadWriter:
             if proxy.credential:
                 self._fixed += b"proxy-authorization: %b\r\n" % proxy.credential
         self._lines: dict[tuple[bytes, bytes], bytes] = {}
+        self._fields: dict[Header, bytes] = {}
+        """Fields that were found good, as they are written."""
 
     def write(self, request: Request) -> bytes:
         """The head, its empty line included. Raises `Misconfigured` for what must not be sent."""
         line = self._lines.get((request.method, request.target))
         if line is None:
             line = self._line(request.method, request.target)
-        fields = b"".join([b"%b: %b\r\n" % field for field in request.headers])
-        if not _FIELDS.fullmatch(fields) or fields.count(b"\n") != len(request.headers):
-            raise Misconfigured("A header for a backend has a name or a character that cannot be sent.")
+        known = self._fields
+        fields = b"".join([known.get(field) or self._field(field) for field in request.headers])
         if request.body or request.method not in _WITHOUT_LENGTH:
             return b"%b%bcontent-length: %d\r\n\r\n" % (line, fields, len(request.body))
         return b"%b%b\r\n" % (line, fields)
+
+    def _field(self, field: Header) -> bytes:
+        written = b"%b: %b\r\n" % field
+        if not _FIELD.fullmatch(written):
+            raise Misconfigured("A header for a backend has a name or a character that cannot be sent.")
+        if len(self._fields) >= _KEPT:
+            self._fields.clear()
+        self._fields[field] = written
+        return written
 
     def _line(self, method: bytes, target: bytes) -> bytes:
         if not _METHOD.fullmatch(method) or method == b"CONNECT":
             raise Misconfigured("A request for a backend has a method that cannot be sent.")
         if not _TARGET.fullmatch(target):
             raise Misconfigured("A request for a backend has a path that cannot be sent.")
-        if len(self._lines) >= _LINES_KEPT:
+        if len(self._lines) >= _KEPT:
             self._lines.clear()
         line = b"%b %b%b HTTP/1.1\r\n%b" % (method, self._before_target, target, self._fixed)
         self._lines[method, target] = line
