@@ -21,7 +21,7 @@ from packaging.utils import canonicalize_name
 
 from scripts.lock_wheels import MACHINES, PYTHONS, environment
 
-MOST_DIRECT = 12
+MOST_DIRECT = 14
 MOST_TOTAL = 40
 HASH = re.compile(r"--hash=sha256:([0-9a-f]{64})")
 PIN = re.compile(r"^(?P<name>[a-z0-9][a-z0-9-]*)==(?P<version>[^\s;]+)(?:\s*;\s*(?P<marker>.*?))?$")

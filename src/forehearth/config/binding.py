@@ -15,7 +15,8 @@ from forehearth.config.problems import Path as KeyPath
 from forehearth.config.problems import Problem, shortened, written
 from forehearth.config.scalars import Wrong, called, found, kind
 from forehearth.core.secret import Secret
-from forehearth.core.settings import ProviderSettings, Unfit
+from forehearth.core.settings import ProviderSettings
+from forehearth.core.settings_types import Unfit
 
 PROVIDER: Final = "provider"
 """The key of a backend that chooses which keys it has beside it."""

@@ -3,6 +3,7 @@
     ForehearthError
       Refused                       the caller's: the same call will be refused again
         NotAuthenticated            no credential, or one we do not know
+        PermissionDenied            a good credential, whose holder may not do this here
         PathNotFound                no such operation on this surface
         MethodNotAllowed            the path exists, with other methods
         VersionNotServed            api-version missing, malformed or not served here
@@ -63,6 +64,12 @@ class NotAuthenticated(Refused):
     """No credential, or one that is not known here."""
 
     code = "unauthorized"
+
+
+class PermissionDenied(Refused):
+    """Who calls is known, and may not do this here."""
+
+    code = "permission_denied"
 
 
 class PathNotFound(Refused):

@@ -2,74 +2,33 @@
 
 Read once by `config/`, handed down by `server.py`; nothing else sees the file or the environment. What a provider
 needs is declared by that provider (`ProviderSettings`), so adding one adds its keys.
-
-What a type says is checked when the file is read, and so is what its `Meta(extra=…)` says:
-
-    "required"   the key must be in the file, although code may leave it to its default
-    "file"       a path of a file that must exist; a relative one is taken from the configuration file's folder
-    "url"        the address of a host: http or https, a host, no user, query or fragment
-    "proxy"      the same, or the word `none`
 """
 
 from typing import Annotated, ClassVar, Literal
 
 import msgspec
 
+from forehearth.core.identity_settings import IdentitySettings, ProjectSettings
 from forehearth.core.secret import Secret
+from forehearth.core.settings_types import (
+    Bytes,
+    FilePath,
+    Host,
+    Name,
+    Port,
+    ProxyUrl,
+    Seconds,
+    Text,
+    Values,
+)
 
-Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
-Seconds = Annotated[float, msgspec.Meta(gt=0)]
-Bytes = Annotated[int, msgspec.Meta(ge=1)]
-Name = Annotated[
+ResourceName = Annotated[
     str,
     msgspec.Meta(
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$",
-        description="a name of at most 128 letters, digits, '.', '_' and '-', beginning with a letter or a digit",
+        pattern="^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$",
+        description="a name of at most 63 small letters, digits and '-'",
     ),
 ]
-Text = Annotated[str, msgspec.Meta(min_length=1)]
-Host = Annotated[
-    str,
-    msgspec.Meta(
-        pattern=r"^([A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|[0-9A-Fa-f.]*:[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*)$",
-        max_length=253,
-        description="a host name or an IP address, without a port",
-    ),
-]
-FilePath = Annotated[
-    str, msgspec.Meta(min_length=1, extra={"file": True}, description="the path of a file that exists")
-]
-HttpUrl = Annotated[
-    str,
-    msgspec.Meta(
-        pattern=r"^https?://[^\s/?#@]+(/[^\s?#]*)?$", extra={"url": True}, description="an http:// or https:// URL"
-    ),
-]
-ProxyUrl = Annotated[
-    str,
-    msgspec.Meta(
-        pattern=r"^(none|https?://[^\s/?#@]+/?)$",
-        extra={"proxy": True},
-        description="a proxy as http://HOST:PORT, or the word none",
-    ),
-]
-
-
-class Unfit(ValueError):
-    """Raised by a `__post_init__`: members that are right by themselves do not fit together.
-
-    `member` is the key to look at, and `hint` what to do about it, where that is known.
-    """
-
-    def __init__(self, message: str, *, member: str | None = None, hint: str = "") -> None:
-        super().__init__(message)
-        self.message = message
-        self.member = member
-        self.hint = hint
-
-
-class Values(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What every part of the configuration is: frozen, named, and strict about unknown keys."""
 
 
 class ProviderSettings(Values, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -129,13 +88,7 @@ class ServerSettings(Values, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Processes that share the ports."""
     grace_seconds: Annotated[float, msgspec.Meta(ge=0)] = 30.0
     """After SIGTERM, how many seconds calls and streams in flight may still take."""
-    resource: Annotated[
-        str,
-        msgspec.Meta(
-            pattern="^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$",
-            description="a name of at most 63 small letters, digits and '-'",
-        ),
-    ] = "forehearth"
+    resource: ResourceName = "forehearth"
     """The resource's name, in `x-ms-*` headers and in the URLs that are printed."""
     limits: InboundLimits = InboundLimits()
 
@@ -188,6 +141,24 @@ class RouteSettings(Values, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """A name under `deployments`."""
 
 
+class ResourceSettings(Values, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A further resource: a tenant with deployments, projects and keys of its own, reached by its host name."""
+
+    deployments: dict[Name, DeploymentSettings] = {}
+    """What its clients can call, by the name they use."""
+    routes: dict[Name, RouteSettings] = {}
+    """Further names that its clients can use, each standing for one of its deployments."""
+    projects: dict[Name, ProjectSettings] = {}
+    """Its projects, besides `default`."""
+
+
+class StoreSettings(Values, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where keys, assignments, the audit log and all further state is kept."""
+
+    postgres: Secret | None = None
+    """Address of a PostgreSQL database, `postgresql://user:password@host/name`; without it, a file here."""
+
+
 class Settings(Values, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The whole file."""
 
@@ -201,6 +172,12 @@ class Settings(Values, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What clients can call, by the name they use."""
     routes: dict[Name, RouteSettings] = {}
     """Further names that clients can use, each standing for a deployment."""
+    projects: dict[Name, ProjectSettings] = {}
+    """Projects, besides `default`, which is always there."""
+    resources: dict[ResourceName, ResourceSettings] = {}
+    """Further resources, by the name in `{name}.services.ai.azure.com` and `{name}.openai.azure.com`."""
+    identity: IdentitySettings = IdentitySettings()
+    store: StoreSettings = StoreSettings()
 
 
 class OutboundSettings(Values, frozen=True, kw_only=True, forbid_unknown_fields=True):

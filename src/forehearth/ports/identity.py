@@ -1,14 +1,19 @@
 """Who may come in."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable
 from typing import Protocol
 
+from forehearth.core.exchange import Head
 from forehearth.core.principal import Principal
 
 
 class Identity(Protocol):
     """Knows callers by their credentials."""
 
-    def identify(self, headers: Mapping[bytes, bytes]) -> Principal:
-        """The caller behind a head's credential (header names in lower case). Raises `NotAuthenticated`."""
+    def identify(self, head: Head, resource: str) -> Principal | Awaitable[Principal]:
+        """The caller behind a head's credential, as `resource` knows it.
+
+        At once wherever possible; an awaitable where an issuer's keys have to be fetched first. Either may raise
+        `NotAuthenticated`; `PermissionDenied` where a key is good, and not from where it is used.
+        """
         ...

@@ -6,7 +6,8 @@ from urllib.parse import quote
 from forehearth.core.call import Call, Operation
 from forehearth.core.errors import NotSupported
 from forehearth.core.secret import Secret
-from forehearth.core.settings import HttpUrl, OutboundSettings, ProviderSettings, Text
+from forehearth.core.settings import OutboundSettings, ProviderSettings
+from forehearth.core.settings_types import HttpUrl, Text
 from forehearth.core.upstream import Request
 from forehearth.providers import address
 from forehearth.providers.body import JSON_HEADERS, OPERATION_PATHS, named

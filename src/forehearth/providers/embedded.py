@@ -5,7 +5,8 @@ from typing import Annotated, ClassVar
 import msgspec
 
 from forehearth.core.call import Call
-from forehearth.core.settings import OutboundSettings, ProviderSettings, Seconds
+from forehearth.core.settings import OutboundSettings, ProviderSettings
+from forehearth.core.settings_types import Seconds
 from forehearth.core.upstream import Origin, Request
 from forehearth.providers import address
 from forehearth.providers.body import JSON_HEADERS, OPERATION_PATHS, named

@@ -2,7 +2,8 @@
 
 from forehearth.core.call import Call
 from forehearth.core.secret import Secret
-from forehearth.core.settings import HttpUrl, OutboundSettings, ProviderSettings
+from forehearth.core.settings import OutboundSettings, ProviderSettings
+from forehearth.core.settings_types import HttpUrl
 from forehearth.core.upstream import Request
 from forehearth.providers import address
 from forehearth.providers.body import JSON_HEADERS, OPERATION_PATHS, named

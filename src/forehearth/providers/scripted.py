@@ -5,7 +5,8 @@ from typing import Annotated, Literal
 import msgspec
 
 from forehearth.core.call import Call
-from forehearth.core.settings import ProviderSettings, Seconds, Values
+from forehearth.core.settings import ProviderSettings
+from forehearth.core.settings_types import Seconds, Values
 from forehearth.core.upstream import Origin, Request, Timeouts
 from forehearth.providers.body import JSON_HEADERS, OPERATION_PATHS, named
 from forehearth.providers.scripted_rules import Pace, Rule, Wait

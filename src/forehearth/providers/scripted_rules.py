@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from forehearth.core.call import Operation
-from forehearth.core.settings import Unfit, Values
+from forehearth.core.settings_types import Unfit, Values
 
 MATCHED_CHARACTERS = 400
 """How much of a message a `matches` pattern sees, so that no message can make it slow."""

@@ -29,6 +29,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
 
 _STATUS_AND_CODE: dict[type[ForehearthError], tuple[int, str]] = {
     errors.NotAuthenticated: (401, "401"),
+    errors.PermissionDenied: (403, "PermissionDenied"),
     errors.PathNotFound: (404, "404"),
     errors.MethodNotAllowed: (405, "405"),
     errors.VersionNotServed: (400, "BadRequest"),
@@ -49,7 +50,7 @@ _STATUS_AND_CODE: dict[type[ForehearthError], tuple[int, str]] = {
     errors.TimedOut: (504, "Timeout"),
     errors.Broken: (502, "BadGateway"),
 }
-_FRONT_DOOR = frozenset({"401", "404", "405"})
+_FRONT_DOOR = frozenset({"401", "404", "405", "PermissionDenied"})
 _OUR_CREDENTIAL_REFUSED = frozenset({401, 403})
 _HOST_LACKS_IT = 404
 _TOO_MANY = 429

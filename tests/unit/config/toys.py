@@ -6,7 +6,8 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from forehearth.core.secret import Secret
-from forehearth.core.settings import FilePath, HttpUrl, ProviderSettings, ProxyUrl, Unfit, Values
+from forehearth.core.settings import ProviderSettings
+from forehearth.core.settings_types import FilePath, HttpUrl, ProxyUrl, Unfit, Values
 
 
 class Colour(enum.StrEnum):

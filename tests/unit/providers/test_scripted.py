@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from forehearth.core.call import Call, Operation
 from forehearth.core.principal import Principal
-from forehearth.core.settings import Unfit
+from forehearth.core.settings_types import Unfit
 from forehearth.core.upstream import Origin, Timeouts
 from forehearth.providers.scripted import Scripted, ScriptedSettings
 from forehearth.providers.scripted_rules import MATCHED_CHARACTERS, When
