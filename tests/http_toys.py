@@ -12,12 +12,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal, Self
 
+import msgspec
 import uvloop
 
 from forehearth.core.errors import BodyTooLarge, BodyTooSlow, Refused, UnsupportedMediaType
 from forehearth.core.exchange import Head, Reply
 from forehearth.core.settings import InboundLimits
 from forehearth.http.server import HttpServer, Listener
+from forehearth.ports.entrance import Undecided
 
 LOOPS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {
     "asyncio": asyncio.new_event_loop,
@@ -112,15 +114,17 @@ class Call:
 
 
 class ToyEntrance:
-    """Lets in `/call/…`, turns away `/no`, and leaves the rest to the application."""
+    """Lets in `/call/…`, turns away `/no`, and leaves the rest to the application; `/later/…` it has to think about."""
 
     def __init__(self) -> None:
         self.seen: Counter[str] = Counter()
         self.heads: list[Head] = []
         self.bodies: list[bytes] = []
 
-    def accept(self, head: Head) -> Call | Reply | None:
+    def accept(self, head: Head) -> Call | Reply | Undecided | None:
         self.heads.append(head)
+        if head.raw_path.startswith(b"/later/"):
+            return Undecided(self._think(head))
         if head.raw_path.startswith(b"/call/"):
             return Call(self, head)
         if head.raw_path == b"/no":
@@ -130,6 +134,20 @@ class ToyEntrance:
         if head.raw_path == b"/trap":
             raise LookupError("a secret")
         return None
+
+    async def _think(self, head: Head) -> Call | Reply:
+        self.seen["thinking"] += 1
+        try:
+            await asyncio.sleep(int(head.query or 20) / 1000)
+        except asyncio.CancelledError:
+            self.seen["given up"] += 1
+            raise
+        if head.raw_path == b"/later/trap":
+            raise LookupError("a secret")
+        if head.raw_path == b"/later/no":
+            return Reply(status=401, body=b"who are you")
+        path = head.raw_path.replace(b"/later/", b"/call/")
+        return Call(self, msgspec.structs.replace(head, raw_path=path, query=b"5"))
 
 
 async def toy_app(scope: Any, receive: Any, send: Any) -> None:

@@ -4,21 +4,30 @@ A provider is one file with two classes (its keys in the configuration, and what
 `PROVIDERS` that names them and how its requests travel.
 """
 
+import importlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
 
+from forehearth.config.secrets import held
 from forehearth.core.settings import ProviderSettings
 from forehearth.ports.provider import Provider
 from forehearth.ports.sender import Sender
+from forehearth.ports.token_source import TokenIssuer
 from forehearth.providers import address
 from forehearth.providers.azure_openai import AzureOpenAI, AzureOpenAISettings
+from forehearth.providers.credentials import CredentialSettings
 from forehearth.providers.embedded import Embedded, EmbeddedSettings
 from forehearth.providers.openai_compatible import OpenAICompatible, OpenAICompatibleSettings
 from forehearth.providers.scripted import Scripted, ScriptedSettings
 from forehearth.transport.proxies import choose_proxy
 from forehearth.transport.scripted import ScriptedSender
+from forehearth.transport.token_keeper import RefusalWatch, TokenKeepers
+from forehearth.transport.veil import Veil
+
+AZURE_TOKENS = "forehearth.transport.azure_credentials:AzureTokens"
+"""Loaded where a backend has a credential, because its library is an extra."""
 
 
 class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,6 +38,8 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
     """Looked at for `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` alone."""
     embedded_socket: str
     """Where the embedded model host listens."""
+    tokens: TokenKeepers = msgspec.field(default_factory=TokenKeepers)
+    """Who fetches the tokens of backends with a credential; to be begun when all are opened, and ended."""
 
 
 class Opened(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,17 +60,33 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True):
     """From a backend's name and settings to its halves."""
 
 
-def over_http(provider: Callable[[str, Any], Provider]) -> Callable[[str, Any, Surroundings], Opened]:
-    """For hosts that are dialled: its `connection.proxy`, or the proxy that the environment names for its address."""
+def over_http(provider: Callable[..., Provider]) -> Callable[[str, Any, Surroundings], Opened]:
+    """For hosts that are dialled: its `connection.proxy`, or the proxy that the environment names for its address.
+
+    What comes back shows none of the backend's credentials. With a `credential`, the provider gets its token's source.
+    """
 
     def opened(name: str, settings: Any, around: Surroundings) -> Opened:
         scheme, host, port, _ = address.split(settings.address)
+        credential: CredentialSettings | None = getattr(settings, "credential", None)
         chosen = settings.connection.proxy or choose_proxy(around.environ, scheme, host, port)
-        connection = msgspec.structs.replace(settings.connection, proxy=None if chosen == "none" else chosen)
+        # Over http a proxy would read the token; only this machine's own addresses are asked that way.
+        direct = chosen == "none" or (credential is not None and scheme == "http")
+        connection = msgspec.structs.replace(settings.connection, proxy=None if direct else chosen)
         settings = msgspec.structs.replace(settings, connection=connection)
-        return Opened(provider=provider(name, settings), sender=around.http)
+        if credential is None:
+            return Opened(provider=provider(name, settings), sender=Veil(around.http, held(settings)))
+        keeper = around.tokens.keeper(credential, lambda: _issuer(credential), backend=name)
+        sender = Veil(RefusalWatch(around.http, keeper), held(settings), lambda: keeper.issued)
+        return Opened(provider=provider(name, settings, keeper), sender=sender)
 
     return opened
+
+
+def _issuer(credential: CredentialSettings) -> TokenIssuer:
+    module, _, name = AZURE_TOKENS.partition(":")
+    issuer: TokenIssuer = getattr(importlib.import_module(module), name)(credential)
+    return issuer
 
 
 def _embedded(name: str, settings: EmbeddedSettings, around: Surroundings) -> Opened:

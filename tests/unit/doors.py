@@ -1,15 +1,18 @@
 """A gateway without a network: real surfaces, routing and policies around a model host that the test plays."""
 
 import json
+from collections.abc import Awaitable
 from typing import Any
 
+from forehearth.core.errors import NotAuthenticated
 from forehearth.core.exchange import Head, Reply
-from forehearth.core.secret import Secret
+from forehearth.core.permission import Permission
+from forehearth.core.place import Place
+from forehearth.core.principal import Grant, Principal
 from forehearth.core.settings import ModelSettings
 from forehearth.core.upstream import Request, Response
 from forehearth.core.usage import Usage
-from forehearth.gateway import Admitted, Gateway, Parts
-from forehearth.identity.keys import Keys
+from forehearth.gateway import Admitted, Gateway, Parts, Resource
 from forehearth.policies.onion import compose
 from forehearth.policies.usage import CountUsage
 from forehearth.providers.openai_compatible import OpenAICompatible, OpenAICompatibleSettings
@@ -19,6 +22,38 @@ from forehearth.testing.clock import VirtualClock
 from forehearth.wire.surfaces import surface_of
 
 KEY = "fh-test-key-0123456789"
+RESOURCE = "here"
+
+
+def principal(*permissions: Permission, project: str = "", **rest: Any) -> Principal:
+    """Somebody who may do these things, or everything when none is named."""
+    grant = Grant(place=Place(resource=RESOURCE, project=project), permissions=frozenset(permissions or Permission))
+    return Principal(**{"name": "somebody", "kind": "user", "id": "oid-1", "grants": (grant,)} | rest)
+
+
+class Known:
+    """An identity that knows one key, and tokens by their text; what is in `later` it has to think about."""
+
+    def __init__(self, tokens: dict[str, Principal] | None = None, *, key: Principal | None = None) -> None:
+        self.tokens = tokens or {}
+        self.key = key or principal(name="key", kind="key")
+        self.later: set[str] = set()
+
+    def identify(self, head: Head, resource: str, *, keys: bool) -> Principal | Awaitable[Principal]:
+        assert resource == RESOURCE
+        names = (b"api-key", b"x-api-key", b"ocp-apim-subscription-key")
+        scheme, _, bearer = head.headers.get(b"authorization", b"").partition(b" ")
+        given = [head.headers[name] for name in names if name in head.headers]
+        given += [bearer.strip()] if scheme.lower() == b"bearer" else []
+        if keys and KEY.encode() in given:
+            return self.key
+        found = self.tokens.get(bearer.decode())
+        if found is None:
+            raise NotAuthenticated("who are you")
+        return self._think(found) if bearer.decode() in self.later else found
+
+    async def _think(self, found: Principal) -> Principal:
+        return found
 
 
 class Host:
@@ -125,7 +160,12 @@ def streamed(*pieces: bytes | Exception, closed: list[bool] | None = None) -> Re
     return Response(status=200, headers={b"content-type": b"text/event-stream"}, stream=stream())
 
 
-def make_door(*answers: Response | BaseException, second: Host | None = None, model: str | None = None) -> Door:
+def make_door(
+    *answers: Response | BaseException,
+    second: Host | None = None,
+    model: str | None = None,
+    known: "Known | None" = None,
+) -> Door:
     """A door to deployments `chat` and `vectors`, and route `default`, on hosts `one` and, if given, `two`."""
     hosts = {"one": Host(*answers)} | ({"two": second} if second else {})
     counts, clock = Counts(), VirtualClock()
@@ -143,15 +183,19 @@ def make_door(*answers: Response | BaseException, second: Host | None = None, mo
         for name, kind in (("chat", "chat_completion"), ("vectors", "embeddings"))
     }
     directory = Directory(deployments, {"default": "chat"}, created=1_700_000_000)
-    numbers = iter(range(1_000_000))
-    parts = Parts(
-        surface_of=surface_of(directory),
-        identity=Keys({"development": Secret(KEY)}, pepper=b"pepper"),
+    resource = Resource(
+        name=RESOURCE,
+        surface_of=surface_of(directory, ["sales"]),
         directory=directory,
         onions={
             name: compose([CountUsage(name, counts)], Attempts(deployment, counts))
             for name, deployment in deployments.items()
         },
+    )
+    numbers = iter(range(1_000_000))
+    parts = Parts(
+        resource_of=lambda _: resource,
+        identity=known or Known(),
         meter=counts,
         traffic=counts,
         clock=clock,

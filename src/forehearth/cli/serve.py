@@ -21,7 +21,8 @@ from forehearth.core.settings import Settings
 from forehearth.registry import PROVIDER_SETTINGS
 from forehearth.server.data_directory import DataDirectory, default_path, locked, open_data_directory
 from forehearth.server.development_key import development_key
-from forehearth.server.listening import listen
+from forehearth.server.installation import pepper
+from forehearth.server.listening import listen, require_loopback
 from forehearth.server.supervisor import Launch, Supervisor
 from forehearth.telemetry.logs import logging_as
 from forehearth.telemetry.redaction import Redactor
@@ -50,6 +51,11 @@ PORT = click.IntRange(0, 65_535)
     help="Where the key, certificates and state are kept.  [default: forehearth in the user's data folder]",
 )
 @click.option("--preload", is_flag=True, help="Load the models of this machine before the server says it is ready.")
+@click.option(
+    "--dev-issuer",
+    is_flag=True,
+    help="Issue tokens to programs on this machine, as Entra ID would: 'forehearth login' tells them how to ask.",
+)
 @click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]), help="  [default: info]")
 @click.option("--log-format", type=click.Choice(["text", "json"]), help="  [default: text]")
 def serve(
@@ -61,6 +67,7 @@ def serve(
     workers: int | None,
     data_dir: Path | None,
     preload: bool,
+    dev_issuer: bool,
     log_level: str | None,
     log_format: str | None,
 ) -> int:
@@ -83,14 +90,17 @@ def serve(
     logs = _overridden(settings.log, level=log_level, format=log_format)
     settings = msgspec.structs.replace(settings, server=server, log=logs)
     data = open_data_directory(data_dir or default_path(os.environ))
-    _serve(settings, data, preload=preload)
+    if dev_issuer:
+        require_loopback(settings.server)
+    _serve(settings, data, preload=preload, dev_issuer=dev_issuer)
     return Exit.OK
 
 
-def _serve(settings: Settings, data: DataDirectory, *, preload: bool) -> None:
+def _serve(settings: Settings, data: DataDirectory, *, preload: bool, dev_issuer: bool) -> None:
     redactor = Redactor(held(settings))
     with logging_as(settings.log, redactor=redactor, stream=sys.stderr), locked(data):
         key = development_key(data, os.environ.get("FOREHEARTH_API_KEY"))
+        pepper(data)
         redactor.register(key.secret)
         listeners = listen(settings.server)
         place = Place(
@@ -109,6 +119,7 @@ def _serve(settings: Settings, data: DataDirectory, *, preload: bool) -> None:
             key=key.secret,
             listeners=listeners,
             preload=preload,
+            development_issuer=dev_issuer,
             clock=SystemClock(),
             accepting=lambda: log.info("listening on %s", " and ".join(addresses(place))),
             announce=lambda: _say(f"\n{welcome(place)}\n"),

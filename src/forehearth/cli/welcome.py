@@ -41,7 +41,7 @@ def addresses(place: Place) -> list[str]:
     host = place.settings.server.host
     shown = EVERY_ADDRESS.get(host, f"[{host}]" if ":" in host else host)
     secure = "localhost" if host in LOOPBACK else shown
-    found = {each.tls: each.port for each in place.listeners}
+    found = {each.tls: each.port for each in place.listeners if not each.admin}
     return [f"https://{secure}:{port}" if tls else f"http://{shown}:{port}" for tls, port in sorted(found.items())]
 
 

@@ -10,6 +10,7 @@ from forehearth.config.problems import Path as KeyPath
 from forehearth.core.settings import ProviderSettings, ServerSettings
 
 _GGUF = ".gguf"
+_MODEL = ("backends", "*", "model")
 
 
 def across(binder: Binder, providers: Mapping[str, type[ProviderSettings]], folder: Path) -> dict[KeyPath, str]:
@@ -25,45 +26,54 @@ def across(binder: Binder, providers: Mapping[str, type[ProviderSettings]], fold
     return _model_files(binder, providers, folder)
 
 
-def _names(binder: Binder, section: str) -> list[str]:
-    return [str(path[1]) for path in binder.keys if len(path) == len((section, "name")) and path[0] == section]
+def _tenants(binder: Binder) -> list[KeyPath]:
+    """Where deployments and routes stand: at the top, and in each resource."""
+    return [(), *(path for path in binder.keys if len(path) == len(("resources", "name")) and path[0] == "resources")]
 
 
-def _texts(binder: Binder, section: str, *below: str) -> Iterator[tuple[KeyPath, nodes.Scalar]]:
-    """Every single value at `section.NAME.below`, where `*` in `below` is any item of a list."""
+def _names(binder: Binder, *section: str | int) -> list[str]:
+    return [str(path[-1]) for path in binder.keys if path[:-1] == section]
+
+
+def _texts(binder: Binder, tenant: KeyPath, section: str, *below: str) -> Iterator[tuple[KeyPath, nodes.Scalar]]:
+    """Every single value at `section.NAME.below` of a tenant, where `*` in `below` is any item of a list."""
+    start = (*tenant, section)
     for path, node in binder.values.items():
         fits = (
-            len(path) == len(below) + 2
-            and path[0] == section
-            and all(want in ("*", step) for want, step in zip(below, path[2:], strict=True))
+            len(path) == len(start) + 1 + len(below)
+            and path[: len(start)] == start
+            and all(want in ("*", step) for want, step in zip(below, path[len(start) + 1 :], strict=True))
         )
         if fits and isinstance(node, nodes.Scalar) and scalars.kind(node) == "text" and node.text:
             yield path, node
 
 
 def _references(binder: Binder) -> None:
-    backends, deployments = _names(binder, "backends"), _names(binder, "deployments")
-    for path, node in list(_texts(binder, "deployments", "backends", "*", "backend")):
-        if node.text not in backends:
-            hint = suggestion(node.text, backends, "there are") or "there are none: add it under 'backends'"
-            binder.tell(node.mark, path, f"there is no backend{scalars.called(node)}", hint)
-    for path, node in list(_texts(binder, "routes", "deployment")):
-        if node.text not in deployments:
-            hint = suggestion(node.text, deployments, "there are") or "there are none: add it under 'deployments'"
-            binder.tell(node.mark, path, f"there is no deployment{scalars.called(node)}", hint)
+    backends = _names(binder, "backends")
+    for tenant in _tenants(binder):
+        deployments = _names(binder, *tenant, "deployments")
+        for path, node in list(_texts(binder, tenant, "deployments", "backends", "*", "backend")):
+            if node.text not in backends:
+                hint = suggestion(node.text, backends, "there are") or "there are none: add it under 'backends'"
+                binder.tell(node.mark, path, f"there is no backend{scalars.called(node)}", hint)
+        for path, node in list(_texts(binder, tenant, "routes", "deployment")):
+            if node.text not in deployments:
+                hint = suggestion(node.text, deployments, "there are") or "there are none: add it under 'deployments'"
+                binder.tell(node.mark, path, f"there is no deployment{scalars.called(node)}", hint)
 
 
 def _shared_names(binder: Binder) -> None:
-    for name in _names(binder, "routes"):
-        other = binder.keys.get(("deployments", name))
-        if other is not None:
-            path = ("routes", name)
-            binder.tell(
-                binder.keys[path],
-                path,
-                f"a deployment has this name too, in line {other.line}",
-                "clients use both as a model's name: give the route another one",
-            )
+    for tenant in _tenants(binder):
+        for name in _names(binder, *tenant, "routes"):
+            other = binder.keys.get((*tenant, "deployments", name))
+            if other is not None:
+                path = (*tenant, "routes", name)
+                binder.tell(
+                    binder.keys[path],
+                    path,
+                    f"a deployment has this name too, in line {other.line}",
+                    "clients use both as a model's name: give the route another one",
+                )
 
 
 def _ports(binder: Binder) -> None:
@@ -114,7 +124,8 @@ def _client_keys(binder: Binder) -> None:
 
 def _model_files(binder: Binder, providers: Mapping[str, type[ProviderSettings]], folder: Path) -> dict[KeyPath, str]:
     resolved: dict[KeyPath, str] = {}
-    for path, node in list(_texts(binder, "deployments", "backends", "*", "model")):
+    models = [each for tenant in _tenants(binder) for each in _texts(binder, tenant, "deployments", *_MODEL)]
+    for path, node in models:
         if not (node.text.lower().endswith(_GGUF) or "/" in node.text):
             continue
         backend = binder.values.get((*path[:-1], "backend"))

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 import msgspec.inspect as types
@@ -89,14 +89,21 @@ def _hopeless(binder: Binder, fault: nodes.Fault) -> ConfigError:
 
 def _with_models(settings: Settings, model_files: Mapping[KeyPath, str]) -> Settings:
     """The settings with each model that is a file named by its full path."""
-    deployments = dict(settings.deployments)
     for path, full in model_files.items():
-        name, index = str(path[1]), int(path[3])
-        deployment = deployments[name]
-        backends = list(deployment.backends)
-        backends[index] = msgspec.structs.replace(backends[index], model=full)
-        deployments[name] = msgspec.structs.replace(deployment, backends=tuple(backends))
-    return msgspec.structs.replace(settings, deployments=deployments) if model_files else settings
+        settings = _replaced(settings, path, full)
+    return settings
+
+
+def _replaced(values: Any, path: KeyPath, leaf: object) -> Any:
+    """The values with another one at `path`, through structs, dicts and lists."""
+    if not path:
+        return leaf
+    step, rest = path[0], path[1:]
+    if isinstance(values, dict):
+        return values | {step: _replaced(values[step], rest, leaf)}
+    if isinstance(values, tuple):
+        return tuple(_replaced(each, rest, leaf) if index == step else each for index, each in enumerate(values))
+    return msgspec.structs.replace(values, **{str(step): _replaced(getattr(values, str(step)), rest, leaf)})
 
 
 def _read(path: Path) -> bytes:

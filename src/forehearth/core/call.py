@@ -21,7 +21,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
 
     request_id: str
     surface: str
-    """Which surface it came in by: `foundry_models`, `openai_v1` or `azure_deployments`."""
+    """Which surface it came in by: `foundry_models`, `openai_v1`, `azure_deployments` or `projects`."""
     operation: Operation
     name: str
     """The deployment or route asked for, by path or by the body's `model`."""
@@ -32,6 +32,8 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     has_model_member: bool = False
     """Whether the body has such a member at all, if only null."""
     stream: bool = False
+    project: str = ""
+    """The project whose path it came in by; empty on the resource's own paths."""
     principal: Principal
     forward: Mapping[bytes, bytes] = {}
     """Request headers that are handed on to backends: named ones only, never a credential."""

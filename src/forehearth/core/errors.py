@@ -8,6 +8,7 @@
         MethodNotAllowed            the path exists, with other methods
         VersionNotServed            api-version missing, malformed or not served here
         DeploymentNotFound          no deployment or route of that name
+        ProjectNotFound             no project of that name
         MalformedBody               not JSON, or not the media type that the operation takes
         InvalidField                one member has a wrong type or value
         UnknownField                a member that the surface does not know
@@ -98,6 +99,12 @@ class DeploymentNotFound(Refused):
     """No deployment and no route has the name asked for."""
 
     code = "deployment_not_found"
+
+
+class ProjectNotFound(Refused):
+    """No project of this resource has the name asked for."""
+
+    code = "project_not_found"
 
 
 class MalformedBody(Refused):

@@ -10,7 +10,7 @@ from forehearth.core.settings_types import HttpUrl, Name, Text, Unfit, Values
 Tenant = Annotated[
     str,
     msgspec.Meta(
-        pattern="^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$", description="a directory's id, a GUID"
+        pattern="^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$", description="the id of a directory, a GUID"
     ),
 ]
 Algorithm = Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA"]

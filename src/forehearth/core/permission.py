@@ -1,7 +1,7 @@
 """What an endpoint asks of its caller, by the names that Azure has for data actions.
 
-Source: the role definitions of Azure AI services; `models/...` and `deployments/read` under `AIServices` are named
-here in their manner, because the service does not document what it asks for those.
+Source: the provider operations of `Microsoft.CognitiveServices`, and the role definitions that name them. Foundry
+Models inference is `MaaS` there, and an agent's endpoint is one to `interact` with.
 """
 
 from enum import StrEnum
@@ -17,9 +17,13 @@ class Permission(StrEnum):
     EMBEDDINGS = f"{_ACCOUNT}/OpenAI/deployments/embeddings/action"
     READ_MODELS = f"{_ACCOUNT}/OpenAI/models/read"
     READ_OPENAI_DEPLOYMENTS = f"{_ACCOUNT}/OpenAI/deployments/read"
-    MODELS_CHAT = f"{_ACCOUNT}/AIServices/models/chat/completions/action"
-    MODELS_EMBEDDINGS = f"{_ACCOUNT}/AIServices/models/embeddings/action"
-    MODELS_INFO = f"{_ACCOUNT}/AIServices/models/read"
+    MODELS_CHAT = f"{_ACCOUNT}/MaaS/chat/completions/action"
+    MODELS_EMBEDDINGS = f"{_ACCOUNT}/MaaS/embeddings/action"
+    MODELS_INFO = f"{_ACCOUNT}/MaaS/info/read"
     READ_DEPLOYMENTS = f"{_ACCOUNT}/AIServices/deployments/read"
-    CALL_AGENT = f"{_ACCOUNT}/AIServices/agents/endpoints/action"
+    CALL_AGENT = f"{_ACCOUNT}/AIServices/endpoints/interact/action"
     ADMINISTER = f"{_ACCOUNT}/write"
+
+
+DATA_ACTIONS = frozenset(Permission) - {Permission.ADMINISTER}
+"""What a role's data actions can give. No wildcard among them reaches the control plane."""

@@ -83,6 +83,8 @@ class ServerSettings(Values, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Port for http; 0 takes a free one."""
     tls_port: Port | None = 8443
     """Port for https; 0 takes a free one, null listens on http alone."""
+    admin_port: Port | None = None
+    """A port of its own for `/admin/*`, http on the same address; no other port has it then. 0 takes a free one."""
     tls: TlsSettings = TlsSettings()
     workers: Annotated[int, msgspec.Meta(ge=1, le=64)] = 1
     """Processes that share the ports."""

@@ -17,7 +17,7 @@ from forehearth.http.faults import Malformed, internal_error
 from forehearth.http.head import Peer, Request, understand
 from forehearth.http.log import report
 from forehearth.http.replies import has_body
-from forehearth.ports.entrance import Admission, Entrance
+from forehearth.ports.entrance import Admission, Entrance, Undecided
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -74,6 +74,8 @@ class EntranceApplication:
             await _send(send, fault.reply(), head_only=head_only, close=True)
             return
         outcome = self._entrance.accept(request.head)
+        if isinstance(outcome, Undecided):
+            outcome = await outcome.decision
         if outcome is None:
             await self._app(scope, receive, send)
         elif isinstance(outcome, Reply):

@@ -7,6 +7,8 @@
       +-- answered -------------------+----------------------------------+
                                       +-- or the connection ends
 
+An entrance that has to ask somebody first is waited for as if the answer were being made: no body is read meanwhile.
+
 What a client sends ahead waits until the answer is written, and past a bound it is not even read, so answers come in
 order by themselves. uvicorn hands over its connection (`Config(http=…)`), its ASGI cycle and its WebSocket
 hand-over; its parser is not fed, for the reasons that `head` gives.
@@ -25,7 +27,7 @@ from forehearth.http.faults import BAD_REQUEST, BODY_TOO_LARGE, REQUEST_TIMEOUT,
 from forehearth.http.head import CHUNKED, Request, examine, read, tidy
 from forehearth.http.log import report
 from forehearth.http.replies import CONTINUE, Unwritable
-from forehearth.ports.entrance import Admission
+from forehearth.ports.entrance import Admission, Undecided
 
 SENT_AHEAD = 64 * 1024
 """Bytes of later requests that are taken in while one is being answered."""
@@ -143,12 +145,38 @@ class InboundProtocol(Connection):
         except Exception as error:  # noqa: BLE001 - a border: the connection must not hang on somebody's mistake
             report(error, "a request was neither let in nor refused")
             outcome = internal_error()
+        if isinstance(outcome, Undecided):
+            self.phase = ANSWER
+            self.task = self.loop.create_task(self._await(request, outcome))
+        else:
+            self._settle(request, outcome)
+
+    def _settle(self, request: Request, outcome: Admission | Reply | None) -> None:
         if outcome is None:
             self._to_application(request)
         elif isinstance(outcome, Reply):
             self._turn_away(request, outcome)
         else:
             self._let_in(request, outcome)
+
+    async def _await(self, request: Request, undecided: Undecided) -> None:
+        """Go on once it is decided. Runs as the task that the client's departure cancels."""
+        outcome: Admission | Reply
+        try:
+            outcome = await undecided.decision
+        except asyncio.CancelledError:
+            self.drop()
+            raise
+        except Exception as error:  # noqa: BLE001 - a border: the connection must not hang on somebody's mistake
+            report(error, "a request was neither let in nor refused")
+            outcome = internal_error()
+        self.task = None
+        self.flow.resume_reading()
+        self._settle(request, outcome)
+        if self.ended and self.phase == BODY:
+            self.cut_short()
+        if self.phase == HEAD:
+            self.advance()
 
     def _turn_away(self, request: Request, reply: Reply) -> None:
         """Answer at once. A body that comes with the request is not read, so the connection ends with the answer."""

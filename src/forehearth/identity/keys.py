@@ -1,56 +1,126 @@
 """Keys, in every header form that clients of the surfaces send them.
 
 `api-key: K`, `Authorization: Bearer K`, `x-api-key: K` and `Ocp-Apim-Subscription-Key: K` are accepted everywhere, and
-several at once: some clients send the same key twice, others a dummy bearer beside the real `api-key`.
+several at once: some clients send the same key twice, others a dummy bearer beside the real `api-key`. A bearer that
+has the form of a token is never taken for a key.
 """
 
-import hashlib
-from collections.abc import Mapping
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from hmac import compare_digest
 
-from forehearth.core.errors import NotAuthenticated
+import msgspec
+
+from forehearth.core.errors import PermissionDenied
+from forehearth.core.exchange import Head
+from forehearth.core.permission import Permission
 from forehearth.core.principal import Principal
 from forehearth.core.secret import Secret
+from forehearth.identity.key_records import OPERATIONS, READING, Digester, KeyRecord, grant
+from forehearth.identity.networks import Networks
 
+_log = logging.getLogger("forehearth.identity")
+
+DEVELOPMENT = "development"
+"""The name and id of the development key."""
 _HEADERS = (b"api-key", b"x-api-key", b"ocp-apim-subscription-key")
 _BEARER = b"bearer "
+_SCHEME = len(_BEARER)
+_TOKEN_BEGINS = b"eyJ"
+_TOKEN_DOTS = 2
 _LONGEST = 4_096
-_MISSING = (
-    "Unauthorized. Access token is missing, invalid, audience is incorrect, or have expired. "
-    "Send the key as 'api-key: KEY' or as 'Authorization: Bearer KEY'."
+_FROM_ELSEWHERE = (
+    "Access denied due to Virtual Network/Firewall rules. This key is not taken from the address that it is used from."
 )
-_WRONG = (
-    "Access denied due to invalid subscription key or wrong API endpoint. Make sure to provide a valid key for an "
-    "active subscription and use a correct regional API endpoint for your resource."
-)
+_EVERYTHING = READING.union({Permission.ADMINISTER}, *OPERATIONS.values())
 
 
-class Keys:
-    """The keys that are known here. They are looked up by keyed hash, so time tells nothing about a near miss."""
-
-    def __init__(self, keys: Mapping[str, Secret], *, pepper: bytes) -> None:
-        self._pepper = pepper
-        self._principals = {
-            self._digest(secret.reveal().encode()): Principal(name=name, kind="key") for name, secret in keys.items()
-        }
-
-    def identify(self, headers: Mapping[bytes, bytes]) -> Principal:
-        """The principal whose key is in `headers` (lower-case names). Raises `NotAuthenticated`."""
-        presented = False
-        for candidate in _candidates(headers):
-            presented = True
-            if len(candidate) <= _LONGEST:
-                principal = self._principals.get(self._digest(candidate))
-                if principal is not None:
-                    return principal
-        raise NotAuthenticated(_WRONG if presented else _MISSING)
-
-    def _digest(self, key: bytes) -> bytes:
-        return hashlib.blake2b(key, key=self._pepper, digest_size=32).digest()
+class _Entry(msgspec.Struct, frozen=True, kw_only=True):
+    digest: bytes
+    principal: Principal
+    ends: float
+    networks: Networks | None = None
 
 
-def _candidates(headers: Mapping[bytes, bytes]) -> list[bytes]:
-    found = [headers[name] for name in _HEADERS if name in headers]
-    bearer = headers.get(b"authorization")
-    if bearer is not None and bearer[: len(_BEARER)].lower() == _BEARER:
-        found.append(bearer[len(_BEARER) :].strip())
-    return [key for key in found if key]
+_EMPTY: Mapping[bytes, _Entry] = {}
+
+
+class KeyRing:
+    """The keys that are known now, by resource. They are looked up by keyed hash, so time tells nothing of a near miss.
+
+    It holds hashes and no key. The development key is in it from the beginning and opens every resource.
+    """
+
+    def __init__(self, pepper: bytes, *, development: Secret, resources: Sequence[str]) -> None:
+        self._digest = Digester(pepper)
+        self._nobody = _Entry(digest=bytes(32), principal=Principal(name="nobody", kind="key"), ends=float("-inf"))
+        digest = self._digest(development.reveal().encode())
+        self._always = {name: {digest: _development(digest, name, resources)} for name in resources}
+        self._rings: Mapping[str, Mapping[bytes, _Entry]] = self._always
+
+    def replace(self, records: Iterable[KeyRecord]) -> None:
+        """Know these from now on, and the development key, and no others. One that makes no sense opens nothing."""
+        rings = {name: dict(ring) for name, ring in self._always.items()}
+        for record in records:
+            ring = rings.get(record.resource)
+            if ring is None:
+                continue
+            try:
+                ring.update([(each.digest, each) for each in _entries(record)])
+            except ValueError as error:
+                _log.error("the key %s cannot be used: %s", record.id, error)
+        self._rings = rings
+
+    def identify(self, head: Head, resource: str, now: float) -> Principal | None:
+        """The holder of a key in `head`, as `resource` knows it; None where there is none, or none that is good.
+
+        Raises `PermissionDenied` where a key is good, and is not used from one of its networks.
+        """
+        ring = self._rings.get(resource, _EMPTY)
+        elsewhere = False
+        for candidate in candidates(head.headers):
+            digest = self._digest(candidate)
+            entry = ring.get(digest, self._nobody)  # whose digest is compared, too: an unknown key takes as long
+            if not compare_digest(digest, entry.digest) or now >= entry.ends:
+                continue
+            if entry.networks is None or entry.networks.have(head.client):
+                return entry.principal
+            elsewhere = True
+        if elsewhere:
+            raise PermissionDenied(_FROM_ELSEWHERE)
+        return None
+
+
+def candidates(headers: Mapping[bytes, bytes]) -> list[bytes]:
+    """What could be a key, in `headers` (lower-case names)."""
+    found = [value for name in _HEADERS if (value := headers.get(name)) and len(value) <= _LONGEST]
+    authorization = headers.get(b"authorization")
+    if authorization is not None and authorization[:_SCHEME].lower() == _BEARER:
+        bearer = authorization[_SCHEME:].strip()
+        if bearer and len(bearer) <= _LONGEST and not _is_token(bearer):
+            found.append(bearer)
+    return found
+
+
+def _is_token(bearer: bytes) -> bool:
+    return bearer.startswith(_TOKEN_BEGINS) and bearer.count(b".") == _TOKEN_DOTS
+
+
+def _development(digest: bytes, resource: str, resources: Sequence[str]) -> _Entry:
+    """The development key as one resource knows it: its own grant is the first, and so the first that is asked."""
+    order = sorted(resources, key=lambda each: each != resource)
+    grants = tuple(grant(each, _EVERYTHING) for each in order)
+    principal = Principal(name=DEVELOPMENT, kind="key", id=DEVELOPMENT, grants=grants)
+    return _Entry(digest=digest, principal=principal, ends=float("inf"))
+
+
+def _entries(record: KeyRecord) -> Iterable[_Entry]:
+    grants = record.grants()
+    deployments = None if record.deployments is None else frozenset(record.deployments)
+    networks = None if record.networks is None else Networks.read(record.networks)
+    for secret in record.secrets:
+        ends = record.ends(secret)
+        principal = Principal(
+            name=record.name, kind="key", id=record.id, grants=grants, deployments=deployments, until=ends
+        )
+        yield _Entry(digest=bytes.fromhex(secret.digest), principal=principal, ends=ends, networks=networks)

@@ -1,6 +1,9 @@
 """What the HTTP server asks of the program: shall this request come in, and what is the answer."""
 
+from collections.abc import Awaitable
 from typing import Protocol
+
+import msgspec
 
 from forehearth.core.errors import Refused
 from forehearth.core.exchange import Head, Reply
@@ -26,9 +29,15 @@ class Admission(Protocol):
         ...
 
 
-class Entrance(Protocol):
-    """The door. Decides on the head alone, at once and without I/O."""
+class Undecided(msgspec.Struct, frozen=True):
+    """The door has to ask somebody first. No byte of the body is read before `decision` is there."""
 
-    def accept(self, head: Head) -> Admission | Reply | None:
+    decision: Awaitable[Admission | Reply]
+
+
+class Entrance(Protocol):
+    """The door. Decides on the head alone, and but for `Undecided` at once and without I/O."""
+
+    def accept(self, head: Head) -> Admission | Reply | Undecided | None:
         """Let in (`Admission`), answer without reading a body (`Reply`), or None: not ours, hand it to ASGI."""
         ...

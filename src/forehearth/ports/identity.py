@@ -10,8 +10,8 @@ from forehearth.core.principal import Principal
 class Identity(Protocol):
     """Knows callers by their credentials."""
 
-    def identify(self, head: Head, resource: str) -> Principal | Awaitable[Principal]:
-        """The caller behind a head's credential, as `resource` knows it.
+    def identify(self, head: Head, resource: str, *, keys: bool) -> Principal | Awaitable[Principal]:
+        """The caller behind a head's credential, as `resource` knows it; without `keys`, only a token is one.
 
         At once wherever possible; an awaitable where an issuer's keys have to be fetched first. Either may raise
         `NotAuthenticated`; `PermissionDenied` where a key is good, and not from where it is used.

@@ -1,22 +1,34 @@
 """One API surface: what its paths ask for, how its bodies read, and how it says no."""
 
+from collections.abc import Sequence
 from typing import Protocol
 
 import msgspec
 
 from forehearth.core.call import Call, Operation
+from forehearth.core.endpoint import Endpoint
 from forehearth.core.errors import ForehearthError
 from forehearth.core.exchange import Head, Reply
 from forehearth.core.principal import Principal
 from forehearth.core.trace import Trace
 
 
-class Entry(msgspec.Struct, frozen=True, kw_only=True):
-    """A model operation that a head asks for."""
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """What a head asks for. With an `operation` it is a call, whose body is read; without, a page."""
 
-    operation: Operation
+    endpoint: Endpoint
+    operation: Operation | None = None
     deployment: str | None = None
     """The deployment, where the path names it: then the body's `model` decides nothing."""
+    project: str = ""
+    subject: str = ""
+    """The one thing that a page is about, where the path names one."""
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
+    """A request that was let in: what it asks for, and of whom it is."""
+
+    asked: Asked
     head: Head
     trace: Trace
     principal: Principal
@@ -24,24 +36,33 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     """When the head arrived, on the monotonic clock."""
 
 
-class Page(msgspec.Struct, frozen=True, kw_only=True):
-    """Something that can be answered at once, without a body and without a model."""
-
-    name: str
-    """What was asked, for metrics."""
-    body: bytes
-
-
 class Surface(Protocol):
     """A family of endpoints with one dialect of errors and one rule for api-version."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """What metrics and logs call it."""
+        ...
 
-    def find(self, head: Head) -> "Operation | tuple[Operation, str] | Page":
-        """What the path asks for: an operation, with the deployment where the path names one, or a page.
+    @property
+    def endpoints(self) -> Sequence[Endpoint]:
+        """Every endpoint that it serves; what is in no such table is refused."""
+        ...
 
-        Raises `PathNotFound`, `MethodNotAllowed`, `VersionNotServed` or `UnsupportedMediaType`.
+    @property
+    def keys(self) -> bool:
+        """Whether API keys are taken at all; where not, only tokens are looked for."""
+        ...
+
+    def find(self, head: Head) -> Asked:
+        """What the path asks for. Nothing that belongs to anybody is looked at yet.
+
+        Raises `PathNotFound`, `MethodNotAllowed`, `VersionNotServed`, `UnsupportedMediaType` or `NotServedYet`.
         """
+        ...
+
+    def page(self, entry: Entry) -> bytes:
+        """The JSON of what can be answered without a body and without a model. Raises the `Refused` that fits."""
         ...
 
     def read(self, entry: Entry, body: bytes) -> Call:

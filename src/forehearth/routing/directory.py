@@ -1,11 +1,13 @@
 """The deployments of this server and the routes that stand for them, by name."""
 
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 
 import msgspec
 
 from forehearth.core.call import Call, Operation
 from forehearth.core.errors import DeploymentNotFound, OperationNotSupported
+from forehearth.core.principal import Principal
 from forehearth.core.settings import ModelSettings
 from forehearth.ports.provider import Provider
 from forehearth.ports.sender import Sender
@@ -29,6 +31,13 @@ class Deployment(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     facts: ModelSettings
     backends: tuple[Backend, ...]
+    resource: str = ""
+    """The resource that it belongs to; empty for the default one."""
+
+    @property
+    def label(self) -> str:
+        """What metrics and logs call it: unlike `name`, no two of a server share it."""
+        return f"{self.resource}/{self.name}" if self.resource else self.name
 
 
 class Directory:
@@ -38,14 +47,18 @@ class Directory:
         self.created = created
         self._named = {**deployments, **{route: deployments[target] for route, target in routes.items()}}
 
-    def named(self) -> Mapping[str, Deployment]:
-        """Every name that can be asked for: deployments, then routes."""
-        return self._named
+    def named(self, principal: Principal) -> Mapping[str, Deployment]:
+        """Every name that this caller can ask for: deployments, then routes."""
+        allowed = principal.deployments
+        if allowed is None:
+            return self._named
+        return {name: found for name, found in self._named.items() if _is_among(allowed, name, found)}
 
     def resolve(self, call: Call) -> Deployment:
         """The deployment for a call. Raises `DeploymentNotFound`, `OperationNotSupported`."""
         deployment = self._named.get(call.name)
-        if deployment is None:
+        allowed = call.principal.deployments
+        if deployment is None or (allowed is not None and not _is_among(allowed, call.name, deployment)):
             raise DeploymentNotFound(
                 "The API deployment for this resource does not exist. If you created the deployment within the last "
                 "5 minutes, please wait a moment and try again."
@@ -57,3 +70,8 @@ class Directory:
                 param="model",
             )
         return deployment
+
+
+def _is_among(allowed: AbstractSet[str], name: str, deployment: Deployment) -> bool:
+    """Whether a key's list has this name, or the deployment that a route's name stands for."""
+    return name in allowed or deployment.name in allowed

@@ -1,20 +1,20 @@
-"""Puts the gateway together from settings: opened backends, deployments, their onions, the surfaces."""
+"""Puts the gateway together from settings: opened backends, resources with their deployments, onions and surfaces."""
 
 import secrets
 from collections.abc import Mapping
 
 from forehearth.core.clock import SystemClock
 from forehearth.core.ids import request_ids
-from forehearth.core.secret import Secret
-from forehearth.core.settings import DeploymentSettings, Settings
-from forehearth.gateway import Gateway, Parts
-from forehearth.identity.keys import Keys
+from forehearth.core.settings import DeploymentSettings, ResourceSettings, Settings
+from forehearth.gateway import Gateway, Parts, Resource
 from forehearth.policies.onion import Proceed, compose
 from forehearth.policies.usage import CountUsage
+from forehearth.ports.identity import Identity
 from forehearth.ports.meter import Meter
 from forehearth.registry import PROVIDERS, Kind, Opened, Surroundings
 from forehearth.routing.attempts import Attempts
 from forehearth.routing.directory import Backend, Deployment, Directory
+from forehearth.routing.resources import by_host
 from forehearth.telemetry.metrics import Metrics
 from forehearth.wire.surfaces import surface_of
 
@@ -23,7 +23,7 @@ def build_gateway(
     settings: Settings,
     around: Surroundings,
     *,
-    key: Secret,
+    identity: Identity,
     metrics: Metrics,
     created: int,
     providers: Mapping[str, Kind] = PROVIDERS,
@@ -31,15 +31,15 @@ def build_gateway(
     """The entrance to everything that `settings` names. `created` is when they were taken up, in Unix seconds."""
     kinds = {kind.settings: kind for kind in providers.values()}
     opened = {name: kinds[type(backend)].open(name, backend, around) for name, backend in settings.backends.items()}
-    deployments = {name: _deployment(name, wanted, opened) for name, wanted in settings.deployments.items()}
-    routes = {name: route.deployment for name, route in settings.routes.items()}
-    directory = Directory(deployments, routes, created=created)
+    resources = {
+        name: _resource(name, wanted, opened, metrics, created, is_default=name == settings.server.resource)
+        for name, wanted in all_resources(settings).items()
+    }
+    default = resources.pop(settings.server.resource)
     return Gateway(
         Parts(
-            surface_of=surface_of(directory),
-            identity=Keys({"development": key}, pepper=secrets.token_bytes(32)),
-            directory=directory,
-            onions={name: _onion(deployment, metrics) for name, deployment in deployments.items()},
+            resource_of=by_host(default, resources),
+            identity=identity,
             meter=metrics,
             traffic=metrics,
             clock=SystemClock(),
@@ -49,7 +49,34 @@ def build_gateway(
     )
 
 
-def _deployment(name: str, wanted: DeploymentSettings, opened: Mapping[str, Opened]) -> Deployment:
+def all_resources(settings: Settings) -> dict[str, ResourceSettings]:
+    """Every resource by its name; the default one is what stands at the top of the configuration."""
+    default = ResourceSettings(deployments=settings.deployments, routes=settings.routes, projects=settings.projects)
+    return {settings.server.resource: default, **settings.resources}
+
+
+def _resource(
+    name: str,
+    wanted: ResourceSettings,
+    opened: Mapping[str, Opened],
+    metrics: Metrics,
+    created: int,
+    *,
+    is_default: bool,
+) -> Resource:
+    label = "" if is_default else name
+    deployments = {each: _deployment(each, label, settings, opened) for each, settings in wanted.deployments.items()}
+    routes = {each: route.deployment for each, route in wanted.routes.items()}
+    directory = Directory(deployments, routes, created=created)
+    return Resource(
+        name=name,
+        surface_of=surface_of(directory, wanted.projects),
+        directory=directory,
+        onions={each: _onion(deployment, metrics) for each, deployment in deployments.items()},
+    )
+
+
+def _deployment(name: str, resource: str, wanted: DeploymentSettings, opened: Mapping[str, Opened]) -> Deployment:
     backends = tuple(
         Backend(
             name=place.backend,
@@ -60,8 +87,8 @@ def _deployment(name: str, wanted: DeploymentSettings, opened: Mapping[str, Open
         )
         for place in wanted.backends
     )
-    return Deployment(name=name, facts=wanted.model, backends=backends)
+    return Deployment(name=name, facts=wanted.model, backends=backends, resource=resource)
 
 
 def _onion(deployment: Deployment, meter: Meter) -> Proceed:
-    return compose([CountUsage(deployment.name, meter)], Attempts(deployment, meter))
+    return compose([CountUsage(deployment.label, meter)], Attempts(deployment, meter))

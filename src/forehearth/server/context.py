@@ -29,6 +29,8 @@ class WorkerContext:
     """For the listeners that speak TLS; None where there are none."""
     embedded_socket: str
     """The model host's socket; empty where no deployment is embedded."""
+    development_issuer: bool
+    """Whether this server issues tokens, too, for those on this machine."""
     environ: Mapping[str, str]
     """For the proxy variables, which are the only ones that may still be read."""
     metrics: Metrics

@@ -8,7 +8,8 @@ from forehearth.server.orders import EmbeddedModel
 def embedded_models(settings: Settings) -> tuple[EmbeddedModel, ...]:
     """Every model that some deployment reaches through an embedded backend, once, in the file's order."""
     found = {}
-    for name, deployment in settings.deployments.items():
+    tenants = (settings.deployments, *(resource.deployments for resource in settings.resources.values()))
+    for name, deployment in (named for deployments in tenants for named in deployments.items()):
         for each in deployment.backends:
             if isinstance(settings.backends.get(each.backend), EmbeddedSettings):
                 model = EmbeddedModel(name=each.model or name, type=deployment.model.type)

@@ -25,10 +25,11 @@ Address = tuple[Any, ...]
 
 
 class Listener(msgspec.Struct, frozen=True, kw_only=True):
-    """One listening socket, and whether TLS is spoken on it."""
+    """One listening socket, whether TLS is spoken on it, and whether it is the one for `/admin`."""
 
     socket: socket.socket
     tls: bool
+    admin: bool = False
 
     @property
     def port(self) -> int:
@@ -50,6 +51,9 @@ def listen(server: ServerSettings) -> list[Listener]:
         if server.tls_port is not None:
             secure = _bind_all(server.host, server.tls_port, "--tls-port")
             listeners += [Listener(socket=bound, tls=True) for bound in secure]
+        if server.admin_port is not None:
+            own = _bind_all(server.host, server.admin_port, "server.admin_port")
+            listeners += [Listener(socket=bound, tls=False, admin=True) for bound in own]
     except BaseException:
         for listener in listeners:
             listener.socket.close()
@@ -57,12 +61,26 @@ def listen(server: ServerSettings) -> list[Listener]:
     return listeners
 
 
-def adopt(descriptor: int, *, tls: bool) -> Listener:
+def require_loopback(server: ServerSettings) -> None:
+    """Refuse to issue tokens where others could ask for them, or on several workers, which know nothing of each other.
+
+    Raises `Misconfigured`.
+    """
+    if server.host not in {"127.0.0.1", "::1", "localhost"}:
+        raise Misconfigured(
+            f"--dev-issuer gives tokens to whoever can connect, so it only listens here, not on {server.host}: "
+            "leave out --host, or --dev-issuer"
+        )
+    if server.workers > 1:
+        raise Misconfigured("--dev-issuer keeps its state in one worker: leave out --workers, or --dev-issuer")
+
+
+def adopt(descriptor: int, *, tls: bool, admin: bool = False) -> Listener:
     """A listener that was inherited under this file descriptor."""
     inherited = socket.socket(fileno=descriptor)
     inherited.setblocking(False)
     inherited.set_inheritable(False)
-    return Listener(socket=inherited, tls=tls)
+    return Listener(socket=inherited, tls=tls, admin=admin)
 
 
 def listen_privately(folder: Path, name: str) -> socket.socket:
@@ -148,9 +166,9 @@ def _bind(family: int, address: Address, *, dual: bool) -> socket.socket:
 
 
 def _refusal(error: OSError, host: str, port: int, option: str) -> Misconfigured:
-    variable = "TLS_PORT=" if option == "--tls-port" else "PORT="
+    variable = {"--tls-port": " (`make run TLS_PORT=…`)", "--port": " (`make run PORT=…`)"}.get(option, "")
     if error.errno == errno.EADDRINUSE:
-        return Misconfigured(f"port {port} on {host} is in use: choose another with {option} (`make run {variable}…`)")
+        return Misconfigured(f"port {port} on {host} is in use: choose another with {option}{variable}")
     if error.errno == errno.EACCES:
         return Misconfigured(f"port {port} needs privileges: choose one above 1023 with {option}")
     if error.errno == errno.EADDRNOTAVAIL:

@@ -12,6 +12,7 @@ class ListenerOrder(msgspec.Struct, frozen=True, kw_only=True):
 
     descriptor: int
     tls: bool
+    admin: bool = False
 
 
 class WorkerOrder(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,6 +30,8 @@ class WorkerOrder(msgspec.Struct, frozen=True, kw_only=True):
     certificate_key: str | None = None
     embedded_socket: str | None = None
     """The model host's socket; None where no deployment is embedded."""
+    development_issuer: bool = False
+    """Whether to be an issuer of tokens, too, for those on this machine."""
 
 
 class EmbeddedModel(msgspec.Struct, frozen=True, kw_only=True):

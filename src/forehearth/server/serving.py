@@ -10,6 +10,9 @@ from forehearth.registry import Surroundings
 from forehearth.server.app import create_app
 from forehearth.server.compose import build_gateway
 from forehearth.server.context import WorkerContext
+from forehearth.server.fetching import Fetching
+from forehearth.server.identity import build_identities
+from forehearth.server.installation import pepper
 from forehearth.transport.client import HttpClient
 
 
@@ -19,8 +22,16 @@ async def run_worker(context: WorkerContext) -> None:
     async with HttpClient() as client:
         context.metrics.watch_connections(lambda: client.counters.connections_opened)
         around = Surroundings(http=client, environ=context.environ, embedded_socket=context.embedded_socket)
+        clock = SystemClock()
+        identities = build_identities(
+            settings,
+            key=context.key,
+            pepper=pepper(context.data),
+            fetch=Fetching(client, context.environ),
+            clock=clock,
+        )
         gateway = build_gateway(
-            settings, around, key=context.key, metrics=context.metrics, created=int(SystemClock().unix())
+            settings, around, identity=identities.callers, metrics=context.metrics, created=int(clock.unix())
         )
         pages = create_app(
             health=context.health, metrics=context.metrics_page, new_id=request_ids(secrets.randbits(128))
@@ -34,6 +45,7 @@ async def run_worker(context: WorkerContext) -> None:
         finally:
             cut.cancel()
             announced.cancel()
+            await identities.tokens.aclose()
 
 
 async def _cut_when_overdue(context: WorkerContext, server: HttpServer) -> None:

@@ -61,6 +61,7 @@ class Launch(msgspec.Struct, frozen=True, kw_only=True):
     listeners: Sequence[Listener]
     """Bound by the caller; closed here."""
     preload: bool = False
+    development_issuer: bool = False
     clock: Clock
     accepting: Callable[[], None]
     """Called once, when every worker accepts."""
@@ -167,12 +168,13 @@ class Supervisor:
                 key=launch.key.reveal(),
                 data=str(launch.data.path),
                 listeners=tuple(
-                    orders.ListenerOrder(descriptor=listener.socket.fileno(), tls=listener.tls)
+                    orders.ListenerOrder(descriptor=listener.socket.fileno(), tls=listener.tls, admin=listener.admin)
                     for listener in launch.listeners
                 ),
                 certificate=certificate,
                 certificate_key=certificate_key,
                 embedded_socket=self._host_socket.getsockname() if self._host_socket is not None else None,
+                development_issuer=launch.development_issuer,
             )
         )
 

@@ -5,23 +5,48 @@ A missing api-version is a path that does not exist, as on the service.
 
 import msgspec
 
-from forehearth.core.call import Call, Operation
+from forehearth.core.call import Call
+from forehearth.core.endpoint import Endpoint
 from forehearth.core.errors import DeploymentNotFound, ForehearthError, PathNotFound
 from forehearth.core.exchange import Head, Reply
+from forehearth.core.permission import Permission
 from forehearth.core.trace import Trace
-from forehearth.ports.surface import Entry, Page
+from forehearth.ports.surface import Asked, Entry
 from forehearth.routing.directory import Deployment, Directory
 from forehearth.wire import bodies, paths
 from forehearth.wire.envelope import JSON, openai_error
-from forehearth.wire.openai_v1 import capabilities
+from forehearth.wire.openai_v1 import OPERATIONS, capabilities
 from forehearth.wire.verdict import verdict
 
 PREFIX = b"/openai"
-_OPERATIONS = {
-    b"chat/completions": Operation.CHAT,
-    b"completions": Operation.COMPLETIONS,
-    b"embeddings": Operation.EMBEDDINGS,
+_CALLS = {
+    path[1:]: Asked(
+        endpoint=Endpoint(
+            method="POST",
+            path=f"/openai/deployments/{{deployment}}{path.decode()}",
+            permission=permission,
+            name=operation.value,
+        ),
+        operation=operation,
+    )
+    for path, (operation, permission) in OPERATIONS.items()
 }
+_PAGES = {
+    (family.encode(), one): Asked(
+        endpoint=Endpoint(
+            method="GET",
+            path=f"/openai/{family}/{{id}}" if one else f"/openai/{family}",
+            permission=permission,
+            name=f"{family}_get" if one else f"{family}_list",
+        )
+    )
+    for family, permission in (
+        ("models", Permission.READ_MODELS),
+        ("deployments", Permission.READ_OPENAI_DEPLOYMENTS),
+    )
+    for one in (False, True)
+}
+_INDEX = Asked(endpoint=Endpoint(method="GET", path="/openai/", permission=Permission.READ_MODELS, name="index"))
 _LATER = frozenset(
     {
         b"responses",
@@ -36,34 +61,46 @@ _LATER = frozenset(
     }
     | {b"transcriptions", b"translations", b"speech", b"generations", b"edits"}
 )
-_INDEX = (
-    "POST /openai/deployments/{deployment}/chat/completions?api-version=",
-    "POST /openai/deployments/{deployment}/completions?api-version=",
-    "POST /openai/deployments/{deployment}/embeddings?api-version=",
-    "GET /openai/deployments?api-version=",
-    "GET /openai/models?api-version=",
-)
 
 
 class AzureDeployments:
     """The surface of `AzureOpenAI` clients, connectors and most third-party modules."""
 
     name = "azure_deployments"
+    keys = True
+    endpoints = tuple(asked.endpoint for asked in (*_CALLS.values(), *_PAGES.values(), _INDEX))
 
     def __init__(self, directory: Directory) -> None:
         self._directory = directory
+        self._operations = tuple(f"{each.method} {each.path}?api-version=" for each in self.endpoints)
 
-    def find(self, head: Head) -> Operation | tuple[Operation, str] | Page:
+    def find(self, head: Head) -> Asked:
         """See `ports.surface`."""
         path = head.raw_path[len(PREFIX) :]
         if path.startswith(b"/deployments/"):
             raw_name, _, rest = path[len(b"/deployments/") :].partition(b"/")
-            operation = _OPERATIONS.get(rest)
-            if operation is not None:
+            asked = _CALLS.get(rest)
+            if asked is not None:
                 paths.require_post(head)
                 _check_version(head)
-                return operation, paths.segment(raw_name)
-        return self._page(head, path)
+                return msgspec.structs.replace(asked, deployment=paths.segment(raw_name))
+        return self._find_page(head, path)
+
+    def page(self, entry: Entry) -> bytes:
+        """See `ports.surface`."""
+        asked = entry.asked
+        if asked.endpoint is _INDEX.endpoint:
+            return msgspec.json.encode({"object": "list", "operations": self._operations})
+        shape = _model if asked.endpoint.path.startswith("/openai/models") else _deployment
+        created = self._directory.created
+        named = self._directory.named(entry.principal)
+        if not asked.subject:
+            data = [shape(name, deployment, created) for name, deployment in named.items()]
+            return msgspec.json.encode({"object": "list", "data": data})
+        found = named.get(asked.subject)
+        if found is None:
+            raise DeploymentNotFound("The resource does not exist: no deployment or route has that name.")
+        return msgspec.json.encode(shape(asked.subject, found, created))
 
     def read(self, entry: Entry, body: bytes) -> Call:
         """See `ports.surface`."""
@@ -79,26 +116,18 @@ class AzureDeployments:
         headers = [JSON, *trace.headers(), *said.headers]
         return Reply(status=said.status, headers=headers, body=openai_error(said))
 
-    def _page(self, head: Head, path: bytes) -> Page:
+    def _find_page(self, head: Head, path: bytes) -> Asked:
         if path in (b"", b"/") and head.method in (b"GET", b"HEAD"):
-            return Page(name="index", body=msgspec.json.encode({"object": "list", "operations": _INDEX}))
+            return _INDEX
         family, _, raw_name = path[1:].partition(b"/")
         if family in _LATER or path.endswith(tuple(b"/" + name for name in _LATER)):
             raise paths.not_yet(family.decode("ascii", "replace"))
-        shape = {b"models": _model, b"deployments": _deployment}.get(family)
-        if shape is None or b"/" in raw_name:
-            raise paths.not_found(_INDEX)
+        asked = _PAGES.get((family, bool(raw_name)))
+        if asked is None or b"/" in raw_name:
+            raise paths.not_found(self._operations)
         paths.require_get(head)
         _check_version(head)
-        created = self._directory.created
-        if not raw_name:
-            data = [shape(name, deployment, created) for name, deployment in self._directory.named().items()]
-            return Page(name=family.decode() + "_list", body=msgspec.json.encode({"object": "list", "data": data}))
-        name = paths.segment(raw_name)
-        found = self._directory.named().get(name)
-        if found is None:
-            raise DeploymentNotFound("The resource does not exist: no deployment or route has that name.")
-        return Page(name=family.decode() + "_get", body=msgspec.json.encode(shape(name, found, created)))
+        return msgspec.structs.replace(asked, subject=paths.segment(raw_name)) if raw_name else asked
 
 
 def _check_version(head: Head) -> None:

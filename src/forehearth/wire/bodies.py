@@ -5,7 +5,7 @@ backend is troubled, whichever it is.
 """
 
 import re
-from typing import Annotated
+from typing import Annotated, cast
 
 import msgspec
 
@@ -69,8 +69,10 @@ def read(entry: Entry, body: bytes, *, surface: str, default: str | None = None)
 
     Raises `MalformedBody` (with line and column) or `InvalidField` (naming the member).
     """
+    asked = entry.asked
+    operation = cast("Operation", asked.operation)  # a body is read of calls alone
     try:
-        members = _DECODERS[entry.operation].decode(body)
+        members = _DECODERS[operation].decode(body)
     except msgspec.ValidationError as error:
         raise _invalid(str(error)) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -78,19 +80,20 @@ def read(entry: Entry, body: bytes, *, surface: str, default: str | None = None)
     except RecursionError:
         raise MalformedBody("The body's JSON is nested too deeply to be read.") from None
     model = None if members.model is msgspec.UNSET else members.model
-    name = entry.deployment or model or default
+    name = asked.deployment or model or default
     if not name:
         raise InvalidField("You must provide a model parameter: the name of a deployment or route.", param="model")
     head = entry.head
     return Call(
         request_id=entry.trace.request_id,
         surface=surface,
-        operation=entry.operation,
+        operation=operation,
+        project=asked.project,
         name=name,
         body=body,
         model_in_body=model,
         has_model_member=members.model is not msgspec.UNSET,
-        stream=bool(members.stream) and entry.operation is not Operation.EMBEDDINGS,
+        stream=bool(members.stream) and operation is not Operation.EMBEDDINGS,
         principal=entry.principal,
         forward={name: head.headers[name] for name in _FORWARDED if name in head.headers},
         started=entry.started,

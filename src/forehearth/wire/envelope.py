@@ -35,3 +35,15 @@ def foundry_error(said: Verdict, *, detail: object | None = None) -> bytes:
     if detail is not None:
         flat["detail"] = detail
     return msgspec.json.encode(flat | {"error": error_object(said)})
+
+
+def project_error(said: Verdict) -> bytes:
+    """`ApiErrorResponse` of the project endpoint: every member is there, also those with nothing to say."""
+    members: dict[str, object] = {
+        "code": said.code,
+        "message": said.message,
+        "param": said.param,
+        "type": said.type,
+        "details": [],
+    }
+    return msgspec.json.encode({"error": members | {"additionalInfo": {}, "debugInfo": {}}})

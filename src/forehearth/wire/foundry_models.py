@@ -11,6 +11,7 @@ from typing import cast
 import msgspec
 
 from forehearth.core.call import Call, Operation
+from forehearth.core.endpoint import Endpoint
 from forehearth.core.errors import (
     DeploymentNotFound,
     ForehearthError,
@@ -21,24 +22,42 @@ from forehearth.core.errors import (
     VersionNotServed,
 )
 from forehearth.core.exchange import Head, Reply
+from forehearth.core.permission import Permission
 from forehearth.core.trace import Trace
 from forehearth.dialects import json_members
-from forehearth.ports.surface import Entry, Page
+from forehearth.ports.surface import Asked, Entry
 from forehearth.routing.directory import Deployment, Directory
 from forehearth.wire import bodies, paths
 from forehearth.wire.envelope import JSON, foundry_error
 from forehearth.wire.verdict import verdict
 
 PREFIX = b"/models"
-_OPERATIONS = {b"/chat/completions": Operation.CHAT, b"/embeddings": Operation.EMBEDDINGS}
-ROOT_PATHS = frozenset({*_OPERATIONS, b"/images/embeddings", b"/info"})
-"""Served without the prefix too."""
-_INDEX = (
-    "POST /models/chat/completions",
-    "POST /models/embeddings",
-    "POST /models/images/embeddings",
-    "GET /models/info",
+_CALLS = {
+    path.encode(): Asked(
+        endpoint=Endpoint(method="POST", path=f"/models{path}", permission=permission, name=operation.value),
+        operation=operation,
+    )
+    for path, operation, permission in (
+        ("/chat/completions", Operation.CHAT, Permission.MODELS_CHAT),
+        ("/embeddings", Operation.EMBEDDINGS, Permission.MODELS_EMBEDDINGS),
+    )
+}
+_IMAGES = Asked(
+    endpoint=Endpoint(
+        method="POST",
+        path="/models/images/embeddings",
+        permission=Permission.MODELS_EMBEDDINGS,
+        name="images_embeddings",
+    )
 )
+_INFO, _INDEX = (
+    Asked(endpoint=Endpoint(method="GET", path=f"/models/{name}", permission=Permission.MODELS_INFO, name=said))
+    for name, said in (("info", "info"), ("", "index"))
+)
+_ALL = (*_CALLS.values(), _IMAGES, _INFO, _INDEX)
+_OPERATIONS = tuple(f"{asked.endpoint.method} {asked.endpoint.path}" for asked in _ALL)
+ROOT_PATHS = frozenset({*_CALLS, b"/images/embeddings", b"/info"})
+"""Served without the prefix too."""
 _DEFINED = {
     # ChatCompletionsOptions and EmbeddingsOptions of 2024-05-01-preview and 2025-05-15-preview together.
     Operation.CHAT: frozenset(
@@ -71,34 +90,44 @@ class FoundryModels:
     """The surface of `azure-ai-inference` and of Microsoft's integration page."""
 
     name = "foundry_models"
+    keys = True
+    endpoints = tuple(asked.endpoint for asked in _ALL)
 
     def __init__(self, directory: Directory) -> None:
         self._directory = directory
 
-    def find(self, head: Head) -> Operation | tuple[Operation, str] | Page:
+    def find(self, head: Head) -> Asked:
         """See `ports.surface`."""
         path = head.raw_path.removeprefix(PREFIX)
-        operation = _OPERATIONS.get(path)
-        if operation is not None:
+        asked = _CALLS.get(path)
+        if asked is not None:
             paths.require_post(head)
             _check_version(head)
-            return operation
+            return asked
         if path == b"/info":
             paths.require_get(head)
             _check_version(head)
-            return self._info(head)
+            return _INFO
         if path == b"/images/embeddings":
             paths.require_post(head)
-            raise OperationNotSupported("No such model: none of the deployments here embeds images.", param="model")
+            return _IMAGES
         if path in (b"", b"/") and head.method in (b"GET", b"HEAD"):
-            return Page(name="index", body=msgspec.json.encode({"object": "list", "operations": _INDEX}))
-        raise paths.not_found(_INDEX)
+            return _INDEX
+        raise paths.not_found(_OPERATIONS)
+
+    def page(self, entry: Entry) -> bytes:
+        """See `ports.surface`."""
+        if entry.asked is _IMAGES:
+            raise OperationNotSupported("No such model: none of the deployments here embeds images.", param="model")
+        if entry.asked is _INDEX:
+            return msgspec.json.encode({"object": "list", "operations": _OPERATIONS})
+        return self._info(entry)
 
     def read(self, entry: Entry, body: bytes) -> Call:
         """See `ports.surface`."""
-        default = _DEFAULT if _DEFAULT in self._directory.named() else None
+        default = _DEFAULT if _DEFAULT in self._directory.named(entry.principal) else None
         call = bodies.read(entry, body, surface=self.name, default=default)
-        extra = _keys(body) - _DEFINED[entry.operation]
+        extra = _keys(body) - _DEFINED[call.operation]
         if not extra:
             return call
         wish = entry.head.headers.get(b"extra-parameters", b"error").decode("latin-1").strip().lower()
@@ -131,9 +160,10 @@ class FoundryModels:
         headers = [JSON, (b"x-ms-error-code", said.code.encode("latin-1", "replace")), *trace.headers(), *said.headers]
         return Reply(status=said.status, headers=headers, body=foundry_error(said, detail=detail))
 
-    def _info(self, head: Head) -> Page:
+    def _info(self, entry: Entry) -> bytes:
+        head = entry.head
         asked = paths.parameter(head, b"model") or head.headers.get(b"azureml-model-deployment", b"").decode("latin-1")
-        named = self._directory.named()
+        named = self._directory.named(entry.principal)
         found = named.get(asked or _DEFAULT) or (next(iter(named.values()), None) if not asked else None)
         if found is None:
             raise DeploymentNotFound(
@@ -142,7 +172,7 @@ class FoundryModels:
                 else "No model is deployed here.",
                 param="model",
             )
-        return Page(name="info", body=msgspec.json.encode(_info_of(found)))
+        return msgspec.json.encode(_info_of(found))
 
 
 def _check_version(head: Head) -> None:

@@ -1,34 +1,29 @@
 """OpenAI v1: `/openai/v1/*`. The body's `model` is the deployment; no api-version is needed.
 
 Also served, because clients in the wild use it: a deployment path under v1,
-`/openai/v1/deployments/{d}/chat/completions?api-version=preview`.
+`/openai/v1/deployments/{d}/chat/completions?api-version=preview`. Projects have the same surface below their own paths.
 """
 
 import msgspec
 
 from forehearth.core.call import Call, Operation
+from forehearth.core.endpoint import Endpoint
 from forehearth.core.errors import DeploymentNotFound, ForehearthError, VersionNotServed
 from forehearth.core.exchange import Head, Reply
+from forehearth.core.permission import Permission
 from forehearth.core.trace import Trace
-from forehearth.ports.surface import Entry, Page
+from forehearth.ports.surface import Asked, Entry
 from forehearth.routing.directory import Deployment, Directory
 from forehearth.wire import bodies, paths
 from forehearth.wire.envelope import JSON, openai_error
 from forehearth.wire.verdict import verdict
 
 PREFIX = b"/openai/v1"
-_OPERATIONS = {
-    b"/chat/completions": Operation.CHAT,
-    b"/completions": Operation.COMPLETIONS,
-    b"/embeddings": Operation.EMBEDDINGS,
+OPERATIONS = {
+    b"/chat/completions": (Operation.CHAT, Permission.CHAT),
+    b"/completions": (Operation.COMPLETIONS, Permission.COMPLETIONS),
+    b"/embeddings": (Operation.EMBEDDINGS, Permission.EMBEDDINGS),
 }
-_INDEX = (
-    "POST /openai/v1/chat/completions",
-    "POST /openai/v1/completions",
-    "POST /openai/v1/embeddings",
-    "GET /openai/v1/models",
-    "GET /openai/v1/models/{id}",
-)
 _LATER = frozenset(
     {b"responses", b"conversations", b"images", b"audio", b"files", b"uploads", b"batches", b"vector_stores", b"evals"}
     | {b"fine_tuning", b"containers", b"realtime", b"videos"}
@@ -37,31 +32,82 @@ _VERSIONS = frozenset({"v1", "preview", "latest"})
 
 
 class OpenAIV1:
-    """The surface that today's SDKs are pointed at."""
+    """The surface that today's SDKs are pointed at. `base` is where it is: a project has one of its own."""
 
     name = "openai_v1"
 
-    def __init__(self, directory: Directory) -> None:
+    def __init__(self, directory: Directory, *, base: str = PREFIX.decode(), keys: bool = True) -> None:
         self._directory = directory
+        self.keys = keys
+        self._calls = {
+            path: Asked(
+                endpoint=Endpoint(
+                    method="POST", path=base + path.decode(), permission=permission, name=operation.value, keys=keys
+                ),
+                operation=operation,
+            )
+            for path, (operation, permission) in OPERATIONS.items()
+        }
+        self._deployment_calls = {
+            path: msgspec.structs.replace(
+                asked,
+                endpoint=msgspec.structs.replace(
+                    asked.endpoint, path=f"{base}/deployments/{{deployment}}{path.decode()}"
+                ),
+            )
+            for path, asked in self._calls.items()
+        }
+        self._list, self._get, self._index = (
+            Asked(endpoint=Endpoint(method="GET", path=base + path, permission=permission, name=name, keys=keys))
+            for path, permission, name in (
+                ("/models", Permission.READ_MODELS, "models_list"),
+                ("/models/{id}", Permission.READ_MODELS, "models_get"),
+                ("/", Permission.READ_MODELS, "index"),
+            )
+        )
+        pages = (self._list, self._get, self._index)
+        asked = (*self._calls.values(), *self._deployment_calls.values(), *pages)
+        self.endpoints = tuple(each.endpoint for each in asked)
+        self._operations = tuple(f"{each.method} {each.path}" for each in self.endpoints)
 
-    def find(self, head: Head) -> Operation | tuple[Operation, str] | Page:
+    def find(self, head: Head) -> Asked:
         """See `ports.surface`."""
-        path = head.raw_path[len(PREFIX) :]
-        operation = _OPERATIONS.get(path)
-        if operation is not None:
+        return self.find_below(head, head.raw_path[len(PREFIX) :])
+
+    def find_below(self, head: Head, path: bytes) -> Asked:
+        """The same for a `path` from which the base was taken."""
+        asked = self._calls.get(path)
+        if asked is not None:
             paths.require_post(head)
             self._check_version(head)
-            return operation
+            return asked
         if path.startswith(b"/deployments/"):
             return self._deployment_path(head, path)
         self._check_version(head)
-        if path == b"/models" or path.startswith(b"/models/"):
+        if path == b"/models":
             paths.require_get(head)
-            return self._models(path[len(b"/models") :])
+            return self._list
+        if path.startswith(b"/models/"):
+            paths.require_get(head)
+            return msgspec.structs.replace(self._get, subject=paths.segment(path[len(b"/models/") :]))
         if path in (b"", b"/") and head.method in (b"GET", b"HEAD"):
-            return Page(name="index", body=msgspec.json.encode({"object": "list", "operations": _INDEX}))
+            return self._index
         family = path[1:].partition(b"/")[0]
-        raise paths.not_yet(family.decode()) if family in _LATER else paths.not_found(_INDEX)
+        raise paths.not_yet(family.decode()) if family in _LATER else paths.not_found(self._operations)
+
+    def page(self, entry: Entry) -> bytes:
+        """See `ports.surface`."""
+        name = entry.asked.subject
+        models = self._directory.named(entry.principal)
+        created = self._directory.created
+        if entry.asked.endpoint is self._index.endpoint:
+            return msgspec.json.encode({"object": "list", "operations": self._operations})
+        if not name:
+            listed = [_model(each, deployment, created) for each, deployment in models.items()]
+            return msgspec.json.encode({"object": "list", "data": listed})
+        if name not in models:
+            raise DeploymentNotFound(f"The model '{name}' does not exist: no deployment or route has that name.")
+        return msgspec.json.encode(_model(name, models[name], created))
 
     def read(self, entry: Entry, body: bytes) -> Call:
         """See `ports.surface`."""
@@ -84,24 +130,14 @@ class OpenAIV1:
                 "API version not supported: leave 'api-version' out, or write v1 or preview.", param="api-version"
             )
 
-    def _deployment_path(self, head: Head, path: bytes) -> tuple[Operation, str]:
+    def _deployment_path(self, head: Head, path: bytes) -> Asked:
         raw_name, _, rest = path[len(b"/deployments/") :].partition(b"/")
-        operation = _OPERATIONS.get(b"/" + rest)
-        if operation is None:
-            raise paths.not_found(_INDEX)
+        asked = self._deployment_calls.get(b"/" + rest)
+        if asked is None:
+            raise paths.not_found(self._operations)
         paths.require_post(head)
         self._check_version(head)
-        return operation, paths.segment(raw_name)
-
-    def _models(self, rest: bytes) -> Page:
-        models = self._directory.named()
-        if not rest:
-            listed = [_model(name, deployment, self._directory.created) for name, deployment in models.items()]
-            return Page(name="models_list", body=msgspec.json.encode({"object": "list", "data": listed}))
-        name = paths.segment(rest[1:])
-        if name not in models:
-            raise DeploymentNotFound(f"The model '{name}' does not exist: no deployment or route has that name.")
-        return Page(name="models_get", body=msgspec.json.encode(_model(name, models[name], self._directory.created)))
+        return msgspec.structs.replace(asked, deployment=paths.segment(raw_name))
 
 
 def _model(name: str, deployment: Deployment, created: int) -> dict[str, object]:

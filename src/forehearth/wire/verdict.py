@@ -34,6 +34,7 @@ _STATUS_AND_CODE: dict[type[ForehearthError], tuple[int, str]] = {
     errors.MethodNotAllowed: (405, "405"),
     errors.VersionNotServed: (400, "BadRequest"),
     errors.DeploymentNotFound: (404, "DeploymentNotFound"),
+    errors.ProjectNotFound: (404, "NotFound"),
     errors.NotServedYet: (501, "NotServedYet"),
     errors.MalformedBody: (400, "malformed_body"),
     errors.UnsupportedMediaType: (415, "unsupported_media_type"),

@@ -1,0 +1,113 @@
+"""What is kept of a key: who holds it, what it opens, and of its text only a keyed hash."""
+
+import hashlib
+
+import msgspec
+
+from forehearth.core.call import Operation
+from forehearth.core.permission import Permission
+from forehearth.core.place import Place
+from forehearth.core.principal import Grant
+
+KIND = "key"
+"""The kind of document that a record is kept as."""
+MOST_SECRETS = 2
+"""How many texts of one key are good at the same time: while it is changed for a new one, the old and the new."""
+_PURPOSE = b"forehearth.key"
+
+OPERATIONS: dict[Operation, frozenset[Permission]] = {
+    Operation.CHAT: frozenset({Permission.CHAT, Permission.MODELS_CHAT}),
+    Operation.COMPLETIONS: frozenset({Permission.COMPLETIONS}),
+    Operation.EMBEDDINGS: frozenset({Permission.EMBEDDINGS, Permission.MODELS_EMBEDDINGS}),
+}
+"""What each operation takes, on all surfaces."""
+READING = frozenset(
+    {
+        Permission.READ_MODELS,
+        Permission.READ_OPENAI_DEPLOYMENTS,
+        Permission.READ_DEPLOYMENTS,
+        Permission.MODELS_INFO,
+    }
+)
+"""What every key may do: see what there is."""
+
+
+class KeySecret(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One text of a key. The text itself is shown once and kept nowhere."""
+
+    id: str
+    digest: str
+    """Its keyed hash, in hexadecimal."""
+    hint: str
+    """Its last characters, to tell texts apart."""
+    created: int
+    expires: int | None = None
+    """When it ends, in Unix seconds, where that is before the key does."""
+
+
+class KeyRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A key. None is no bound. A member that is not known here makes the record unreadable: it could be a bound."""
+
+    id: str
+    name: str
+    """Who holds it."""
+    resource: str
+    admin: bool = False
+    """Whether it opens `/admin`, too."""
+    deployments: tuple[str, ...] | None = None
+    operations: tuple[Operation, ...] | None = None
+    projects: tuple[str, ...] | None = None
+    networks: tuple[str, ...] | None = None
+    """Where it may be used from."""
+    expires: int | None = None
+    """When it ends, in Unix seconds."""
+    created: int
+    secrets: tuple[KeySecret, ...]
+
+    def ends(self, secret: KeySecret) -> float:
+        """When a text of this key is no longer good."""
+        return min(_or_never(self.expires), _or_never(secret.expires))
+
+    def live(self, now: float) -> tuple[KeySecret, ...]:
+        """Its texts that are good."""
+        return tuple(each for each in self.secrets if now < self.ends(each))
+
+    def grants(self) -> tuple[Grant, ...]:
+        """What it opens."""
+        operations = OPERATIONS if self.operations is None else self.operations
+        allowed = READING.union(*(OPERATIONS[each] for each in operations))
+        return (grant(self.resource, allowed | {Permission.ADMINISTER} if self.admin else allowed),)
+
+
+def grant(resource: str, permissions: frozenset[Permission]) -> Grant:
+    """Keys are of a resource, and end where its projects begin."""
+    return Grant(place=Place(resource=resource), permissions=permissions, resource_level=True)
+
+
+class Digester:
+    """Hashes the texts of keys with the secret of an installation, its pepper: without it, a hash is of no use."""
+
+    __slots__ = ("_keyed",)
+
+    def __init__(self, pepper: bytes) -> None:
+        self._keyed = hashlib.blake2b(key=pepper, digest_size=32, person=_PURPOSE)
+
+    def __call__(self, text: bytes) -> bytes:
+        """The hash of one text."""
+        hashing = self._keyed.copy()
+        hashing.update(text)
+        return hashing.digest()
+
+
+def encode(record: KeyRecord) -> bytes:
+    """The record as it is kept."""
+    return msgspec.json.encode(record)
+
+
+def decode(body: bytes) -> KeyRecord:
+    """Read what `encode` wrote. Raises `msgspec.DecodeError` for everything else."""
+    return msgspec.json.decode(body, type=KeyRecord)
+
+
+def _or_never(moment: int | None) -> float:
+    return float("inf") if moment is None else moment

@@ -1,0 +1,184 @@
+"""The public keys of one issuer: fetched when they are needed, kept, and fetched again at a bounded rate.
+
+A key id that is not known may be a new key, or nonsense that somebody sends to have us fetch. So between two fetches
+of one issuer there are at least 30 seconds, whoever asks, and all who wait share one fetch. In the pause an unknown
+key id is refused at once.
+"""
+
+import asyncio
+import json
+import logging
+import math
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, SECP384R1, EllipticCurvePublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from jwt.algorithms import Algorithm, get_default_algorithms
+from jwt.exceptions import PyJWTError
+
+from forehearth.core.clock import Clock
+from forehearth.core.errors import Failed
+from forehearth.ports.fetch import Fetch
+
+PAUSE_SECONDS = 30.0
+"""Between two fetches of one issuer's keys."""
+FRESH_SECONDS = 24 * 3_600.0
+"""After this, keys are fetched again when the next token comes."""
+KEPT_SECONDS = 72 * 3_600.0
+"""For so long keys are used when they cannot be fetched again."""
+
+_MOST_KEYS = 100
+_SMALLEST_RSA = 2_048
+_log = logging.getLogger("forehearth.identity")
+
+
+class VerifyingKey:
+    """A public key with the algorithms that it may be used with."""
+
+    __slots__ = ("_algorithms", "_key")
+
+    def __init__(self, key: Any, algorithms: Mapping[str, Algorithm]) -> None:
+        self._key = key
+        self._algorithms = algorithms
+
+    def verifies(self, algorithm: str, signed: bytes, signature: bytes) -> bool:
+        """Whether this key made the signature, with an algorithm that is its own."""
+        found = self._algorithms.get(algorithm)
+        return found is not None and bool(found.verify(signed, self._key, signature))
+
+
+class KeySet:
+    """One issuer's keys. Without a `url`, its discovery document is asked where they are."""
+
+    def __init__(self, issuer: str, *, url: str | None, fetch: Fetch, clock: Clock) -> None:
+        self._issuer = issuer
+        self._url = url
+        self._fetch = fetch
+        self._clock = clock
+        self._keys: dict[str, VerifyingKey] = {}
+        self._fetched = -math.inf
+        self._tried = -math.inf
+        self._fetching: asyncio.Task[None] | None = None
+        self.fetches = 0
+        """How often the issuer was asked."""
+        self.generation = 0
+        """Grows when the keys change: what was verified before must be verified again."""
+
+    def find(self, key_id: str) -> VerifyingKey | None:
+        """The key of this id, where it is known and not too old to be used."""
+        age = self._clock.monotonic() - self._fetched
+        if age > KEPT_SECONDS:
+            return None
+        if age > FRESH_SECONDS and self.may_fetch:
+            self._begin()
+        return self._keys.get(key_id)
+
+    @property
+    def may_fetch(self) -> bool:
+        """Whether asking the issuer is worth waiting for: a fetch is under way, or the pause after the last is over."""
+        return self._fetching is not None or self._clock.monotonic() >= self._tried + PAUSE_SECONDS
+
+    async def refreshed(self) -> None:
+        """Return when the keys have been fetched, or could not be. Whoever waits shares one fetch."""
+        await asyncio.shield(self._begin())
+
+    async def aclose(self) -> None:
+        """End a fetch that is under way."""
+        task = self._fetching
+        if task is not None:
+            task.cancel()
+            await asyncio.wait({task})
+
+    def _begin(self) -> asyncio.Task[None]:
+        if self._fetching is None:
+            self._tried = self._clock.monotonic()
+            self.fetches += 1
+            self._fetching = asyncio.get_running_loop().create_task(self._refresh())
+        return self._fetching
+
+    async def _refresh(self) -> None:
+        try:
+            keys = read_keys(await self._fetch(self._url or await self._discovered()))
+        except (Failed, ValueError) as error:
+            reason = error.message if isinstance(error, Failed) else str(error)
+            _log.warning("the keys of the issuer %s could not be fetched: %s", self._issuer, reason)
+        else:
+            if keys.keys() != self._keys.keys():
+                self.generation += 1
+            self._keys = keys
+            self._fetched = self._clock.monotonic()
+        finally:
+            self._fetching = None
+
+    async def _discovered(self) -> str:
+        document = _object(await self._fetch(f"{self._issuer.rstrip('/')}/.well-known/openid-configuration"))
+        if document.get("issuer") != self._issuer:
+            raise ValueError("its discovery document is another issuer's")
+        url = document.get("jwks_uri")
+        if not isinstance(url, str) or not _is_safe(url):
+            raise ValueError("its discovery document names no https address of its keys")
+        return url
+
+
+def read_keys(document: bytes) -> dict[str, VerifyingKey]:
+    """The usable keys of a key set by their id. A key that cannot be used is left out. Raises `ValueError`."""
+    listed = _object(document).get("keys")
+    if not isinstance(listed, list) or len(listed) > _MOST_KEYS:
+        raise ValueError("it is no key set")
+    found: dict[str, VerifyingKey] = {}
+    for each in listed:
+        key_id = each.get("kid") if isinstance(each, dict) else None
+        if not isinstance(key_id, str) or not key_id or key_id in found:
+            continue
+        key = _usable(each)
+        if key is not None:
+            found[key_id] = key
+    return found
+
+
+def _usable(jwk: Mapping[str, Any]) -> VerifyingKey | None:
+    operations = jwk.get("key_ops")
+    if jwk.get("use", "sig") != "sig" or (operations is not None and "verify" not in operations):
+        return None
+    every = get_default_algorithms()
+    names = {"RSA": _RSA, "EC": ("ES256",), "OKP": ("EdDSA",)}.get(str(jwk.get("kty")), ())
+    if not names:
+        return None
+    try:
+        key = every[names[0]].from_jwk(dict(jwk))
+    except (PyJWTError, ValueError, TypeError, KeyError):
+        return None
+    names = tuple(name for name in _algorithms_of(key) if jwk.get("alg", name) == name)
+    return VerifyingKey(key, {name: every[name] for name in names}) if names else None
+
+
+_RSA = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512")
+
+
+def _algorithms_of(key: object) -> tuple[str, ...]:
+    """What a public key may be used with; nothing for one that is too small, or private."""
+    if isinstance(key, RSAPublicKey):
+        return _RSA if key.key_size >= _SMALLEST_RSA else ()
+    if isinstance(key, EllipticCurvePublicKey):
+        return (
+            ("ES256",) if isinstance(key.curve, SECP256R1) else ("ES384",) if isinstance(key.curve, SECP384R1) else ()
+        )
+    return ("EdDSA",) if isinstance(key, Ed25519PublicKey) else ()
+
+
+def _object(document: bytes) -> dict[str, Any]:
+    try:
+        value = json.loads(document)
+    except (ValueError, RecursionError):
+        raise ValueError("what came is not JSON") from None
+    if isinstance(value, dict):
+        return value
+    raise ValueError("what came is not an object")
+
+
+def _is_safe(url: str) -> bool:
+    parts = urlsplit(url)
+    return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in {"127.0.0.1", "::1", "localhost"})

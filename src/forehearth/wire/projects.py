@@ -1,0 +1,190 @@
+"""The project endpoint: `/api/projects/{project}/*`. It takes tokens alone, as the service does.
+
+Served: OpenAI v1 below it, and the project's deployments. `_project` is another name of the project `default`.
+What the service has here and this server will have answers 501.
+"""
+
+from collections.abc import Collection, Mapping
+from urllib.parse import quote
+
+import msgspec
+
+from forehearth.core.call import Call
+from forehearth.core.endpoint import Endpoint
+from forehearth.core.errors import (
+    DeploymentNotFound,
+    ForehearthError,
+    InvalidField,
+    NotAuthenticated,
+    ProjectNotFound,
+    VersionNotServed,
+)
+from forehearth.core.exchange import Head, Reply
+from forehearth.core.permission import Permission
+from forehearth.core.trace import Trace
+from forehearth.ports.surface import Asked, Entry
+from forehearth.routing.directory import Deployment, Directory
+from forehearth.wire import paths
+from forehearth.wire.envelope import JSON, project_error
+from forehearth.wire.openai_v1 import OpenAIV1, capabilities
+from forehearth.wire.verdict import verdict
+
+PREFIX = b"/api"
+DEFAULT = "default"
+_BASE = "/api/projects/{project}"
+_PROJECTS = b"/projects/"
+_V1 = b"openai/v1"
+_OTHER_NAME_OF_DEFAULT = "_project"
+_LATER = frozenset(
+    {b"agents", b"agent_insight_monitors", b"agent_optimization_jobs", b"connections", b"data_generation_jobs"}
+    | {b"datasets", b"evaluationrules", b"evaluations", b"evaluationtaxonomies", b"evaluator_generation_jobs"}
+    | {b"evaluators", b"indexes", b"insights", b"memory_stores", b"models", b"openai", b"redTeams", b"routines"}
+    | {b"schedules", b"skills", b"toolboxes", b"assistants", b"threads", b"files", b"vector_stores", b"applications"}
+    | {b"sync_evals:run", b"telephony", b"voice", b"microsoft365"}
+)
+_PAGE_SIZE = 100
+_LARGEST_SKIP = 1_000_000
+_TOKENS_ONLY = (
+    "Unauthorized. Access token is missing, invalid, audience is incorrect (https://ai.azure.com), or have expired."
+)
+
+
+class Projects:
+    """The surface of `azure-ai-projects`."""
+
+    name = "projects"
+    keys = False
+
+    def __init__(self, directory: Directory, projects: Collection[str]) -> None:
+        self._directory = directory
+        self._projects = frozenset(projects) | {DEFAULT}
+        self._v1 = OpenAIV1(directory, base=f"{_BASE}/openai/v1", keys=False)
+        self._list, self._get, self._index = (
+            Asked(
+                endpoint=Endpoint(
+                    method="GET", path=_BASE + path, permission=Permission.READ_DEPLOYMENTS, name=name, keys=False
+                )
+            )
+            for path, name in (
+                ("/deployments", "project_deployments_list"),
+                ("/deployments/{name}", "project_deployments_get"),
+                ("/", "project_index"),
+            )
+        )
+        self.endpoints = (
+            *self._v1.endpoints,
+            *(asked.endpoint for asked in (self._list, self._get, self._index)),
+        )
+        self._operations = tuple(f"{each.method} {each.path}" for each in self.endpoints)
+
+    def find(self, head: Head) -> Asked:
+        """See `ports.surface`."""
+        below = head.raw_path[len(PREFIX) :]
+        if not below.startswith(_PROJECTS):
+            raise paths.not_found(self._operations)
+        raw_project, _, rest = below[len(_PROJECTS) :].partition(b"/")
+        project = paths.segment(raw_project)
+        asked = self._find(head, rest)
+        return msgspec.structs.replace(asked, project=DEFAULT if project == _OTHER_NAME_OF_DEFAULT else project)
+
+    def _find(self, head: Head, rest: bytes) -> Asked:
+        if rest.startswith(_V1) and rest[len(_V1) : len(_V1) + 1] in (b"/", b""):
+            return self._v1.find_below(head, rest[len(_V1) :])
+        if not rest and head.method in (b"GET", b"HEAD"):
+            return self._index
+        family, _, raw_name = rest.partition(b"/")
+        if family == b"deployments" and b"/" not in raw_name:
+            paths.require_get(head)
+            _check_version(head)
+            return msgspec.structs.replace(self._get, subject=paths.segment(raw_name)) if raw_name else self._list
+        if family.partition(b":")[0] in _LATER or family in _LATER:
+            raise paths.not_yet(family.decode("ascii", "replace"))
+        raise paths.not_found(self._operations)
+
+    def page(self, entry: Entry) -> bytes:
+        """See `ports.surface`."""
+        asked = entry.asked
+        self._require(asked.project)
+        if asked.endpoint is self._index.endpoint:
+            return msgspec.json.encode({"object": "list", "operations": self._operations})
+        if asked.endpoint in self._v1.endpoints:
+            return self._v1.page(entry)
+        named = self._directory.named(entry.principal)
+        if not asked.subject:
+            return msgspec.json.encode(_listed(named, entry.head))
+        found = named.get(asked.subject)
+        if found is None:
+            raise DeploymentNotFound(f"There is no deployment '{asked.subject}'.")
+        return msgspec.json.encode(_deployment(asked.subject, found))
+
+    def read(self, entry: Entry, body: bytes) -> Call:
+        """See `ports.surface`."""
+        self._require(entry.asked.project)
+        return msgspec.structs.replace(self._v1.read(entry, body), surface=self.name)
+
+    def render(self, call: Call, reply: Reply) -> Reply:
+        """See `ports.surface`."""
+        return self._v1.render(call, reply)
+
+    def refuse(self, error: ForehearthError, trace: Trace) -> Reply:
+        """Say it as `ApiErrorResponse` of the project's data plane, in whose members Azure Core's are contained."""
+        said = verdict(error)
+        if isinstance(error, NotAuthenticated):
+            said = msgspec.structs.replace(said, message=_TOKENS_ONLY)
+        headers = [JSON, (b"x-ms-error-code", said.code.encode("latin-1", "replace")), *trace.headers(), *said.headers]
+        return Reply(status=said.status, headers=headers, body=project_error(said))
+
+    def _require(self, project: str) -> None:
+        if project not in self._projects:
+            raise ProjectNotFound(f"The project '{project}' does not exist.")
+
+
+def _check_version(head: Head) -> None:
+    version = paths.parameter(head, b"api-version")
+    if version is None or (version != "v1" and not paths.is_dated(version)):
+        raise VersionNotServed(
+            "API version not supported: add the query parameter api-version=v1.", param="api-version"
+        )
+
+
+def _listed(named: Mapping[str, Deployment], head: Head) -> dict[str, object]:
+    """One page of the deployments that match the query, and where the next one is."""
+    wanted = {
+        "modelName": paths.parameter(head, b"modelname"),
+        "modelPublisher": paths.parameter(head, b"modelpublisher"),
+        "type": paths.parameter(head, b"deploymenttype"),
+    }
+    shown = [_deployment(name, deployment) for name, deployment in sorted(named.items())]
+    found = [each for each in shown if all(each[key] == value for key, value in wanted.items() if value is not None)]
+    skip, size = _whole(head, "skip", 0, _LARGEST_SKIP), _whole(head, "maxpagesize", _PAGE_SIZE, _PAGE_SIZE)
+    page: dict[str, object] = {"value": found[skip : skip + size]}
+    if skip + size < len(found):
+        query = {"api-version": "v1", "skip": str(skip + size), "maxpagesize": str(size)}
+        query |= {"deploymentType" if key == "type" else key: value for key, value in wanted.items() if value}
+        text = "&".join(f"{key}={quote(value, safe='')}" for key, value in query.items())
+        host = head.headers.get(b"host", b"localhost").decode("ascii", "replace")
+        page["nextLink"] = f"{head.scheme}://{host}{head.raw_path.decode('ascii')}?{text}"
+    return page
+
+
+def _whole(head: Head, name: str, default: int, most: int) -> int:
+    text = paths.parameter(head, name.encode())
+    if text is None:
+        return default
+    if not (text.isascii() and text.isdigit() and len(text) < len(str(most)) + 1 and int(text) <= most):
+        raise InvalidField(f"'{name}' is a whole number from 0 to {most}.", param=name)
+    return int(text) if name == "skip" else max(1, int(text))
+
+
+def _deployment(name: str, deployment: Deployment) -> dict[str, object]:
+    """A `ModelDeployment` of the project's API. Its sku is the service's plain one: capacity has no meaning here."""
+    facts = deployment.facts
+    return {
+        "type": "ModelDeployment",
+        "name": name,
+        "modelName": facts.name or deployment.name,
+        "modelVersion": facts.version or "1",
+        "modelPublisher": facts.publisher or "unknown",
+        "capabilities": {what: "true" for what, can in capabilities(deployment).items() if can and what != "inference"},
+        "sku": {"name": "Standard", "tier": "Standard", "capacity": 1, "family": "", "size": ""},
+    }
