@@ -16,8 +16,9 @@ from forehearth.identity import roles
 _Who = tuple[str, str]
 """A kind of holder, by the configuration's key for it, and its id."""
 _HOLDERS = ("user", "group", "application", "app_role")
+_ALLOWED = {role.name: role.permissions for role in roles.ROLES}
 _AT_AN_AGENT = frozenset({Permission.CALL_AGENT})
-"""At an agent, a role lets its holder call that agent's endpoint; whatever else is in the role counts from its project up."""
+"""All that a role allows where it is given at an agent, as in Azure: the rest of it takes a project, or more."""
 _GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
@@ -111,7 +112,7 @@ def _grant(assignment: AssignmentSettings, default: str, position: int) -> Grant
     place = Place(
         resource=assignment.resource or default, project=assignment.project or "", agent=assignment.agent or ""
     )
-    allowed = role.permissions & _AT_AN_AGENT if place.agent else role.permissions
+    allowed = _ALLOWED[role.name] & _AT_AN_AGENT if place.agent else _ALLOWED[role.name]
     return Grant(place=place, permissions=allowed, resource_level=role.resource_level)
 
 

@@ -171,7 +171,9 @@ def test_the_wheels_recorded_are_for_every_platform_that_is_promised(repository_
 def test_every_dependency_has_its_reason(repository_root: Path) -> None:
     project = tomllib.loads((repository_root / "pyproject.toml").read_text())
     groups = [line for group in project["dependency-groups"].values() for line in group if isinstance(line, str)]
-    named = {Requirement(line).name for line in [*project["project"]["dependencies"], *groups]}
+    extras = [line for extra in project["project"]["optional-dependencies"].values() for line in extra]
+    tables = (project["project"]["dependencies"], extras, groups)
+    named = [name for table in tables for name in {Requirement(line).name for line in table}]
     page = (repository_root / "docs" / "decisions" / "002-dependencies.md").read_text()
     rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in page.splitlines() if line.startswith("| ")]
     explained = [name for name, licence, reason in rows if licence and reason and name != "package"]

@@ -1,0 +1,1 @@
+"""What operators do, without HTTP: `wire.admin` and the command line call it."""

@@ -1,0 +1,332 @@
+"""Every endpoint, asked by every kind of caller: what is answered is what `matrix.tsv` says, word for word.
+
+The endpoints are those of the running code; the expected answers stand in a file of their own. An endpoint without a
+line there fails the test, and so does a line without an endpoint.
+"""
+
+import csv
+import http.client
+import itertools
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from forehearth.core.endpoint import Endpoint
+from forehearth.routing.directory import Directory
+from forehearth.server import app
+from forehearth.wire import admin
+from forehearth.wire.surfaces import surfaces
+from tests.conftest import StartForehearth
+from tests.forehearth_server import ForehearthServer
+from tests.integration.identity.loopback_issuer import LoopbackIssuer, loopback_issuer, new_key
+
+MATRIX = Path(__file__).with_name("matrix.tsv")
+ACCOUNT = "Microsoft.CognitiveServices/accounts/"
+CONFIG = """
+version: 1
+backends: {{script: {{provider: scripted}}}}
+deployments:
+  chat: {{backends: [{{backend: script}}]}}
+  vectors: {{backends: [{{backend: script}}], model: {{type: embeddings}}}}
+projects: {{sales: {{}}}}
+resources:
+  contoso:
+    deployments:
+      chat: {{backends: [{{backend: script}}]}}
+      vectors: {{backends: [{{backend: script}}], model: {{type: embeddings}}}}
+identity:
+  oidc:
+    test: {{issuer: "{issuer}", keys_url: "{keys}", audiences: ["https://ai.azure.com"]}}
+  assignments:
+    - {{role: Reader, user: reader}}
+    - {{role: Azure AI User, user: user}}
+    - {{role: Foundry Project Manager, group: managers}}
+    - {{role: azure ai owner, user: foundry_owner}}
+    - {{role: Foundry Account Owner, user: account_owner}}
+    - {{role: Owner, user: owner}}
+    - {{role: Contributor, user: contributor}}
+    - {{role: Cognitive Services OpenAI User, application: client-of-openai-user}}
+    - {{role: Foundry Agent Consumer, app_role: consumers}}
+    - {{role: Foundry User, user: sales_user, project: sales}}
+    - {{role: Foundry User, user: contoso_user, resource: contoso}}
+    - {{role: Owner, user: owner_of_sales, project: sales}}
+"""
+MANAGED = {"scp": None, "idtyp": "app", "azp": "client-of-openai-user"}
+PEOPLE: Mapping[str, Mapping[str, Any]] = {
+    "reader": {},
+    "user": {},
+    "manager": {"groups": ["others", "managers"]},
+    "foundry_owner": {},
+    "account_owner": {},
+    "owner": {},
+    "contributor": {},
+    "openai_user": MANAGED,
+    "consumer": {"roles": ["consumers"]},
+    "sales_user": {},
+    "contoso_user": {},
+}
+"""Holders of good tokens, and what theirs say besides who they are."""
+
+CHAT = {"model": "chat", "messages": [{"role": "user", "content": "hi"}]}
+TEXT = {"model": "chat", "prompt": "hi"}
+VECTORS = {"model": "vectors", "input": "hi"}
+BODIES = (
+    ("/chat/completions", CHAT),
+    ("/completions", TEXT),
+    ("/images/embeddings", {"model": "vectors", "input": [{"image": "data:image/png;base64,AAAA"}]}),
+    ("/embeddings", VECTORS),
+    ("/admin/keys", {"name": "made-by-the-matrix"}),
+    ("/rotate", {}),
+)
+"""By how a path ends; the first that fits."""
+VERSIONS = (
+    ("/api/projects/{project}/openai/v1", ""),
+    ("/api/projects/", "?api-version=v1"),
+    ("/openai/v1", ""),
+    ("/openai/", "?api-version=2024-10-21"),
+)
+"""By how a path begins; the first that fits."""
+OTHER_PATHS = {
+    "/models/chat/completions": "/chat/completions",
+    "/models/embeddings": "/embeddings",
+    "/models/images/embeddings": "/images/embeddings",
+    "/models/info": "/info",
+    "/models/": "/models",
+    "/openai/": "/openai?api-version=2024-10-21",
+    "/openai/v1/": "/openai/v1",
+    "/api/projects/{project}/": "/api/projects/{project}?api-version=v1",
+    "/api/projects/{project}/deployments": "/api/projects/_project/deployments?api-version=v1",
+    "/api/projects/{project}/openai/v1/chat/completions": "/api/projects/_project/openai/v1/chat/completions",
+}
+"""Paths that are the same endpoint and stand in no table."""
+
+TOKEN_WORDS = "Unauthorized. Access token is missing, invalid, audience is incorrect"
+KEY_WORDS = "Access denied due to invalid subscription key or wrong API endpoint."
+PROJECT_WORDS = (
+    "Unauthorized. Access token is missing, invalid, audience is incorrect (https://ai.azure.com), or have expired."
+)
+
+
+class Caller(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody who asks: with which headers, and where."""
+
+    headers: Mapping[str, str] = {}
+    id: str = ""
+    """Who a refusal says it is."""
+    project: str = "default"
+
+
+class Line(msgspec.Struct, frozen=True, kw_only=True):
+    """One endpoint's line of the file."""
+
+    method: str
+    path: str
+    let_in: str
+    action: str
+    cells: Mapping[str, str]
+
+    @property
+    def name(self) -> str:
+        """The method and the path."""
+        return f"{self.method} {self.path}"
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """What came back."""
+
+    status: int
+    body: bytes
+
+    @property
+    def error(self) -> Mapping[str, Any]:
+        """Its error object; empty where there is none."""
+        try:
+            found = json.loads(self.body).get("error")
+        except (ValueError, AttributeError):
+            return {}
+        return found if isinstance(found, dict) else {}
+
+
+class Client:
+    """Asks one server over one connection, which is opened anew where the server closes it."""
+
+    def __init__(self, server: ForehearthServer) -> None:
+        self._connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
+        self._administrator = {"api-key": server.key}
+        self._numbers = itertools.count()
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def ask(self, method: str, target: str, body: object, headers: Mapping[str, str]) -> Answer:
+        raw = None if body is None else json.dumps(body).encode()
+        given = dict(headers) if raw is None else {"content-type": "application/json", **headers}
+        self._connection.request(method, target, raw, given)
+        response = self._connection.getresponse()
+        return Answer(status=response.status, body=response.read())
+
+    def new_key(self, **scope: str) -> Mapping[str, Any]:
+        """A key that was not there before: its `id`, and its text as `key`."""
+        body = {"name": f"matrix-{next(self._numbers)}", **scope}
+        answer = self.ask("POST", "/admin/keys", body, self._administrator)
+        assert answer.status // 100 == 2, answer
+        made = json.loads(answer.body)
+        return {"id": made["id"], "key": made["key"]}
+
+
+def lines() -> list[Line]:
+    """The file."""
+    text = [line for line in MATRIX.read_text().splitlines() if not line.startswith("#")]
+    rows = list(csv.DictReader(text, delimiter="\t"))
+    own = ("method", "path", "let_in", "action")
+    return [
+        Line(**{name: row[name] for name in own}, cells={k: v for k, v in row.items() if k not in own}) for row in rows
+    ]
+
+
+def served() -> list[Endpoint]:
+    """Every line of every table of endpoints."""
+    tables = [surface.endpoints for _, surface in surfaces(Directory({}, {}, created=0))]
+    return [endpoint for table in (*tables, admin.ENDPOINTS, app.ENDPOINTS) for endpoint in table]
+
+
+@pytest.fixture(scope="module")
+def issuer() -> Iterator[LoopbackIssuer]:
+    with loopback_issuer() as issuer:
+        yield issuer
+
+
+@pytest.fixture(scope="module")
+def server(issuer: LoopbackIssuer, start_module_forehearth: StartForehearth) -> ForehearthServer:
+    config = CONFIG.format(issuer=issuer.url, keys=issuer.keys_url)
+    return start_module_forehearth(config, environment={"NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"})
+
+
+@pytest.fixture(scope="module")
+def client(server: ForehearthServer) -> Iterator[Client]:
+    client = Client(server)
+    yield client
+    client.close()
+
+
+@pytest.fixture(scope="module")
+def callers(issuer: LoopbackIssuer, server: ForehearthServer, client: Client) -> Mapping[str, Caller]:
+    """By the names that the file's columns have."""
+
+    def holder(token: str, subject: str, **rest: str) -> Caller:
+        return Caller(headers={"authorization": f"Bearer {token}", **rest}, id=subject)
+
+    elsewhere = LoopbackIssuer(f"{issuer.url}/elsewhere")
+    plain, contosos = client.new_key(), client.new_key(resource="contoso")
+    tokens = {name: issuer.token(name, **claims) for name, claims in PEOPLE.items()}
+    return {
+        "none": Caller(),
+        "bad_key": Caller(headers={"api-key": f"{server.key[:-4]}0000"}),
+        "bad_token": holder(issuer.token("user", signed_by=new_key()), "user"),
+        "expired": holder(issuer.token("user", exp=1_700_000_000, nbf=1_600_000_000, iat=1_600_000_000), "user"),
+        "other_issuer": holder(elsewhere.token("user"), "user"),
+        "other_audience": holder(issuer.token("user", aud="https://graph.microsoft.com"), "user"),
+        "contoso_key": Caller(headers={"api-key": contosos["key"]}),
+        **{name: holder(token, name) for name, token in tokens.items()},
+        "key": Caller(headers={"api-key": plain["key"]}, id=plain["id"]),
+        "development": Caller(headers={"api-key": server.key}, id="development"),
+        "at_sales": msgspec.structs.replace(holder(tokens["sales_user"], "sales_user"), project="sales"),
+        "at_contoso": holder(tokens["contoso_user"], "contoso_user", host="contoso.services.ai.azure.com"),
+    }
+
+
+def ask(client: Client, line: Line, caller: Caller, path: str | None = None) -> Answer:
+    """Ask one endpoint as one caller. A key that may be changed or deleted by it is made for it."""
+    target = path or line.path + next((query for start, query in VERSIONS if line.path.startswith(start)), "")
+    body = next((body for end, body in BODIES if line.path.endswith(end)), None) if line.method == "POST" else None
+    one = client.new_key()["id"] if line.path.startswith("/admin/keys/") else "chat"
+    deployment = "vectors" if line.path.endswith("/embeddings") else "chat"
+    names = {"project": caller.project, "id": one, "name": one, "deployment": deployment}
+    return client.ask(line.method, target.format(**names), body, caller.headers)
+
+
+def fault(line: Line, expected: str, caller: Caller, answer: Answer) -> str | None:
+    """What is wrong with an answer; None when it is as expected."""
+    if expected == "ok":
+        status = str(answer.status)
+        right = status == line.let_in or (line.let_in == "2xx" and answer.status // 100 == 2)
+        return None if right else f"{status} and not {line.let_in}: {answer.body[:200]!r}"
+    if str(answer.status) != expected:
+        return f"{answer.status} and not {expected}: {answer.body[:200]!r}"
+    code, message = answer.error.get("code"), answer.error.get("message", "")
+    if expected == "401":
+        as_said = (
+            message == PROJECT_WORDS if "/projects/" in line.path else message.startswith((TOKEN_WORDS, KEY_WORDS))
+        )
+        return None if code == "401" and as_said else f"in other words: {code} {message}"
+    wanted = (
+        f"The principal `{caller.id}` lacks the required data action `{ACCOUNT}{line.action}` to perform "
+        f"`{line.method} {line.path}` operation."
+    )
+    return None if (code, message) == ("PermissionDenied", wanted) else f"in other words: {code} {message}"
+
+
+def test_every_endpoint_has_its_line_and_every_line_its_endpoint():
+    there, expected = [f"{each.method} {each.path}" for each in served()], [line.name for line in lines()]
+    assert sorted(there) == sorted(expected)
+    assert len(set(expected)) == len(expected)
+
+
+def test_every_cell_is_filled_with_something_that_can_be_expected(callers: Mapping[str, Caller]):
+    for line in lines():
+        assert set(line.cells) == set(callers), line.name
+        assert set(line.cells.values()) <= {"ok", "401", "403", "404"}, line.name
+        assert (line.action == "-") is (set(line.cells.values()) == {"ok"}), line.name
+
+
+def test_every_endpoint_answers_every_caller_as_expected(
+    client: Client, callers: Mapping[str, Caller], record_property
+):
+    wrong = []
+    cells = [(line, name, expected) for line in lines() for name, expected in line.cells.items()]
+    for line, name, expected in cells:
+        found = fault(line, expected, callers[name], ask(client, line, callers[name]))
+        if found is not None:
+            wrong.append(f"{line.name}, {name}: {found}")
+    record_property("cells", len(cells))
+    record_property("wrong cells", len(wrong))
+    print(f"{len(cells)} cells, {len(wrong)} wrong")  # noqa: T201 - the figure, for who runs it
+    assert not wrong, "\n".join(wrong)
+
+
+def test_another_path_of_an_endpoint_opens_nothing_more(client: Client, callers: Mapping[str, Caller], record_property):
+    wrong, count = [], 0
+    for line in lines():
+        path = OTHER_PATHS.get(line.path)
+        for name, expected in line.cells.items() if path else ():
+            caller = callers[name]
+            if name == "at_sales" and path and "_project" in path:
+                expected = "403"  # noqa: PLW2901 - `_project` is the project `default`
+            count += 1
+            found = fault(line, expected, caller, ask(client, line, caller, path))
+            if found is not None:
+                wrong.append(f"{line.method} {path}, {name}: {found}")
+    record_property("cells of other paths", count)
+    record_property("wrong cells of other paths", len(wrong))
+    assert not wrong, "\n".join(wrong)
+    assert count >= len(OTHER_PATHS) * len(callers)
+
+
+def test_owning_a_project_opens_no_admin(client: Client, issuer: LoopbackIssuer):
+    answer = client.ask("GET", "/admin/keys", None, {"authorization": f"Bearer {issuer.token('owner_of_sales')}"})
+    assert (answer.status, answer.error["code"]) == (403, "PermissionDenied")
+
+
+def test_a_project_that_is_not_there_is_as_closed_as_one_that_is(client: Client, callers: Mapping[str, Caller]):
+    for path in ("deployments?api-version=v1", "openai/v1/models"):
+        there, nowhere = (
+            client.ask("GET", f"/api/projects/{project}/{path}", None, callers["sales_user"].headers)
+            for project in ("default", "nowhere")
+        )
+        assert there.status == nowhere.status == 403
+        assert there.error == nowhere.error
+        assert client.ask("GET", f"/api/projects/nowhere/{path}", None, callers["user"].headers).status == 404

@@ -1,0 +1,267 @@
+"""Tokens that are wrong in one way each, and none of which lets anybody in."""
+
+import asyncio
+import base64
+import hmac
+import json
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from forehearth.core.errors import NotAuthenticated
+from forehearth.identity.token_text import Unreadable, parse
+from tests.unit.identity.minting import (
+    AUDIENCE,
+    EC_KEY,
+    NOW,
+    OIDC,
+    OTHER_KEY,
+    RSA_KEY,
+    SMALL_KEY,
+    TENANT,
+    V1,
+    V2,
+    Desk,
+    jwk,
+    mint,
+    mint_with,
+    part,
+    payload,
+    sign,
+)
+
+GOOD = mint()
+OTHER_TENANT = "99999999-2222-3333-4444-555555555555"
+HEAD, BODY, SIGNATURE = GOOD.split(b".")
+PUBLIC_PEM = RSA_KEY.public_key().public_bytes(
+    serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+)
+
+
+def header(**members: object) -> bytes:
+    return mint(header=members)
+
+
+def unsigned(algorithm: str) -> bytes:
+    return part({"alg": algorithm, "typ": "JWT", "kid": "one"}) + b"." + BODY + b"."
+
+
+def hmac_with_public_key(algorithm: str, digest: str) -> bytes:
+    signed = part({"alg": algorithm, "typ": "JWT", "kid": "one"}) + b"." + BODY
+    return signed + b"." + part(hmac.new(PUBLIC_PEM, signed, digest).digest())
+
+
+def raw_header(text: str) -> bytes:
+    return sign(text.encode(), payload())
+
+
+def raw_payload(text: str) -> bytes:
+    return sign({"alg": "RS256", "typ": "JWT", "kid": "one"}, text.encode())
+
+
+def with_der_signature() -> bytes:
+    signed = part({"alg": "ES256", "typ": "JWT", "kid": "ec"}) + b"." + part(payload(iss=OIDC, tid=...))
+    return signed + b"." + part(EC_KEY.sign(signed, ec.ECDSA(hashes.SHA256())))
+
+
+def with_raw_ec_signature(signature: bytes) -> bytes:
+    return (
+        part({"alg": "ES256", "typ": "JWT", "kid": "ec"})
+        + b"."
+        + part(payload(iss=OIDC, tid=...))
+        + b"."
+        + part(signature)
+    )
+
+
+def repeated(name: str, first: object, second: object) -> str:
+    body = json.dumps(payload(**{name: ...}))
+    return f'{body[:-1]}, "{name}": {json.dumps(first)}, "{name}": {json.dumps(second)}}}'
+
+
+BAD = {
+    # no signature, or one of another kind
+    "alg none": unsigned("none"),
+    "alg None": unsigned("None"),
+    "alg NONE": unsigned("NONE"),
+    "alg nOnE and a signature": part({"alg": "nOnE", "typ": "JWT", "kid": "one"}) + b"." + BODY + b"." + SIGNATURE,
+    "alg empty": header(alg=""),
+    "alg missing": header(alg=...),
+    "alg a list": header(alg=["RS256"]),
+    "alg null": header(alg=None),
+    "alg in small letters": header(alg="rs256"),
+    "alg with a blank": header(alg="RS256 "),
+    "HS256 with the public key": hmac_with_public_key("HS256", "sha256"),
+    "HS384 with the public key": hmac_with_public_key("HS384", "sha384"),
+    "HS512 with the public key": hmac_with_public_key("HS512", "sha512"),
+    "PS256 where RS256 is pinned": jwt.encode(payload(), RSA_KEY, algorithm="PS256", headers={"kid": "one"}).encode(),
+    "RS512 where RS256 is pinned": jwt.encode(payload(), RSA_KEY, algorithm="RS512", headers={"kid": "one"}).encode(),
+    "ES256 with an RSA key's id": header(alg="ES256"),
+    "PS256 of an issuer without it": mint_with("PS256", RSA_KEY, "one"),
+    "another issuer's algorithm": jwt.encode(payload(), EC_KEY, algorithm="ES256", headers={"kid": "ec"}).encode(),
+    # the key
+    "signed by another key": mint(OTHER_KEY),
+    "a key id that is not known": header(kid="two"),
+    "no key id": header(kid=...),
+    "an empty key id": header(kid=""),
+    "a key id that is a path": header(kid="../../../../dev/null"),
+    "a key id that is SQL": header(kid="one' OR '1'='1"),
+    "a key id that is a list": header(kid=["one"]),
+    "a key id that is a number": header(kid=1),
+    "a very long key id": header(kid="k" * 10_000),
+    "a key too small": mint(SMALL_KEY, header={"kid": "small"}),
+    "its own key (jwk)": mint(OTHER_KEY, header={"jwk": jwk(OTHER_KEY, "one")}),
+    "a place for its key (jku)": mint(OTHER_KEY, header={"jku": "https://evil.example/keys"}),
+    "a certificate's place (x5u)": mint(OTHER_KEY, header={"x5u": "https://evil.example/cert"}),
+    "its own certificate (x5c)": mint(OTHER_KEY, header={"x5c": ["MIIB"]}),
+    "jku beside a good signature": header(jku="https://evil.example/keys"),
+    # extensions and other kinds
+    "crit": header(crit=["exp"], exp=NOW + 10),
+    "crit, empty": header(crit=[]),
+    "b64 false": header(b64=False, crit=["b64"]),
+    "b64 true": header(b64=True),
+    "zip": header(zip="DEF"),
+    "an encrypted one's header": header(enc="A128GCM"),
+    "another typ": header(typ="secevent+jwt"),
+    "typ no text": header(typ=["JWT"]),
+    # the form
+    "empty": b"",
+    "two parts": HEAD + b"." + BODY,
+    "four parts": GOOD + b"." + SIGNATURE,
+    "five parts": GOOD + b".x.y",
+    "an empty payload": HEAD + b".." + SIGNATURE,
+    "padding": HEAD + b"=." + BODY + b"." + SIGNATURE,
+    "a blank inside": HEAD + b" ." + BODY + b"." + SIGNATURE,
+    "a line's end": GOOD + b"\n",
+    "standard base64": HEAD + b"." + BODY + b"." + base64.b64encode(b"\xfb\xff" * 20).rstrip(b"="),
+    "digits of another script": "٣".encode() + GOOD,
+    "stray bits at the end": GOOD[:-1] + bytes([GOOD[-1] ^ 1]),
+    "very long": mint(filler="x" * 20_000),
+    "a header that is a list": raw_header('["RS256"]'),
+    "a header that is no JSON": raw_header("{alg: RS256}"),
+    "a header with a member twice": raw_header('{"alg":"none","alg":"RS256","typ":"JWT","kid":"one"}'),
+    "a payload that is a list": raw_payload("[]"),
+    "a payload that is no JSON": raw_payload("exp=1"),
+    "a payload that is not UTF-8": sign({"alg": "RS256", "typ": "JWT", "kid": "one"}, b'{"iss":"\xff"}'),
+    "a payload with NaN": raw_payload(json.dumps(payload(exp=...))[:-1] + ', "exp": NaN}'),
+    "a payload nested deeply": raw_payload('{"a":' + "[" * 5_000 + "]" * 5_000 + "}"),
+    "exp twice": raw_payload(repeated("exp", NOW - 10_000, NOW + 10_000)),
+    "aud twice": raw_payload(repeated("aud", "https://other.example", AUDIENCE)),
+    # the issuer
+    "iss missing": mint(iss=...),
+    "iss a list": mint(iss=[V1]),
+    "iss an object": mint(iss={"iss": V1}),
+    "iss of another tenant": mint(iss=V1.replace(TENANT, OTHER_TENANT)),
+    "iss with a slash too many": mint(iss=V2 + "/"),
+    "iss without its slash": mint(iss=V1.removesuffix("/")),
+    "iss in capitals": mint(iss=V1.upper()),
+    "iss of the common endpoint": mint(iss="https://login.microsoftonline.com/common/v2.0"),
+    "iss of this issuer, key of the other": mint_with("ES256", EC_KEY, "ec", iss=V2, tid=TENANT),
+    "tid of another tenant": mint(tid=OTHER_TENANT),
+    "tid missing": mint(tid=...),
+    "tid a list": mint(tid=[TENANT]),
+    # the times
+    "expired": mint(exp=NOW - 61),
+    "exp missing": mint(exp=...),
+    "exp null": mint(exp=None),
+    "exp true": mint(exp=True),
+    "exp a text": mint(exp=str(NOW + 3_600)),
+    "exp negative": mint(exp=-1),
+    "exp beyond all dates": mint(exp=10**15),
+    "exp infinite": raw_payload(json.dumps(payload(exp=...))[:-1] + ', "exp": 1e400}'),
+    "exp of 5,000 digits": raw_payload(json.dumps(payload(exp=...))[:-1] + ', "exp": ' + "9" * 5_000 + "}"),
+    "nbf in the future": mint(nbf=NOW + 61),
+    "nbf a text": mint(nbf="soon"),
+    "iat in the future": mint(iat=NOW + 61),
+    # the audience and the holder
+    "aud missing": mint(aud=...),
+    "aud of somebody else": mint(aud="https://graph.microsoft.com"),
+    "aud of the control plane": mint(aud="https://management.azure.com"),
+    "aud that begins alike": mint(aud=AUDIENCE + ".evil.example"),
+    "aud with two slashes": mint(aud=AUDIENCE + "//"),
+    "aud a list of others": mint(aud=["https://graph.microsoft.com"]),
+    "aud a list with an object": mint(aud=[AUDIENCE, {}]),
+    "aud an empty list": mint(aud=[]),
+    "aud an object": mint(aud={"aud": AUDIENCE}),
+    "nobody's": mint(oid=..., sub=...),
+    "oid a list": mint(oid=["a"]),
+    "roles an object": mint(roles={"Owner": True}),
+    "groups of numbers": mint(groups=[1]),
+    # elliptic curves
+    "an EC signature in DER": with_der_signature(),
+    "an EC signature of zeros": with_raw_ec_signature(bytes(64)),
+    "an EC signature too short": with_raw_ec_signature(b"\x01" * 63),
+    "an EC signature too long": with_raw_ec_signature(b"\x01" * 65),
+    "an empty signature": HEAD + b"." + BODY + b".",
+}
+
+
+def test_there_are_enough_of_them():
+    assert len(BAD) >= 60
+
+
+@pytest.mark.parametrize("name", BAD)
+async def test_a_bad_token_is_refused_in_the_same_words_as_all(name):
+    desk = Desk()
+    await desk.verify(GOOD)
+    with pytest.raises(NotAuthenticated) as caught:
+        await desk.verify(BAD[name])
+    assert caught.value.message == (
+        "Unauthorized. Access token is missing, invalid, audience is incorrect (https://ai.azure.com), or have expired."
+    )
+    with pytest.raises(NotAuthenticated):  # and it was not remembered as anything
+        await desk.verify(BAD[name])
+
+
+async def test_why_is_in_the_log_and_the_token_is_not(caplog):
+    caplog.set_level("INFO", "forehearth.identity")
+    desk = Desk()
+    with pytest.raises(NotAuthenticated):
+        await desk.verify(BAD["expired"])
+    assert "a token is refused: it has expired" in caplog.text
+    assert BAD["expired"].decode()[:40] not in caplog.text
+
+
+@settings(max_examples=300, deadline=None)
+@given(at=st.integers(0, len(GOOD) - 1), bit=st.integers(0, 7))
+def test_one_bit_changed_anywhere_spoils_it(at, bit):
+    desk = Desk()
+    changed = GOOD[:at] + bytes([GOOD[at] ^ (1 << bit)]) + GOOD[at + 1 :]
+    assert not is_accepted(desk, changed)
+
+
+def test_cut_short_anywhere_it_is_none():
+    desk = Desk()
+    assert is_accepted(desk, GOOD)
+    assert not any(is_accepted(desk, GOOD[:at]) for at in range(len(GOOD)))
+
+
+def is_accepted(desk: Desk, token: bytes) -> bool:
+    """Drives the coroutine by hand: the keys are fetched without waiting for anything."""
+
+    async def ask() -> bool:
+        try:
+            await desk.verify(token)
+        except NotAuthenticated:
+            return False
+        return True
+
+    return asyncio.run(ask())
+
+
+@settings(max_examples=10_000, deadline=None)
+@given(seed=st.integers(0, 2**64), noise=st.binary(max_size=6))
+def test_any_bytes_are_read_or_refused(seed, noise):
+    at = seed % (len(GOOD) + 1)
+    take = (seed >> 32) % 4
+    for text in (noise, GOOD[:at] + noise + GOOD[at + take :], noise.hex().encode() + b"." + GOOD):
+        try:
+            found = parse(text)
+        except Unreadable:
+            continue
+        assert text.startswith(found.signed)
+        assert isinstance(found.payload, dict)

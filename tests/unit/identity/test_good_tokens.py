@@ -1,0 +1,140 @@
+"""Good tokens, built to the shapes that Entra ID documents, and what is known of their holders."""
+
+import pytest
+
+from forehearth.core.errors import NotAuthenticated
+from forehearth.identity.claims import Claims
+from forehearth.identity.tokens import KEPT
+from tests.unit.identity.minting import (
+    EC_KEY,
+    ED_KEY,
+    NOW,
+    RSA_KEY,
+    TENANT,
+    V2,
+    Desk,
+    jwk,
+    mint,
+    mint_with,
+)
+
+OID = "aaaaaaaa-0000-0000-0000-000000000001"
+APP = "bbbbbbbb-0000-0000-0000-000000000002"
+V2_MEMBERS = {"iss": V2, "ver": "2.0", "upn": ..., "appid": ..., "azp": APP}
+
+SHAPES = {
+    "v1 user": ({}, "user", "somebody@example.com"),
+    "v1 application": ({"scp": ..., "upn": ..., "roles": ["Model.Call"], "idtyp": "app"}, "application", APP),
+    "v1 application without idtyp": ({"scp": ..., "upn": ..., "roles": ["Model.Call"]}, "application", APP),
+    "v2 user": ({**V2_MEMBERS, "preferred_username": "some@example.com"}, "user", "some@example.com"),
+    "v2 application": ({**V2_MEMBERS, "scp": ..., "roles": ["Model.Call"], "idtyp": "app"}, "application", APP),
+    "managed identity": (
+        {"scp": ..., "upn": ..., "idtyp": "app", "xms_mirid": "/subscriptions/s/…/vm1", "appidacr": "2"},
+        "application",
+        APP,
+    ),
+    "guest": (
+        {"upn": ..., "unique_name": "live.com#guest@example.org", "idp": "live.com"},
+        "user",
+        "live.com#guest@example.org",
+    ),
+    "user without a name": ({"upn": ...}, "user", OID),
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+async def test_every_shape_of_entra_is_read(shape):
+    members, kind, name = SHAPES[shape]
+    claims = await Desk().verify(mint(**members))
+    assert (claims.issuer, claims.tenant, claims.id) == ("entra", TENANT, OID)
+    assert (claims.kind, claims.name, claims.application) == (kind, name, APP)
+    assert claims.expires == NOW + 3_600
+    assert claims.scopes == (frozenset() if kind == "application" else {"user_impersonation"})
+    assert claims.roles == (frozenset(members.get("roles", ())))
+
+
+@pytest.mark.parametrize(
+    "audience",
+    [
+        f"{base}{slash}"
+        for base in (
+            "https://ai.azure.com",
+            "https://cognitiveservices.azure.com",
+            "https://ml.azure.com",
+            "https://ai.cognitiveservices.com",
+        )
+        for slash in ("", "/")
+    ],
+)
+async def test_every_documented_audience_is_accepted(audience):
+    assert await Desk().verify(mint(aud=audience))
+    assert await Desk().verify(mint(aud=["https://other.example", audience]))
+
+
+async def test_a_further_audience_is_accepted_where_it_is_configured():
+    token = mint(aud="api://mine")
+    assert await Desk(audiences=("api://mine",)).verify(token)
+    with pytest.raises(NotAuthenticated):
+        await Desk().verify(token)
+
+
+async def test_groups_are_known_and_so_is_that_they_were_left_out():
+    desk = Desk()
+    assert (await desk.verify(mint(groups=["g1", "g2"]))).groups == {"g1", "g2"}
+    overage = await desk.verify(mint(_claim_names={"groups": "src1"}, _claim_sources={"src1": {"endpoint": "…"}}))
+    assert (overage.groups, overage.groups_omitted) == (frozenset(), True)
+
+
+@pytest.mark.parametrize("members", [{"exp": NOW - 59}, {"nbf": NOW + 59}, {"iat": NOW + 59}, {"exp": NOW + 0.5}])
+async def test_clocks_may_differ_by_a_minute(members):
+    assert await Desk().verify(mint(**members))
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "key", "key_id"), [("RS256", RSA_KEY, "one"), ("ES256", EC_KEY, "ec"), ("EdDSA", ED_KEY, "ed")]
+)
+async def test_another_issuer_has_the_algorithms_that_are_configured(algorithm, key, key_id):
+    claims = await Desk().verify(mint_with(algorithm, key, key_id))
+    assert (claims.issuer, claims.tenant) == ("one", "")
+    with pytest.raises(NotAuthenticated):
+        await Desk(algorithms=("PS384",)).verify(mint_with(algorithm, key, key_id))
+
+
+async def test_a_subject_that_is_the_client_is_an_application():
+    claims = await Desk().verify(mint_with("ES256", EC_KEY, "ec", oid=..., sub="robot", azp="robot", scp=...))
+    assert (claims.kind, claims.id) == ("application", "robot")
+
+
+async def test_a_token_seen_before_is_known_at_once_and_not_past_its_end():
+    desk, token = Desk(), mint(exp=NOW + 100)
+    claims = await desk.verify(token)
+    assert desk.tokens.verify(token) is claims
+    await desk.clock.advance(99)
+    assert desk.tokens.verify(token) is claims
+    await desk.clock.advance(1.5)
+    again = desk.tokens.verify(token)  # within the skew: judged anew
+    assert isinstance(again, Claims)
+    assert again is not claims
+    await desk.clock.advance(60)
+    with pytest.raises(NotAuthenticated):
+        desk.tokens.verify(token)
+
+
+async def test_what_is_remembered_is_bounded():
+    desk = Desk()
+    await desk.verify(mint())
+    for number in range(200):
+        desk.tokens.verify(mint(jti=str(number)))
+    assert len(desk.tokens._good) == 201 <= KEPT
+
+
+async def test_a_key_that_its_issuer_has_withdrawn_is_good_no_more():
+    desk, token = Desk(), mint()
+    await desk.verify(token)
+    desk.issuers.keys = [jwk(EC_KEY, "ec")]
+    await desk.clock.advance(31)
+    with pytest.raises(NotAuthenticated):
+        await desk.verify(mint(header={"kid": "newer"}))  # it has the keys fetched again
+    await desk.clock.advance(31)
+    with pytest.raises(NotAuthenticated):
+        await desk.verify(token)
