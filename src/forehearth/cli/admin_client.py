@@ -30,9 +30,7 @@ _REMEDIES: Final = {
 class AdminApi(Protocol):
     """Whoever answers what commands ask."""
 
-    async def call(
-        self, method: str, path: str, *, query: Mapping[str, str] | None = None, body: object = None
-    ) -> Any:
+    async def call(self, method: str, path: str, *, query: Mapping[str, str] | None = None, body: object = None) -> Any:
         """The JSON that is answered; None where there is none. Raises `CommandFailed` for every refusal."""
         ...
 
@@ -53,9 +51,7 @@ class Remote:
         parts = urlsplit(self._url)
         return parts.scheme == "http" and not _is_here(parts.hostname or "")
 
-    async def call(
-        self, method: str, path: str, *, query: Mapping[str, str] | None = None, body: object = None
-    ) -> Any:
+    async def call(self, method: str, path: str, *, query: Mapping[str, str] | None = None, body: object = None) -> Any:
         """See `AdminApi`. Nothing else is to be done meanwhile, so it simply waits."""
         target = f"{self._base}{path}" + (f"?{urlencode(query)}" if query else "")
         headers = {"api-key": self._key.reveal(), "accept": "application/json"}

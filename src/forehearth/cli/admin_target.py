@@ -69,7 +69,9 @@ def on_target(command: Callable[..., int | None]) -> Callable[..., int | None]:
 
 _OPTIONS = (
     click.option(
-        "--url", envvar="FOREHEARTH_URL", help=f"The server to ask, FOREHEARTH_URL when not given.  [default: {DEFAULT_URL}]"
+        "--url",
+        envvar="FOREHEARTH_URL",
+        help=f"The server to ask, FOREHEARTH_URL when not given.  [default: {DEFAULT_URL}]",
     ),
     click.option(
         "--key",
@@ -151,9 +153,7 @@ class Local:
         self._pages = AdminPages(office)
         self._actor = Actor(principal=_operator(office), request_id="command-line")
 
-    async def call(
-        self, method: str, path: str, *, query: Mapping[str, str] | None = None, body: object = None
-    ) -> Any:
+    async def call(self, method: str, path: str, *, query: Mapping[str, str] | None = None, body: object = None) -> Any:
         """See `admin_client.AdminApi`."""
         asked = AdminRequest(
             method=method,

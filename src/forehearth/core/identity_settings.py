@@ -53,6 +53,8 @@ class AssignmentSettings(Values, frozen=True, kw_only=True, forbid_unknown_field
     """An application's object id or client id."""
     app_role: Text | None = None
     """An app role, as tokens list it in `roles`."""
+    issuer: Name | None = None
+    """Whose tokens it is for: `entra`, `development` or a name under `oidc`. Needed where there is more than one."""
     tenant: Tenant | None = None
     """Only for tokens of this directory."""
     resource: Name | None = None

@@ -13,8 +13,9 @@ from forehearth.core.place import Place
 from forehearth.core.principal import Grant
 from forehearth.identity import roles
 
-_Who = tuple[str, str]
-"""A kind of holder, by the configuration's key for it, and its id."""
+_Who = tuple[str, str, str]
+"""An issuer, a kind of holder by the configuration's key for it, and the holder's id there."""
+DEVELOPMENT = "development"
 _HOLDERS = ("user", "group", "application", "app_role")
 _ALLOWED = {role.name: role.permissions for role in roles.ROLES}
 _AT_AN_AGENT = frozenset({Permission.CALL_AGENT})
@@ -24,6 +25,11 @@ _GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 class Facts(Protocol):
     """What is known of the holder of a token."""
+
+    @property
+    def issuer(self) -> str:
+        """The issuer's name in the configuration."""
+        ...
 
     @property
     def tenant(self) -> str:
@@ -65,12 +71,19 @@ class _Given(msgspec.Struct, frozen=True, kw_only=True):
 class Assignments:
     """All role assignments, by whom they are for. Ids that are GUIDs are the same in capitals; other ids are not."""
 
-    def __init__(self, assignments: Sequence[AssignmentSettings], *, default: str) -> None:
-        """`default` is the resource of those that name none. Raises `Misconfigured` for a role that there is not."""
+    def __init__(
+        self, assignments: Sequence[AssignmentSettings], *, default: str, issuers: Sequence[str] = (DEVELOPMENT,)
+    ) -> None:
+        """`default` is the resource of those that name none, `issuers` are those whose tokens are trusted.
+
+        An id means nothing without its issuer: another one could give it to somebody else. Raises `Misconfigured`
+        for a role or an issuer that there is not, and where it is not clear whose id is meant.
+        """
         found: dict[_Who, list[_Given]] = {}
         for position, assignment in enumerate(assignments):
+            issuer = _issuer(assignment, issuers, position)
             given = _Given(tenant=(assignment.tenant or "").lower(), grant=_grant(assignment, default, position))
-            found.setdefault(_holder(assignment), []).append(given)
+            found.setdefault((issuer, *_holder(assignment)), []).append(given)
         self._given = {who: tuple(given) for who, given in found.items()}
 
     def grants_of(self, facts: Facts) -> Mapping[str, tuple[Grant, ...]]:
@@ -78,8 +91,8 @@ class Assignments:
         tenant = facts.tenant.lower()
         held = dict.fromkeys(
             given.grant
-            for who in _names_of(facts)
-            for given in self._given.get(who, ())
+            for kind, name in _names_of(facts)
+            for given in self._given.get((facts.issuer, kind, name), ())
             if given.tenant in ("", tenant)
         )
         by_resource: dict[str, tuple[Grant, ...]] = {}
@@ -88,7 +101,7 @@ class Assignments:
         return by_resource
 
 
-def _names_of(facts: Facts) -> Iterator[_Who]:
+def _names_of(facts: Facts) -> Iterator[tuple[str, str]]:
     """Everything that an assignment may call this holder. A user is not the application that is used."""
     yield facts.kind, _id(facts.id)
     if facts.kind == "application":
@@ -99,7 +112,20 @@ def _names_of(facts: Facts) -> Iterator[_Who]:
         yield "app_role", _id(role)
 
 
-def _holder(assignment: AssignmentSettings) -> _Who:
+def _issuer(assignment: AssignmentSettings, issuers: Sequence[str], position: int) -> str:
+    named = assignment.issuer
+    if named is None and len(issuers) == 1:
+        return issuers[0]
+    if named is not None and (named in issuers or named == DEVELOPMENT):
+        return named
+    there = ", ".join(issuers)
+    raise Misconfigured(
+        f"identity.assignments[{position}].issuer: "
+        + (f"there is no issuer '{named}': there are {there}" if named else f"say whose id this is: {there}")
+    )
+
+
+def _holder(assignment: AssignmentSettings) -> tuple[str, str]:
     given = {kind: getattr(assignment, kind) for kind in _HOLDERS}
     return next((kind, _id(value)) for kind, value in given.items() if value is not None)
 

@@ -76,7 +76,9 @@ def read(payload: Mapping[str, Any], *, issuer: str, tenant: str, expires: float
         raise Untrue("it does not say whose it is")
     application = next((found for name in ("azp", "appid", "client_id") if (found := _text(payload, name))), "")
     scopes = frozenset((_text(payload, "scp") or _text(payload, "scope")).split())
-    kind: Literal["user", "application"] = "application" if _is_application(payload, application) else "user"
+    kind: Literal["user", "application"] = (
+        "application" if _is_application(payload, application, is_entra=bool(tenant)) else "user"
+    )
     name = next((found for each in _NAMES[kind] if (found := _text(payload, each))), "") or subject
     omitted = payload.get("_claim_names")
     return Claims(
@@ -100,12 +102,17 @@ _NAMES = {
 }
 
 
-def _is_application(payload: Mapping[str, Any], application: str) -> bool:
-    """As Entra says it (`idtyp`), or else: nobody's scopes, or a subject that is the application itself."""
+def _is_application(payload: Mapping[str, Any], application: str, *, is_entra: bool) -> bool:
+    """As the token says it (`idtyp`), or else: in Entra, app roles and nobody's scopes; elsewhere, its own subject.
+
+    A person who comes through an application is not that application, whatever roles the token lists.
+    """
     kind = payload.get("idtyp")
     if kind is not None:
         return bool(kind == "app")
-    return ("scp" not in payload and "roles" in payload) or bool(application and payload.get("sub") == application)
+    if is_entra:
+        return "scp" not in payload and "roles" in payload
+    return bool(application) and payload.get("sub") == application
 
 
 def _time(payload: Mapping[str, Any], name: str) -> float | None:

@@ -5,7 +5,7 @@ import msgspec
 from forehearth.core.clock import Clock
 from forehearth.core.secret import Secret
 from forehearth.core.settings import Settings
-from forehearth.identity.assignments import Assignments
+from forehearth.identity.assignments import DEVELOPMENT, Assignments
 from forehearth.identity.callers import Callers
 from forehearth.identity.issuers import trusted_issuers
 from forehearth.identity.keys import KeyRing
@@ -29,7 +29,8 @@ def build_identities(settings: Settings, *, key: Secret, pepper: bytes, fetch: F
     Raises `Misconfigured` for a role that there is not.
     """
     names = (settings.server.resource, *settings.resources)
-    assignments = Assignments(settings.identity.assignments, default=settings.server.resource)
+    issuers = [*(["entra"] if settings.identity.entra else []), *settings.identity.oidc] or [DEVELOPMENT]
+    assignments = Assignments(settings.identity.assignments, default=settings.server.resource, issuers=issuers)
     keys = KeyRing(pepper, development=key, resources=names)
     tokens = Tokens(trusted_issuers(settings.identity, fetch, clock), clock)
     callers = Callers(keys, tokens, assignments.grants_of, clock)

@@ -16,6 +16,31 @@ def told(text):
 
 REFUSED = [
     (
+        "resources: {contoso: {deployments: {d: {backends: [{backend: oen}]}}}}",
+        ("resources.contoso.deployments.d.backends[0].backend", "there is no backend 'oen'", "did you mean 'one'?"),
+    ),
+    (
+        "deployments: {d: {backends: [{backend: one}]}}\nresources: {contoso: {routes: {r: {deployment: d}}}}",
+        (
+            "resources.contoso.routes.r.deployment",
+            "there is no deployment 'd'",
+            "there are none: add it under 'deployments'",
+        ),
+    ),
+    (
+        "resources: {contoso: {}}\nidentity: {assignments: [{role: Owner, user: u, resource: contso}]}",
+        ("identity.assignments[0].resource", "there is no resource 'contso'", "did you mean 'contoso'?"),
+    ),
+    (
+        "projects: {sales: {}}\nidentity: {assignments: [{role: Owner, user: u, project: sale}]}",
+        ("identity.assignments[0].project", "there is no project 'sale'", "did you mean 'sales'?"),
+    ),
+    (
+        "projects: {sales: {}}\nresources: {contoso: {}}\n"
+        "identity: {assignments: [{role: Owner, user: u, resource: contoso, project: sales}]}",
+        ("identity.assignments[0].project", "there is no project 'sales'", "there are 'default'"),
+    ),
+    (
         "deployments: {d: {backends: [{backend: oen}]}}",
         ("deployments.d.backends[0].backend", "there is no backend 'oen'", "did you mean 'one'?"),
     ),

@@ -24,6 +24,7 @@ ALICE = "0a11ce00-0000-4000-8000-00000000000C"
 class Token(msgspec.Struct, frozen=True, kw_only=True):
     """What a token says."""
 
+    issuer: str = "development"
     tenant: str = ""
     id: str = "somebody"
     kind: Literal["user", "application"] = "user"
@@ -241,3 +242,29 @@ def allowed(assignment, token, permission, place):
 def test_what_is_allowed_is_what_one_of_the_assignments_says(assignments, token, permission, place):
     somebody = principal(token, *assignments, resource=place.resource)
     assert somebody.may(permission, place) is any(allowed(each, token, permission, place) for each in assignments)
+
+
+TWO = ("entra", "one")
+
+
+@pytest.mark.parametrize("who", [{"user": "u"}, {"group": "g"}, {"app_role": "r"}])
+def test_an_id_of_one_issuer_is_nobodys_at_another(who):
+    given = Assignments([role(issuer="one", **who)], default=HERE, issuers=TWO)
+    held = {"id": "u", "groups": frozenset({"g"}), "roles": frozenset({"r"})}
+    assert given.grants_of(Token(issuer="one", **held))
+    assert not given.grants_of(Token(issuer="entra", **held))
+    assert not given.grants_of(Token(issuer="development", **held))
+
+
+def test_where_there_is_one_issuer_it_is_meant():
+    given = Assignments([role(user="u")], default=HERE, issuers=["one"])
+    assert given.grants_of(Token(issuer="one", id="u"))
+
+
+@pytest.mark.parametrize(
+    ("issuer", "says"),
+    [(None, "say whose id this is: entra, one"), ("two", "there is no issuer 'two': there are entra, one")],
+)
+def test_whose_id_it_is_has_to_be_clear(issuer, says):
+    with pytest.raises(Misconfigured, match=says):
+        Assignments([role(user="u", issuer=issuer)], default=HERE, issuers=TWO)

@@ -138,3 +138,12 @@ async def test_a_key_that_its_issuer_has_withdrawn_is_good_no_more():
     await desk.clock.advance(31)
     with pytest.raises(NotAuthenticated):
         await desk.verify(token)
+
+
+async def test_a_person_is_not_the_application_that_is_used():
+    """Elsewhere than in Entra scopes are in `scope`, and app roles say nothing of who holds the token."""
+    members = {"oid": ..., "sub": "mallory", "azp": "web-app", "appid": ..., "scp": ..., "roles": ["staff"]}
+    claims = await Desk().verify(mint_with("ES256", EC_KEY, "ec", scope="openid profile", **members))
+    assert (claims.kind, claims.id, claims.scopes) == ("user", "mallory", {"openid", "profile"})
+    claims = await Desk().verify(mint_with("ES256", EC_KEY, "ec", **members))
+    assert claims.kind == "user"
