@@ -4,10 +4,11 @@ import re
 
 import pytest
 
+from forehearth.core.permission import Permission
 from forehearth.embedded import chat_request
 from forehearth.embedded.catalogue import CATALOGUE
 from forehearth.embedded.schema_keywords import ANNOTATIONS, SUPPORTED
-from forehearth.identity import keys
+from forehearth.identity import keys, roles
 from forehearth.routing import attempts
 from forehearth.routing.directory import Directory
 from forehearth.wire import bodies, foundry_models, verdict
@@ -100,3 +101,18 @@ def test_every_model_is_on_the_page_with_its_size_and_licence(name: str) -> None
 def test_every_member_of_a_chat_is_in_its_row(row: str, members: set[str]) -> None:
     line = next(line for line in EMBEDDED.splitlines() if line.startswith(row))
     assert {name for name in re.findall(r"`([a-z_]+)`", line) if name not in {"none", "false", "medium"}} == {*members}
+
+
+ROLES_PAGE = (REFERENCE / "roles.md").read_text()
+
+
+@pytest.mark.parametrize("role", roles.ROLES, ids=lambda role: role.name)
+def test_every_role_is_on_the_page_of_roles(role: roles.Role) -> None:
+    old = " ".join(f"`{name}`" for name in role.old_names)
+    assert f"| `{role.name}` | {old} |" in ROLES_PAGE
+
+
+@pytest.mark.parametrize("permission", Permission)
+def test_every_data_action_is_on_the_page_of_roles(permission: Permission) -> None:
+    action = permission.value.removeprefix("Microsoft.CognitiveServices/accounts/")
+    assert f"| `{action}` |" in ROLES_PAGE

@@ -11,8 +11,6 @@ from functools import partial
 from typing import Final, Self
 from urllib.parse import quote
 
-import msgspec
-
 from forehearth.core.exchange import Stream
 from forehearth.core.secret import Secret
 from forehearth.core.upstream import Request, Response
@@ -38,36 +36,37 @@ class Veil:
         self._fixed = _forms(fixed)
         self._issued = issued
         self._tokens: Sequence[Secret] = ()
-        self._all = self._fixed
+        self._forms = self._fixed
 
     async def send(self, request: Request) -> Response:
         """See `ports.sender`."""
+        forms = self._known()
         response = await self._sender.send(request)
-        forms = self._forms()
-        headers = response.headers
-        if _has(b"\n".join(headers.values()), forms):
-            headers = {name: _hidden(value, forms) for name, value in headers.items()}
-        stream = None if response.stream is None else _Veiled(response.stream, self._forms)
-        if headers is response.headers and stream is None and not _has(response.body, forms):
+        headers, body, stream = response.headers, response.body, response.stream
+        if stream is not None:
+            stream = _Veiled(stream, forms)
+        elif not _has(body, forms) and not _has(b"\n".join(headers.values()), forms):
             return response
-        return msgspec.structs.replace(response, headers=headers, body=_hidden(response.body, forms), stream=stream)
+        headers = {name: _hidden(value, forms) for name, value in headers.items()}
+        return Response(status=response.status, headers=headers, body=_hidden(body, forms), stream=stream)
 
-    def _forms(self) -> Sequence[bytes]:
+    def _known(self) -> Sequence[bytes]:
         tokens = self._issued()
         if tokens is not self._tokens:
             self._tokens = tokens
-            self._all = (*self._fixed, *_forms(tokens))
-        return self._all
+            self._forms = (*self._fixed, *_forms(tokens))
+        return self._forms
 
 
 class _Veiled:
     """A stream without credentials, also where one begins in one piece and ends in another."""
 
-    __slots__ = ("_forms", "_held", "_stream")
+    __slots__ = ("_forms", "_held", "_letters", "_stream")
 
-    def __init__(self, stream: Stream, forms: Callable[[], Sequence[bytes]]) -> None:
+    def __init__(self, stream: Stream, forms: Sequence[bytes]) -> None:
         self._stream = stream
         self._forms = forms
+        self._letters = frozenset(b"".join(forms))
         self._held = b""
 
     def __aiter__(self) -> Self:
@@ -82,10 +81,15 @@ class _Veiled:
                 if piece:
                     return piece
                 raise
-            forms = self._forms()
-            piece = _hidden(self._held + piece, forms) if self._held else _hidden(piece, forms)
-            begun = max((_begun(piece, form) for form in forms), default=0)
-            self._held = piece[len(piece) - begun :]
+            if self._held:
+                piece = self._held + piece
+            if _has(piece, self._forms):
+                piece = _hidden(piece, self._forms)
+            begun = 0
+            # Events end with a line, which no credential has: mostly that is all there is to do.
+            if piece and piece[-1] in self._letters:
+                begun = max(_begun(piece, form) for form in self._forms)
+            self._held = piece[len(piece) - begun :] if begun else b""
             if len(piece) > begun:
                 return piece[: len(piece) - begun] if begun else piece
 
@@ -111,7 +115,10 @@ def _numbered(form: str, found: re.Match[str]) -> str:
 
 
 def _has(text: bytes, forms: Sequence[bytes]) -> bool:
-    return any(form in text for form in forms)
+    for form in forms:  # noqa: SIM110 - half the time of any(), for every answer
+        if form in text:
+            return True
+    return False
 
 
 def _hidden(text: bytes, forms: Sequence[bytes]) -> bytes:
@@ -123,8 +130,6 @@ def _hidden(text: bytes, forms: Sequence[bytes]) -> bytes:
 
 def _begun(text: bytes, form: bytes) -> int:
     """How many bytes at the end of `text` are the beginning of `form`."""
-    if text[-1:] not in form:
-        return 0
     at = text.find(form[:1], max(0, len(text) - len(form) + 1))
     while at >= 0:
         if form.startswith(text[at:]):

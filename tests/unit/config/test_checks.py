@@ -36,8 +36,7 @@ REFUSED = [
         ("identity.assignments[0].project", "there is no project 'sale'", "did you mean 'sales'?"),
     ),
     (
-        "projects: {sales: {}}\nresources: {contoso: {}}\n"
-        "identity: {assignments: [{role: Owner, user: u, resource: contoso, project: sales}]}",
+        "resources: {r: {}}\nidentity: {assignments: [{role: Owner, user: u, resource: r, project: sales}]}",
         ("identity.assignments[0].project", "there is no project 'sales'", "there are 'default'"),
     ),
     (

@@ -87,7 +87,7 @@ async def test_tokens_are_taken_out_the_one_before_too():
     assert response.body == b"*** *** ***"
 
 
-async def test_a_token_that_was_issued_meanwhile_is_known_at_once():
+async def test_a_new_token_is_known_from_its_first_request_on():
     tokens: list[tuple[Secret, ...]] = [()]
     veil = Veil(Host(Response(status=200, body=TOKEN.encode())), [], lambda: tokens[0])
     assert (await veil.send(REQUEST)).body == TOKEN.encode()

@@ -1,14 +1,9 @@
 """What tokens are given for: the audiences that Foundry documents, with or without a slash at the end, and no other."""
 
-from typing import Final
-
+from forehearth.identity.development.addresses import DEFAULT_SCOPE, SCOPE_SUFFIX
 from forehearth.identity.development.denied import Denied, missing
 from forehearth.identity.issuers import AUDIENCES
 
-DEFAULT_SCOPE: Final = "https://ai.azure.com/.default"
-"""What Foundry's own clients ask for."""
-
-_SUFFIX = "/.default"
 _ABOUT_THE_PERSON = frozenset({"openid", "profile", "email", "offline_access"})
 _LONGEST = 1_000
 
@@ -21,14 +16,14 @@ def of_scope(scope: str) -> str:
     if not scope:
         raise missing("scope")
     wanted = [word for word in scope[:_LONGEST].split(" ") if word and word not in _ABOUT_THE_PERSON]
-    if len(scope) > _LONGEST or len(wanted) != 1 or not wanted[0].endswith(_SUFFIX):
+    if len(scope) > _LONGEST or len(wanted) != 1 or not wanted[0].endswith(SCOPE_SUFFIX):
         raise Denied(
             "invalid_scope",
             70011,
             "The provided value for the input parameter 'scope' is not valid: it is one audience and '/.default', "
             f"such as {DEFAULT_SCOPE}.",
         )
-    return of_resource(wanted[0].removesuffix(_SUFFIX))
+    return of_resource(wanted[0].removesuffix(SCOPE_SUFFIX))
 
 
 def of_resource(resource: str) -> str:

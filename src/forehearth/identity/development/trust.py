@@ -16,7 +16,7 @@ def trusted_issuer(trusted: Trusted, clock: Clock) -> TrustedIssuer:
     """The issuer as `identity.tokens.Tokens` takes it, to be put beside the others under its `iss`."""
     document = msgspec.json.encode(trusted.keys)
 
-    async def known(_: str) -> bytes:
+    async def known(url: str) -> bytes:  # noqa: ARG001 - see `ports.fetch`
         return document
 
     return TrustedIssuer(

@@ -1,0 +1,74 @@
+"""`forehearth audit`: who did what to which thing, and whether they were let."""
+
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+
+from forehearth.cli.admin_client import AdminApi
+from forehearth.cli.admin_target import Target, on_target, run
+from forehearth.cli.keys import json_option, resource_option
+from forehearth.cli.moments import Moment, shown
+from forehearth.cli.output import say_json
+
+_PAGE = 100
+
+
+@click.command()
+@click.option("--since", type=Moment(time.time, past=True), help="From then on: 24h ago, or a date.  [default: all]")
+@click.option("--actor", help="Only what this one did, by name or id.")
+@click.option("--action", help="Only this action, such as keys.create.")
+@click.option("--limit", type=click.IntRange(1, 10_000), default=100, help="How many at the most.  [default: 100]")
+@resource_option
+@json_option
+@on_target
+def audit(
+    *,
+    target: Target,
+    since: int | None,
+    actor: str | None,
+    action: str | None,
+    limit: int,
+    resource: str | None,
+    as_json: bool,
+) -> None:
+    r"""Show who did what to which thing, the newest first, and whether they were let.
+
+    Records are added and never changed; they are kept for 90 days. The request id is the one that the answer had in
+    x-request-id.
+
+    \b
+    Examples:
+      forehearth audit --since 24h
+      forehearth audit --actor development --action keys.create
+      forehearth audit --json | jq -r '.[].requestId'
+    """
+    query = {"actor": actor, "action": action, "resource": resource}
+    wanted = {name: value for name, value in query.items() if value is not None}
+    if since is not None:
+        wanted["since"] = datetime.fromtimestamp(since, UTC).isoformat()
+
+    async def act(api: AdminApi) -> list[Any]:
+        return await _some(api, wanted, limit)
+
+    found = run(target, act)
+    if as_json:
+        say_json(found)
+        return
+    for each in found:
+        verdict = "done" if each["allowed"] else "refused"
+        when = shown(int(datetime.fromisoformat(each["time"]).timestamp()))
+        click.echo(f"{when}  {verdict:<7}  {each['actor']}  {each['action']}  {each['target']}  {each['requestId']}")
+
+
+async def _some(api: AdminApi, query: dict[str, str], limit: int) -> list[Any]:
+    found: list[Any] = []
+    while len(found) < limit:
+        size = min(_PAGE, limit - len(found))
+        after = {"after": str(found[-1]["id"])} if found else {}
+        page = await api.call("GET", "/admin/audit", query=query | {"limit": str(size)} | after)
+        found += page["value"]
+        if "nextLink" not in page or not page["value"]:
+            break
+    return found

@@ -1,0 +1,208 @@
+"""`forehearth keys`: make keys for callers, change them without a gap, and end them."""
+
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+
+from forehearth.cli.admin_client import AdminApi
+from forehearth.cli.admin_target import Target, on_target, run
+from forehearth.cli.moments import Duration, Moment, shown
+from forehearth.cli.output import CommandFailed, say_json
+from forehearth.core.call import Operation
+
+OPERATIONS = click.Choice([each.value for each in Operation])
+_ID = "key_"
+
+resource_option = click.option("--resource", help="The resource whose keys are meant.  [default: the server's own]")
+json_option = click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
+
+
+@click.group(no_args_is_help=True)
+def keys() -> None:
+    """Make keys for callers, change them without a gap, and end them."""
+
+
+@keys.command()
+@click.argument("name")
+@click.option("--deployment", "deployments", multiple=True, help="Only this deployment; more than once for more.")
+@click.option("--operation", "operations", multiple=True, type=OPERATIONS, help="Only this operation; likewise.")
+@click.option("--project", "projects", multiple=True, help="Kept with the key; inference does not ask for it yet.")
+@click.option("--expires", type=Moment(time.time), help="When it ends: 30d from now, or a date.  [default: never]")
+@click.option("--network", "networks", multiple=True, help="Only from this network, such as 10.0.0.0/8; likewise.")
+@click.option("--admin", is_flag=True, help="It opens /admin, too: it can make and end keys.")
+@resource_option
+@json_option
+@on_target
+def create(
+    *,
+    target: Target,
+    name: str,
+    deployments: tuple[str, ...],
+    operations: tuple[str, ...],
+    projects: tuple[str, ...],
+    expires: int | None,
+    networks: tuple[str, ...],
+    admin: bool,
+    resource: str | None,
+    as_json: bool,
+) -> None:
+    r"""Make a key for NAME and print it. It is shown this once and kept nowhere.
+
+    Alone on stdout, so that a script can take it; what it opens is told on stderr. Without limits it opens all of
+    inference of its resource. In front of a reverse proxy's server, --network sees the proxy's address.
+
+    \b
+    Examples:
+      forehearth keys create shop --deployment chat --expires 90d
+      KEY=$(forehearth keys create shop --network 10.0.0.0/8)
+    """
+    body: dict[str, object] = {"name": name, "admin": admin}
+    limits = {"deployments": deployments, "operations": operations, "projects": projects, "networks": networks}
+    body |= {member: list(given) for member, given in limits.items() if given}
+    if expires is not None:
+        body["expires"] = datetime.fromtimestamp(expires, UTC).isoformat()
+
+    async def act(api: AdminApi) -> Any:
+        return await api.call("POST", "/admin/keys", query=_of(resource), body=body)
+
+    _hand_over(run(target, act), as_json=as_json)
+
+
+@keys.command("list")
+@resource_option
+@json_option
+@on_target
+def list_(*, target: Target, resource: str | None, as_json: bool) -> None:
+    r"""List the keys there are: for whom, what they open, until when. No key is shown.
+
+    \b
+    Examples:
+      forehearth keys list
+      forehearth keys list --json | jq -r '.[].name'
+    """
+
+    async def act(api: AdminApi) -> list[Any]:
+        return await _all(api, _of(resource))
+
+    found = run(target, act)
+    if as_json:
+        say_json(found)
+        return
+    rows = [("NAME", "ID", "TEXTS", "EXPIRES", "OPENS"), *map(_row, found)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+@keys.command()
+@click.argument("key_id", metavar="ID|NAME")
+@click.option("--overlap", type=Duration(), default=86_400, help="How long the text before goes on.  [default: 24h]")
+@click.option("--now", is_flag=True, help="Every text before ends at once.")
+@resource_option
+@json_option
+@on_target
+def rotate(*, target: Target, key_id: str, overlap: int, now: bool, resource: str | None, as_json: bool) -> None:
+    r"""Give a key a new text and print it. The one before goes on for a while, so that callers can change over.
+
+    Two texts are good at the most: while both are, a third takes --now.
+
+    \b
+    Examples:
+      forehearth keys rotate shop
+      forehearth keys rotate shop --overlap 1h
+      forehearth keys rotate shop --now
+    """
+
+    async def act(api: AdminApi) -> Any:
+        found = await _id(api, key_id, resource)
+        body = {"overlapSeconds": overlap, "now": now}
+        return await api.call("POST", f"/admin/keys/{found}/rotate", query=_of(resource), body=body)
+
+    _hand_over(run(target, act), as_json=as_json)
+
+
+@keys.command()
+@click.argument("key_id", metavar="ID|NAME")
+@click.option("--secret", help="Only this one of its texts, by the id that 'keys list --json' shows.")
+@resource_option
+@on_target
+def revoke(*, target: Target, key_id: str, secret: str | None, resource: str | None) -> None:
+    r"""End a key, or one of its texts. It is refused everywhere within five seconds.
+
+    \b
+    Examples:
+      forehearth keys revoke shop
+      forehearth keys revoke key_3f0c9b6a2e7d4a51b8c6d2e4f0a1b2c3
+    """
+
+    async def act(api: AdminApi) -> str:
+        found = await _id(api, key_id, resource)
+        await api.call("DELETE", f"/admin/keys/{found}", query=_of(resource, secret=secret))
+        return found
+
+    found = run(target, act)
+    click.echo(f"{found} is revoked." if secret is None else f"{secret} of {found} is revoked.", err=True)
+
+
+def _of(resource: str | None, **others: str | None) -> dict[str, str]:
+    return {name: value for name, value in {"resource": resource, **others}.items() if value is not None}
+
+
+async def _all(api: AdminApi, query: dict[str, str]) -> list[Any]:
+    """Every key that a query finds, page by page."""
+    found: list[Any] = []
+    after: str | None = None
+    while True:
+        page = await api.call("GET", "/admin/keys", query=query | {"limit": "100"} | _of(None, after=after))
+        found += page["value"]
+        if "nextLink" not in page or not page["value"]:
+            return found
+        after = page["value"][-1]["id"]
+
+
+async def _id(api: AdminApi, given: str, resource: str | None) -> str:
+    """The id of the key that was named, by id or by name."""
+    if given.startswith(_ID):
+        return given
+    found = await _all(api, _of(resource, name=given))
+    if len(found) != 1:
+        many = f"{len(found)} keys have the name '{given}'" if found else f"there is no key '{given}'"
+        raise CommandFailed(many, "'forehearth keys list' shows the ones there are, with their ids.")
+    return str(found[0]["id"])
+
+
+def _hand_over(issued: Any, *, as_json: bool) -> None:
+    if as_json:
+        say_json(issued)
+        return
+    click.echo(issued["key"])
+    click.echo(f"{issued['name']} ({issued['id']}): {_opens(issued)}; {_until(issued)}.", err=True)
+    click.echo("The key is shown this once.", err=True)
+
+
+def _row(key: Any) -> tuple[str, str, str, str, str]:
+    texts = " ".join(f"…{each['hint']}" for each in key["secrets"])
+    end = shown(_unix(key["expires"])) if key["state"] == "live" else "expired"
+    return key["name"], key["id"], texts, end, _opens(key)
+
+
+def _opens(key: Any) -> str:
+    what = [", ".join(key[member]) for member in ("deployments", "operations") if key[member] is not None]
+    text = "; ".join(what) or "all of inference"
+    if key["networks"] is not None:
+        text += f", from {', '.join(key['networks'])}"
+    return f"{text}, and /admin" if key["admin"] else text
+
+
+def _until(key: Any) -> str:
+    older = [each for each in key["secrets"][:-1] if each["expires"]]
+    overlap = f"the text before is good until {shown(_unix(older[-1]['expires']))}, " if older else ""
+    return (
+        f"{overlap}this one until {shown(_unix(key['expires']))}" if key["expires"] else f"{overlap}this one has no end"
+    )
+
+
+def _unix(text: str | None) -> int | None:
+    return None if text is None else int(datetime.fromisoformat(text).timestamp())

@@ -1,0 +1,199 @@
+"""What the admin API reads and shows: queries and bodies, strictly; keys and audit records, as JSON."""
+
+import re
+from collections.abc import Collection, Mapping
+from datetime import UTC, datetime
+from typing import Annotated, Self, TypeVar
+from urllib.parse import parse_qsl
+
+import msgspec
+
+from forehearth.admin.key_scope import KeyScope
+from forehearth.core.errors import InvalidField, MalformedBody, UnknownField
+from forehearth.identity.key_records import KeyRecord, KeySecret
+
+LONGEST_BODY = 65_536
+_MOST_PARAMETERS = 20
+_MOMENT = msgspec.Meta(tz=True)
+_UNKNOWN = re.compile(r"Object contains unknown field `(?P<name>.*?)`", re.DOTALL)
+_MISSING = re.compile(r"Object missing required field `(?P<name>\w+)`")
+_AT = re.compile(r"^(?P<what>.*?)(?: - at `\$\.?(?P<path>.*)`)?$", re.DOTALL)
+_SHOWN = 100
+"""Characters of what a caller wrote that are said back."""
+
+Body = TypeVar("Body", bound=msgspec.Struct)
+
+
+class NewKey(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    """The body that asks for a key. What it does not have cannot be set: resource, ids, times and texts are ours."""
+
+    name: str
+    admin: bool = False
+    deployments: tuple[str, ...] | None = None
+    operations: tuple[str, ...] | None = None
+    projects: tuple[str, ...] | None = None
+    networks: tuple[str, ...] | None = None
+    expires: Annotated[datetime, _MOMENT] | None = None
+
+    def scope(self) -> KeyScope:
+        """The same, as `admin` has it."""
+        return KeyScope(
+            name=self.name,
+            admin=self.admin,
+            deployments=self.deployments,
+            operations=self.operations,
+            projects=self.projects,
+            networks=self.networks,
+            expires=None if self.expires is None else int(self.expires.timestamp()),
+        )
+
+
+class Rotation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    """The body that asks for a new text of a key."""
+
+    overlap_seconds: Annotated[int, msgspec.Meta(ge=0, le=366 * 86_400)] = 86_400
+    """How long the text before goes on."""
+    now: bool = False
+    """Whether every text before ends at once."""
+
+
+class SecretView(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """One text of a key, as it is shown."""
+
+    id: str
+    hint: str
+    created: datetime
+    expires: datetime | None
+
+    @classmethod
+    def of(cls, secret: KeySecret) -> Self:
+        """What may be seen of it."""
+        return cls(
+            id=secret.id, hint=secret.hint, created=moment(secret.created), expires=moment_or_none(secret.expires)
+        )
+
+
+class KeyView(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+    """A key, as it is shown."""
+
+    id: str
+    name: str
+    resource: str
+    state: str
+    admin: bool
+    deployments: tuple[str, ...] | None
+    operations: tuple[str, ...] | None
+    projects: tuple[str, ...] | None
+    networks: tuple[str, ...] | None
+    created: datetime
+    expires: datetime | None
+    secrets: tuple[SecretView, ...]
+    key: str = ""
+    """Its text, this once."""
+
+    @classmethod
+    def of(cls, record: KeyRecord, now: float, key: str = "") -> Self:
+        """What may be seen of it."""
+        return cls(
+            id=record.id,
+            name=record.name,
+            resource=record.resource,
+            state="live" if record.live(now) else "expired",
+            admin=record.admin,
+            deployments=record.deployments,
+            operations=record.operations,
+            projects=record.projects,
+            networks=record.networks,
+            created=moment(record.created),
+            expires=moment_or_none(record.expires),
+            secrets=tuple(SecretView.of(each) for each in record.secrets),
+            key=key,
+        )
+
+
+class Page(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+    """Some of many things, and where the next ones are."""
+
+    value: tuple[msgspec.Struct, ...]
+    next_link: str = ""
+
+
+def read(body: bytes, form: type[Body]) -> Body:
+    """The body. Raises `MalformedBody`, `InvalidField` or `UnknownField`, which name what is wrong."""
+    try:
+        return msgspec.json.decode(body, type=form)
+    except msgspec.ValidationError as error:
+        raise _invalid(str(error)) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise MalformedBody("The body is not valid JSON; send a JSON object.") from None
+
+
+def query(text: bytes, known: Collection[str]) -> Mapping[str, str]:
+    """The parameters of a query, each once and none that is not known. Raises `InvalidField` or `UnknownField`."""
+    try:
+        pairs = parse_qsl(
+            text.decode("ascii"),
+            keep_blank_values=True,
+            strict_parsing=bool(text),
+            errors="strict",
+            max_num_fields=_MOST_PARAMETERS,
+        )
+    except ValueError:
+        raise InvalidField("The query cannot be read: it must be name=value, joined with '&'.") from None
+    found: dict[str, str] = {}
+    for name, value in pairs:
+        shown = name[:_SHOWN]
+        if name not in known:
+            raise UnknownField(f"Unrecognized query parameter: '{shown}'.", param=shown)
+        if name in found:
+            raise InvalidField(f"The query parameter '{shown}' is there more than once.", param=shown)
+        found[name] = value
+    return found
+
+
+def count(text: str | None, *, default: int, most: int) -> int:
+    """The parameter `limit`. Raises `InvalidField`."""
+    if text is None:
+        return default
+    if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= most):
+        raise InvalidField(f"Invalid value for 'limit': expected a number from 1 to {most}.", param="limit")
+    return int(text)
+
+
+def since(text: str | None) -> float | None:
+    """The parameter `since`. Raises `InvalidField`."""
+    if text is None:
+        return None
+    try:
+        found = msgspec.convert(text, Annotated[datetime, _MOMENT])
+    except msgspec.ValidationError:
+        raise InvalidField(
+            "Invalid value for 'since': expected a time such as 2027-01-31T00:00:00Z.", param="since"
+        ) from None
+    return found.timestamp()
+
+
+def moment(unix: float) -> datetime:
+    """Unix seconds as JSON shows them."""
+    return datetime.fromtimestamp(unix, UTC)
+
+
+def moment_or_none(unix: float | None) -> datetime | None:
+    """The same, or nothing."""
+    return None if unix is None else moment(unix)
+
+
+def _invalid(text: str) -> InvalidField | UnknownField:
+    found = _AT.match(text)
+    what, path = (found["what"], found["path"] or "") if found else (text, "")
+    unknown = _UNKNOWN.match(what)
+    if unknown:
+        name = unknown["name"][:_SHOWN]
+        return UnknownField(f"Unrecognized request argument supplied: {name}.", param=name)
+    missing = _MISSING.match(what)
+    if missing:
+        return InvalidField(f"Missing required parameter: '{missing['name']}'.", param=missing["name"])
+    expected = what[:1].lower() + what[1:].replace("`", "")
+    if not path:
+        return InvalidField(f"The body must be a JSON object: {expected}.")
+    return InvalidField(f"Invalid value for '{path}': {expected}.", param=path)
