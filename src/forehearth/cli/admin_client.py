@@ -7,7 +7,7 @@ import http.client
 import ipaddress
 import json
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final, Protocol
 from urllib.parse import urlencode, urlsplit
@@ -25,6 +25,8 @@ _REMEDIES: Final = {
     401: "The key is what --key says, else FOREHEARTH_API_KEY, else keys/development in the data directory.",
     403: "It takes the development key, a key made with --admin, or a token whose holder is Owner.",
 }
+
+Connect = Callable[[], http.client.HTTPConnection]
 
 
 class AdminApi(Protocol):
@@ -72,7 +74,7 @@ class Remote:
             return None
         return self._read(status, text)
 
-    def _way(self) -> "tuple[Connect, str]":
+    def _way(self) -> tuple[Connect, str]:
         """How to connect, and the path before ours."""
         try:
             parts = urlsplit(self._url)
@@ -116,7 +118,7 @@ class Remote:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else type(error).__name__
         return CommandFailed(
             f"no server answers at {self._url}: {reason}",
-            "Start one, name another by --url, or with --data-dir work in the data directory of one that is not running.",
+            "Start one, or name another by --url. With --data-dir, a directory is worked in that no server has.",
         )
 
 

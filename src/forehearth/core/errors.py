@@ -9,6 +9,9 @@
         VersionNotServed            api-version missing, malformed or not served here
         DeploymentNotFound          no deployment or route of that name
         ProjectNotFound             no project of that name
+        NotFound                    no such thing, or not one of the caller's: they are told alike
+        Conflict                    there is one already, or it is not in a state for this
+        PreconditionFailed          it was changed since the caller read it
         MalformedBody               not JSON, or not the media type that the operation takes
         InvalidField                one member has a wrong type or value
         UnknownField                a member that the surface does not know
@@ -105,6 +108,24 @@ class ProjectNotFound(Refused):
     """No project of this resource has the name asked for."""
 
     code = "project_not_found"
+
+
+class NotFound(Refused):
+    """There is no such thing, or it is somebody else's: nobody is told which."""
+
+    code = "not_found"
+
+
+class Conflict(Refused):
+    """There is one already, or it is not in a state in which this can be done."""
+
+    code = "conflict"
+
+
+class PreconditionFailed(Refused):
+    """It is not any more as it was when the caller read it."""
+
+    code = "precondition_failed"
 
 
 class MalformedBody(Refused):

@@ -33,46 +33,78 @@ class Veil:
 
     def __init__(self, sender: Sender, fixed: Iterable[Secret], issued: Callable[[], Sequence[Secret]] = tuple) -> None:
         self._sender = sender
-        self._fixed = _forms(fixed)
+        self._fixed = tuple(fixed)
         self._issued = issued
         self._tokens: Sequence[Secret] = ()
-        self._forms = self._fixed
+        self._hidden = _Hidden(self._fixed)
 
     async def send(self, request: Request) -> Response:
         """See `ports.sender`."""
-        forms = self._known()
+        hidden = self._known()
         response = await self._sender.send(request)
         headers, body, stream = response.headers, response.body, response.stream
-        if stream is not None:
-            stream = _Veiled(stream, forms)
-        elif not _has(body, forms) and not _has(b"\n".join(headers.values()), forms):
+        if hidden.are_in(b"\n".join(headers.values())):
+            headers = {name: hidden.taken_out(value) for name, value in headers.items()}
+        elif stream is None and not hidden.are_in(body):
             return response
-        headers = {name: _hidden(value, forms) for name, value in headers.items()}
-        return Response(status=response.status, headers=headers, body=_hidden(body, forms), stream=stream)
+        if stream is not None:
+            stream = _Veiled(stream, hidden)
+        return Response(status=response.status, headers=headers, body=hidden.taken_out(body), stream=stream)
 
-    def _known(self) -> Sequence[bytes]:
+    def _known(self) -> "_Hidden":
         tokens = self._issued()
         if tokens is not self._tokens:
             self._tokens = tokens
-            self._forms = (*self._fixed, *_forms(tokens))
-        return self._forms
+            self._hidden = _Hidden((*self._fixed, *tokens))
+        return self._hidden
+
+
+class _Hidden:
+    """Secrets in every form that they may be written in: as they are, in JSON, and percent-encoded."""
+
+    __slots__ = ("_forms", "_letters")
+
+    def __init__(self, secrets: Iterable[Secret]) -> None:
+        forms = {form.encode() for secret in secrets for form in _forms(secret.reveal())}
+        self._forms = tuple(sorted(forms, key=lambda form: (-len(form), form)))
+        self._letters = frozenset(b"".join(forms))
+
+    def are_in(self, text: bytes) -> bool:
+        """Whether there is one in `text`."""
+        for form in self._forms:  # noqa: SIM110 - half the time of any(), for every piece of every answer
+            if form in text:
+                return True
+        return False
+
+    def taken_out(self, text: bytes) -> bytes:
+        """`text` with `***` where there was one."""
+        for form in self._forms:
+            text = text.replace(form, _MASK)
+        return text
+
+    def begun_in(self, text: bytes) -> int:
+        """How many bytes at the end of `text` may be the beginning of one."""
+        # Events end with a line, which no credential has: mostly that is all there is to look at.
+        if not text or text[-1] not in self._letters:
+            return 0
+        return max(_begun(text, form) for form in self._forms)
 
 
 class _Veiled:
     """A stream without credentials, also where one begins in one piece and ends in another."""
 
-    __slots__ = ("_forms", "_held", "_letters", "_stream")
+    __slots__ = ("_held", "_hidden", "_stream")
 
-    def __init__(self, stream: Stream, forms: Sequence[bytes]) -> None:
+    def __init__(self, stream: Stream, hidden: _Hidden) -> None:
         self._stream = stream
-        self._forms = forms
-        self._letters = frozenset(b"".join(forms))
+        self._hidden = hidden
         self._held = b""
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> bytes:
+        hidden = self._hidden
         while True:
             try:
                 piece = await self._stream.__anext__()
@@ -83,49 +115,35 @@ class _Veiled:
                 raise
             if self._held:
                 piece = self._held + piece
-            if _has(piece, self._forms):
-                piece = _hidden(piece, self._forms)
-            begun = 0
-            # Events end with a line, which no credential has: mostly that is all there is to do.
-            if piece and piece[-1] in self._letters:
-                begun = max(_begun(piece, form) for form in self._forms)
-            self._held = piece[len(piece) - begun :] if begun else b""
-            if len(piece) > begun:
-                return piece[: len(piece) - begun] if begun else piece
+            if hidden.are_in(piece):
+                piece = hidden.taken_out(piece)
+            begun = hidden.begun_in(piece)
+            if not begun:
+                self._held = b""
+                if piece:
+                    return piece
+                continue
+            whole = len(piece) - begun
+            self._held = piece[whole:]
+            if whole:
+                return piece[:whole]
 
     async def aclose(self) -> None:
         """See `core.exchange.Stream`."""
         await self._stream.aclose()
 
 
-def _forms(secrets: Iterable[Secret]) -> tuple[bytes, ...]:
-    """The secrets as they may be written: as they are, in JSON, and percent-encoded; the longest first."""
-    written: set[str] = set()
-    for secret in secrets:
-        text = secret.reveal()
-        if len(text) >= SHORTEST:
-            in_json = json.dumps(text)[1:-1]
-            numbered = [_ESCAPED.sub(partial(_numbered, form), text) for form in ("\\u%04x", "\\u%04X")]
-            written.update((text, in_json, in_json.replace("/", "\\/"), quote(text, safe=""), *numbered))
-    return tuple(sorted((each.encode() for each in written), key=lambda form: (-len(form), form)))
+def _forms(secret: str) -> Iterable[str]:
+    if len(secret) < SHORTEST:
+        return
+    in_json = json.dumps(secret)[1:-1]
+    yield from (secret, quote(secret, safe=""), in_json, in_json.replace("/", "\\/"))
+    for form in ("\\u%04x", "\\u%04X"):
+        yield _ESCAPED.sub(partial(_numbered, form), secret)
 
 
 def _numbered(form: str, found: re.Match[str]) -> str:
     return form % ord(found[0])
-
-
-def _has(text: bytes, forms: Sequence[bytes]) -> bool:
-    for form in forms:  # noqa: SIM110 - half the time of any(), for every answer
-        if form in text:
-            return True
-    return False
-
-
-def _hidden(text: bytes, forms: Sequence[bytes]) -> bytes:
-    for form in forms:
-        if form in text:
-            text = text.replace(form, _MASK)
-    return text
 
 
 def _begun(text: bytes, form: bytes) -> int:

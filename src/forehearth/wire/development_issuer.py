@@ -48,14 +48,19 @@ def routes(issuer: DevelopmentIssuer, names: Collection[str] = ()) -> list[Route
     pages = _Pages(issuer)
     device = {"GET": pages.device, "POST": pages.approve}
     found = [
-        Route(APP_SERVICE, _Endpoint(guard, {"GET": pages.app_service}, pages.refused_as_app_service)),
-        Route(MACHINE, _Endpoint(guard, {"GET": pages.machine}, pages.refused_as_machine)),
+        *_slashed(APP_SERVICE, _Endpoint(guard, {"GET": pages.app_service}, pages.refused_as_app_service)),
+        *_slashed(MACHINE, _Endpoint(guard, {"GET": pages.machine}, pages.refused_as_machine)),
         Route(DEVICE, _Endpoint(guard, device, pages.refused, is_page=True)),
     ]
     for directory in (issuer.trusted.tenant, *OTHER_NAMES):
         for method, path, answer in _directory(pages, directory):
             found.append(Route(f"/{directory}{path}", _Endpoint(guard, {method: answer}, pages.refused)))
     return found
+
+
+def _slashed(path: str, endpoint: "_Endpoint") -> tuple[Route, Route]:
+    """MSAL for Node puts a slash at the end of a path."""
+    return Route(path, endpoint), Route(f"{path}/", endpoint)
 
 
 def _directory(pages: "_Pages", directory: str) -> Iterator[tuple[str, str, Answer]]:

@@ -87,7 +87,7 @@ def test_the_environments_key_is_not_stored(start_forehearth: StartForehearth):
     own = start_forehearth(SCRIPTED, environment={"FOREHEARTH_API_KEY": "correct-horse-battery-7"})
     assert "$FOREHEARTH_API_KEY" in own.output
     assert "correct-horse" not in own.output
-    assert list((own.data_dir / "keys").iterdir()) == []
+    assert [path.name for path in (own.data_dir / "keys").iterdir()] == ["pepper"]
 
 
 def test_options_go_before_the_file(start_forehearth: StartForehearth):

@@ -1,5 +1,6 @@
-"""Loopback stand-ins of the endpoints that give out tokens: Microsoft Entra ID over TLS, and a machine's own identity."""
+"""Loopback stand-ins of what gives out tokens: Microsoft Entra ID over TLS, and a machine's endpoint for its own."""
 
+import datetime as dt
 import json
 import time
 from pathlib import Path
@@ -7,6 +8,9 @@ from urllib.parse import parse_qs, urlsplit
 
 import jwt
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.x509.oid import NameOID
 
 from forehearth.testing.certificates import Leaf
 from forehearth.testing.http_connection import Seen
@@ -28,7 +32,8 @@ class Tokens:
         self.ends: dict[str, float] = {}
 
     def issue(self, holder: str, what_for: str) -> dict[str, object]:
-        token = f"opaque.{len(self.holders)}.token-of-{holder}.for.{what_for.split('//')[-1].replace('/', '-')}"
+        resource = what_for.removeprefix("https://").replace("/", "-")
+        token = f"opaque.{len(self.holders)}.token-of-{holder}.for.{resource}"
         self.holders[token] = holder
         self.ends[token] = time.time() + self.life
         return {"token_type": "Bearer", "access_token": token, "expires_in": self.life, "resource": what_for}
@@ -96,3 +101,19 @@ class Machine(Upstream):
 
 def said(status: int, body: dict[str, object]) -> Answer:
     return Answer(status=status, body=json.dumps(body).encode())
+
+
+def certificate_of_an_application(folder: Path) -> Path:
+    """A certificate and its RSA key, in one file."""
+    key = rsa.generate_private_key(public_exponent=65_537, key_size=2_048)
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "app")])
+    now = dt.datetime.now(dt.UTC)
+    certificate = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+    certificate = certificate.serial_number(1).not_valid_before(now - dt.timedelta(days=1))
+    signed = certificate.not_valid_after(now + dt.timedelta(days=1)).sign(key, hashes.SHA256())
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.BestAvailableEncryption(b"open")
+    )
+    path = folder / "app.pem"
+    path.write_bytes(private + signed.public_bytes(serialization.Encoding.PEM))
+    return path

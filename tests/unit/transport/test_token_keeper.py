@@ -137,11 +137,13 @@ async def test_there_is_always_a_token_while_the_issuer_gives_them(bench):
     assert 3_000 / 60 <= len(it.asked) <= 3_000 / 50
 
 
-async def test_the_old_one_is_used_while_the_next_cannot_be_had_and_never_after_its_end(bench):
+async def test_the_old_one_is_used_while_the_next_cannot_be_had_and_never_after_its_end(bench, caplog):
     it = bench()
     await it.begin()
     it.issuer.next.extend([NoToken("out of order")] * 100)
-    await it.clock.advance(HOUR - 3)
+    await it.clock.advance(0.8 * HOUR)
+    assert "no token: out of order; the one there is lasts 720 s, next try in 1 s" in caplog.text
+    await it.clock.advance(0.2 * HOUR - 3)
     assert it.token() == "token-1"
     assert len(it.asked) > 2
     await it.clock.advance(2)

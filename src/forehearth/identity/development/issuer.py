@@ -23,6 +23,8 @@ from forehearth.identity.development.signing import SigningKey
 DEVICE_GRANT: Final = "urn:ietf:params:oauth:grant-type:device_code"
 CLIENT_GRANT: Final = "client_credentials"
 DEVELOPER_ROLE: Final = "Foundry User"
+NOWHERE: Final = "https://forehearth.invalid"
+"""Where an issuer is that has no address with TLS: under a name that is nobody's, now and later."""
 
 _UNAUTHORIZED = 401
 _log = logging.getLogger("forehearth.identity")
@@ -32,7 +34,7 @@ class Trusted(msgspec.Struct, frozen=True, kw_only=True):
     """What whoever verifies its tokens has to know."""
 
     issuer: str
-    """Exactly what they have as `iss`: under a name that nobody can own, with this installation's directory in it."""
+    """Exactly what they have as `iss`: this installation's directory is in it, so that it is nobody else's."""
     tenant: str
     """What they have as `tid`."""
     keys: Mapping[str, Any]
@@ -62,7 +64,8 @@ class Issued(msgspec.Struct, frozen=True, kw_only=True):
 class DevelopmentIssuer:
     """Gives tokens. What it is asked has passed a `Guard`; what it does not give raises `Denied`.
 
-    `new_id` makes what is in no other token; `random_bytes` makes secrets.
+    `base` is where the server speaks TLS, such as `https://localhost:8443`; `new_id` makes what is in no other token;
+    `random_bytes` makes secrets.
     """
 
     def __init__(
@@ -70,6 +73,7 @@ class DevelopmentIssuer:
         settings: DevelopmentIssuerSettings,
         installation: Installation,
         *,
+        base: str = NOWHERE,
         clock: Clock,
         new_id: Callable[[], str],
         random_bytes: Callable[[int], bytes] = secrets.token_bytes,
@@ -83,7 +87,7 @@ class DevelopmentIssuer:
         self._key = SigningKey(installation.key)
         self._device_codes = DeviceCodes(clock, random_bytes)
         self.trusted = Trusted(
-            issuer=f"https://forehearth.invalid/{installation.tenant}/v2.0",
+            issuer=f"{base}/{installation.tenant}/v2.0",
             tenant=installation.tenant,
             keys={"keys": [dict(self._key.public)]},
         )

@@ -1,0 +1,60 @@
+"""One thing that the server keeps: a key, a response, a file's facts. It belongs to a place."""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from forehearth.core.place import Place
+
+
+class Document(msgspec.Struct, frozen=True, kw_only=True):
+    """A body of JSON under an id, and what is known of it without reading it."""
+
+    place: Place
+    kind: str
+    """What sort of thing it is: `key`, `response`, … Ids are told apart within a place and a kind."""
+    id: str
+    parent: str = ""
+    """The id of what it hangs under; empty where there is no such thing."""
+    sequence: int = 0
+    """Grows with each document; the store gives it."""
+    created: float
+    """Unix seconds."""
+    updated: float
+    etag: str = ""
+    """Changes with every write; the store gives it."""
+    metadata: Mapping[str, str] = {}
+    body: bytes
+    expires: float | None = None
+    """From then on, in Unix seconds, it is not there any more; None for never."""
+
+
+class Query(msgspec.Struct, frozen=True, kw_only=True):
+    """Which documents of a place, in which order."""
+
+    place: Place
+    kind: str
+    now: float
+    """What has expired by then is left out."""
+    parent: str | None = None
+    """Only what hangs under this; everything when None."""
+    metadata: Mapping[str, str] = {}
+    """Only what has all of these."""
+    after: str | None = None
+    """Begin behind the document of this id, in the order that is asked for."""
+    before: str | None = None
+    """End before the document of this id."""
+    limit: int = 20
+    newest_first: bool = True
+
+
+class DocumentExists(Exception):
+    """There is one of this place, kind and id."""
+
+
+class DocumentChanged(Exception):
+    """It is not as it was when it was read, or it is gone."""
+
+
+class StoreFailed(Exception):
+    """The store cannot be written or read now: its disk is full, or its server away. Nothing was changed."""

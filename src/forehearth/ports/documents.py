@@ -1,0 +1,45 @@
+"""Where documents are kept."""
+
+from typing import Protocol
+
+from forehearth.core.document import Document, Query
+from forehearth.core.place import Place
+
+
+class DocumentStore(Protocol):
+    """Keeps documents. What it has answered to is kept, whatever happens to the process. Raises `StoreFailed`."""
+
+    async def insert(self, document: Document) -> Document:
+        """Keep a new one, and return it with its sequence and etag. Raises `DocumentExists`."""
+        ...
+
+    async def get(self, place: Place, kind: str, id: str) -> Document | None:  # noqa: A002 - what it is
+        """The document, expired or not; None when there is none."""
+        ...
+
+    async def replace(self, document: Document, *, etag: str | None) -> Document:
+        """Write it anew and return it as it is now; with an `etag` only if it is still that one.
+
+        Raises `DocumentChanged`, also when it is gone.
+        """
+        ...
+
+    async def delete(self, place: Place, kind: str, id: str) -> bool:  # noqa: A002 - what it is
+        """Remove it; whether it was there."""
+        ...
+
+    async def page(self, query: Query) -> list[Document]:
+        """At most `limit + 1` of them, so that it can be told whether there are more."""
+        ...
+
+    async def of_all_places(self, kind: str) -> list[Document]:
+        """Every document of a kind, whoever it belongs to: for the server's own use, never for a caller's."""
+        ...
+
+    async def version(self, kind: str) -> int:
+        """A number that grows with every write of this kind, by whichever process."""
+        ...
+
+    async def remove_expired(self, now: float, limit: int) -> int:
+        """Remove what has expired, `limit` at most; how many there were."""
+        ...

@@ -1,0 +1,1 @@
+"""Where things are kept, each kind of store behind the same ports."""

@@ -1,0 +1,131 @@
+"""Documents and the audit log in this process's memory: the reference for every other store, and for tests."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from forehearth.core.audit import AuditQuery, AuditRecord
+from forehearth.core.document import Document, DocumentChanged, DocumentExists, Query
+from forehearth.core.place import Place
+
+_Key = tuple[Place, str, str]
+
+
+class MemoryDocuments:
+    """A `ports.documents.DocumentStore`."""
+
+    def __init__(self) -> None:
+        self._documents: dict[_Key, Document] = {}
+        self._versions: dict[str, int] = {}
+        self._last = 0
+
+    async def insert(self, document: Document) -> Document:
+        """See `ports.documents`."""
+        key = (document.place, document.kind, document.id)
+        if key in self._documents:
+            raise DocumentExists
+        self._last += 1
+        return self._keep(msgspec.structs.replace(document, sequence=self._last, etag="1"))
+
+    async def get(self, place: Place, kind: str, id: str) -> Document | None:  # noqa: A002 - the port's
+        """See `ports.documents`."""
+        return self._documents.get((place, kind, id))
+
+    async def replace(self, document: Document, *, etag: str | None) -> Document:
+        """See `ports.documents`."""
+        found = self._documents.get((document.place, document.kind, document.id))
+        if found is None or etag not in (None, found.etag):
+            raise DocumentChanged
+        kept = msgspec.structs.replace(
+            document, sequence=found.sequence, created=found.created, etag=str(int(found.etag) + 1)
+        )
+        return self._keep(kept)
+
+    async def delete(self, place: Place, kind: str, id: str) -> bool:  # noqa: A002 - the port's
+        """See `ports.documents`."""
+        if self._documents.pop((place, kind, id), None) is None:
+            return False
+        self._changed(kind)
+        return True
+
+    async def page(self, query: Query) -> list[Document]:
+        """See `ports.documents`."""
+        found = [each for each in self._documents.values() if _fits(each, query)]
+        found.sort(key=lambda each: each.sequence, reverse=query.newest_first)
+        for bound, keeps_later in ((query.after, True), (query.before, False)):
+            edge = self._documents.get((query.place, query.kind, bound)) if bound is not None else None
+            if bound is not None:
+                later = query.newest_first is not keeps_later
+                found = [
+                    each for each in found if edge and (each.sequence > edge.sequence) is later and each is not edge
+                ]
+        return found[: query.limit + 1] if query.before is None else found[-query.limit - 1 :]
+
+    async def of_all_places(self, kind: str) -> list[Document]:
+        """See `ports.documents`."""
+        return [each for each in self._documents.values() if each.kind == kind]
+
+    async def version(self, kind: str) -> int:
+        """See `ports.documents`."""
+        return self._versions.get(kind, 0)
+
+    async def remove_expired(self, now: float, limit: int) -> int:
+        """See `ports.documents`."""
+        gone = [key for key, each in self._documents.items() if each.expires is not None and each.expires <= now][
+            :limit
+        ]
+        for key in gone:
+            self._changed(self._documents.pop(key).kind)
+        return len(gone)
+
+    def _keep(self, document: Document) -> Document:
+        self._documents[document.place, document.kind, document.id] = document
+        self._changed(document.kind)
+        return document
+
+    def _changed(self, kind: str) -> None:
+        self._versions[kind] = self._versions.get(kind, 0) + 1
+
+
+class MemoryAudit:
+    """A `ports.audit.AuditStore`."""
+
+    def __init__(self) -> None:
+        self._records: list[AuditRecord] = []
+        self._last = 0
+
+    async def append(self, records: Sequence[AuditRecord]) -> None:
+        """See `ports.audit`."""
+        for record in records:
+            self._last += 1
+            self._records.append(msgspec.structs.replace(record, sequence=self._last))
+
+    async def page(self, query: AuditQuery) -> list[AuditRecord]:
+        """See `ports.audit`."""
+        found = [each for each in reversed(self._records) if _is_asked_for(each, query)]
+        return found[: query.limit]
+
+    async def prune(self, before: float) -> int:
+        """See `ports.audit`."""
+        kept = [each for each in self._records if each.at >= before]
+        gone, self._records = len(self._records) - len(kept), kept
+        return gone
+
+
+def _fits(document: Document, query: Query) -> bool:
+    return (
+        (document.place, document.kind) == (query.place, query.kind)
+        and query.parent in (None, document.parent)
+        and (document.expires is None or document.expires > query.now)
+        and query.metadata.items() <= document.metadata.items()
+    )
+
+
+def _is_asked_for(record: AuditRecord, query: AuditQuery) -> bool:
+    return (
+        query.resource in (None, record.resource)
+        and query.actor in (None, record.actor)
+        and query.action in (None, record.action)
+        and (query.since is None or record.at >= query.since)
+        and (query.before is None or record.sequence < query.before)
+    )
