@@ -44,6 +44,12 @@ COMMANDS: Final[dict[str, Entry]] = {
         "Make this shell's programs trust the development certificate.",
         'eval "$(forehearth tls trust)"',
     ),
+    "login": Entry(
+        "forehearth.cli.login:login",
+        "Let this shell's programs get tokens with no cloud, from 'serve --dev-issuer'.",
+        'eval "$(forehearth login)"',
+    ),
+    "token": Entry("forehearth.cli.token:token", "Print such a token.", "forehearth token --user developer"),
     "version": Entry("forehearth.cli.version:version", "Show what is installed.", "forehearth version --json"),
 }
 

@@ -19,7 +19,13 @@ from forehearth.config.secrets import held
 from forehearth.core.clock import SystemClock
 from forehearth.core.settings import Settings
 from forehearth.registry import PROVIDER_SETTINGS
-from forehearth.server.data_directory import DataDirectory, default_path, locked, open_data_directory
+from forehearth.server.data_directory import (
+    DataDirectory,
+    default_path,
+    locked,
+    open_data_directory,
+    write_private,
+)
 from forehearth.server.development_key import development_key
 from forehearth.server.installation import pepper
 from forehearth.server.listening import listen, require_loopback
@@ -121,11 +127,18 @@ def _serve(settings: Settings, data: DataDirectory, *, preload: bool, dev_issuer
             preload=preload,
             development_issuer=dev_issuer,
             clock=SystemClock(),
-            accepting=lambda: log.info("listening on %s", " and ".join(addresses(place))),
+            accepting=lambda: _accepting(place),
             announce=lambda: _say(f"\n{welcome(place)}\n"),
             progress=progress.show,
         )
         asyncio.run(_run(launch))
+
+
+def _accepting(place: Place) -> None:
+    """Say where the server is: in the log, and in the data directory for commands that look there."""
+    found = addresses(place)
+    write_private(place.data.run / "addresses", "\n".join([*found, ""]).encode())
+    log.info("listening on %s", " and ".join(found))
 
 
 def _say(text: str) -> None:

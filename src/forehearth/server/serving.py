@@ -10,10 +10,12 @@ from forehearth.registry import Surroundings
 from forehearth.server.app import create_app
 from forehearth.server.compose import build_gateway
 from forehearth.server.context import WorkerContext
+from forehearth.server.development import open_development_issuer
 from forehearth.server.fetching import Fetching
 from forehearth.server.identity import build_identities
 from forehearth.server.installation import pepper
 from forehearth.transport.client import HttpClient
+from forehearth.wire.development_issuer import routes as issuer_routes
 
 
 async def run_worker(context: WorkerContext) -> None:
@@ -23,8 +25,10 @@ async def run_worker(context: WorkerContext) -> None:
         context.metrics.watch_connections(lambda: client.counters.connections_opened)
         around = Surroundings(http=client, environ=context.environ, embedded_socket=context.embedded_socket)
         clock = SystemClock()
+        issuer = open_development_issuer(context, clock)
         identities = build_identities(
             settings,
+            issuer=issuer,
             key=context.key,
             pepper=pepper(context.data),
             fetch=Fetching(client, context.environ),
@@ -34,7 +38,10 @@ async def run_worker(context: WorkerContext) -> None:
             settings, around, identity=identities.callers, metrics=context.metrics, created=int(clock.unix())
         )
         pages = create_app(
-            health=context.health, metrics=context.metrics_page, new_id=request_ids(secrets.randbits(128))
+            health=context.health,
+            metrics=context.metrics_page,
+            new_id=request_ids(secrets.randbits(128)),
+            routes=issuer_routes(issuer, settings.server.tls.names) if issuer is not None else (),
         )
         server = HttpServer(gateway, pages, limits=settings.server.limits, grace_seconds=settings.server.grace_seconds)
         listeners = [Listener(socket=each.socket, tls=context.tls if each.tls else None) for each in context.listeners]

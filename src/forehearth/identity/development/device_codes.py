@@ -62,6 +62,9 @@ class DeviceCodes:
         self._random_bytes = random_bytes
         self._open: dict[bytes, _Open] = {}
 
+    def __len__(self) -> int:
+        return len(self._open)
+
     def begin(self, wish: Wish) -> Begun:
         """Open one. Raises `Denied` while too many are open."""
         now = self._clock.monotonic()

@@ -30,12 +30,9 @@ class SigningKey:
         if not isinstance(key, rsa.RSAPrivateKey) or key.key_size < _BITS:
             raise Misconfigured("the development issuer's signing key is no RSA key: remove it to have one made")
         self._key = key
-        numbers = key.public_key().public_numbers()
-        required = {"e": _number(numbers.e), "kty": "RSA", "n": _number(numbers.n)}
-        canonical = json.dumps(required, separators=(",", ":"), sort_keys=True).encode()
-        self.id = _letters(hashlib.sha256(canonical).digest())
+        self.id = thumbprint(key.public_key())
         """The key id."""
-        self.public: Mapping[str, str] = {**required, "use": "sig", "alg": ALGORITHM, "kid": self.id}
+        self.public: Mapping[str, str] = {**_required(key.public_key()), "use": "sig", "alg": ALGORITHM, "kid": self.id}
         """The public half, as a key set lists it."""
 
     def sign(self, payload: Mapping[str, Any]) -> Secret:
@@ -49,6 +46,17 @@ def new_signing_key() -> bytes:
     return key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
+
+
+def thumbprint(key: rsa.RSAPublicKey) -> str:
+    """The hash of the members that a key cannot be without (RFC 7638)."""
+    canonical = json.dumps(_required(key), separators=(",", ":"), sort_keys=True).encode()
+    return _letters(hashlib.sha256(canonical).digest())
+
+
+def _required(key: rsa.RSAPublicKey) -> dict[str, str]:
+    numbers = key.public_numbers()
+    return {"e": _number(numbers.e), "kty": "RSA", "n": _number(numbers.n)}
 
 
 def _number(value: int) -> str:
