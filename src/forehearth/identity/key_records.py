@@ -1,13 +1,17 @@
 """What is kept of a key: who holds it, what it opens, and of its text only a keyed hash."""
 
 import hashlib
+import logging
 
 import msgspec
 
 from forehearth.core.call import Operation
+from forehearth.core.document import Document
 from forehearth.core.permission import Permission
 from forehearth.core.place import Place
 from forehearth.core.principal import Grant
+
+_log = logging.getLogger("forehearth.identity")
 
 KIND = "key"
 """The kind of document that a record is kept as."""
@@ -107,6 +111,15 @@ def encode(record: KeyRecord) -> bytes:
 def decode(body: bytes) -> KeyRecord:
     """Read what `encode` wrote. Raises `msgspec.DecodeError` for everything else."""
     return msgspec.json.decode(body, type=KeyRecord)
+
+
+def read(document: Document) -> KeyRecord | None:
+    """The record in a document; None, and a line in the log, where there is none that is understood."""
+    try:
+        return decode(document.body)
+    except msgspec.DecodeError as error:
+        _log.error("the key %s in %s cannot be read: %s", document.id, document.place.resource, error)
+        return None
 
 
 def _or_never(moment: int | None) -> float:

@@ -15,15 +15,18 @@ from forehearth.server.fetching import Fetching
 from forehearth.server.identity import build_identities
 from forehearth.server.installation import pepper
 from forehearth.transport.client import HttpClient
+from forehearth.transport.token_keeper import TokenKeepers
 from forehearth.wire.development_issuer import routes as issuer_routes
 
 
 async def run_worker(context: WorkerContext) -> None:
     """Serve until the context's shutdown is over."""
     settings = context.settings
-    async with HttpClient() as client:
+    async with HttpClient() as client, TokenKeepers() as keepers:
         context.metrics.watch_connections(lambda: client.counters.connections_opened)
-        around = Surroundings(http=client, environ=context.environ, embedded_socket=context.embedded_socket)
+        around = Surroundings(
+            http=client, environ=context.environ, embedded_socket=context.embedded_socket, tokens=keepers
+        )
         clock = SystemClock()
         issuer = open_development_issuer(context, clock)
         identities = build_identities(
@@ -37,6 +40,7 @@ async def run_worker(context: WorkerContext) -> None:
         gateway = build_gateway(
             settings, around, identity=identities.callers, metrics=context.metrics, created=int(clock.unix())
         )
+        await keepers.begin()
         pages = create_app(
             health=context.health,
             metrics=context.metrics_page,

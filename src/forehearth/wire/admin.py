@@ -4,8 +4,10 @@ Everything here is decided on the raw path, as it was sent: a path that needs de
 asked before anything else; then what they ask for, and whether they may; only then is a body read.
 """
 
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from typing import cast
+from urllib.parse import urlencode
 
 import msgspec
 from starlette.requests import ClientDisconnect, Request
@@ -13,7 +15,10 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Match
 from starlette.types import Receive, Scope, Send
 
+from forehearth.admin.keys import IssuedKey
 from forehearth.admin.office import Actor, Office
+from forehearth.core.audit import AuditQuery, AuditRecord
+from forehearth.core.document import StoreFailed
 from forehearth.core.endpoint import Endpoint
 from forehearth.core.errors import (
     BodyTooLarge,
@@ -21,8 +26,9 @@ from forehearth.core.errors import (
     InvalidField,
     MalformedBody,
     MethodNotAllowed,
+    Overloaded,
     PathNotFound,
-    PermissionDenied,
+    Refused,
     UnsupportedMediaType,
 )
 from forehearth.core.exchange import Header, Reply
@@ -30,6 +36,7 @@ from forehearth.core.permission import Permission
 from forehearth.core.place import Place
 from forehearth.core.principal import Principal
 from forehearth.core.trace import Trace
+from forehearth.documents.repository import Order
 from forehearth.identity.access import require
 from forehearth.wire import admin_bodies as bodies
 from forehearth.wire.envelope import JSON
@@ -38,8 +45,14 @@ from forehearth.wire.verdict import verdict
 PREFIX = b"/admin"
 TRACE = "forehearth.trace"
 """Where a request's `Trace` is in its scope."""
-_DEFAULT_LIMIT, _MOST = 20, 100
-_OK, _CREATED, _NO_CONTENT = 200, 201, 204
+_MOST = 100
+"""Entries of one page."""
+_FLUSH_SECONDS = 2.0
+"""How long an answer waits for its audit record to be written."""
+_OK, _CREATED, _NO_CONTENT, _UNAUTHORIZED, _FORBIDDEN = 200, 201, 204, 401, 403
+_STORE_AWAY = Overloaded("The store cannot be used now; nothing was changed.", retry_after=5.0)
+_ID = re.compile(rb"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+"""A key's id or its name. None of them has anything to decode in it."""
 _NO_STORE: Header = (b"cache-control", b"no-store")
 
 
@@ -55,12 +68,13 @@ ENDPOINTS = (
     _endpoint("POST", "/admin/keys/{id}/rotate", "keys.rotate"),
     _endpoint("GET", "/admin/audit", "audit.list"),
 )
+_ONLY_RESOURCE = frozenset({"resource"})
 _PARAMETERS: Mapping[str, frozenset[str]] = {
     "keys.list": frozenset({"resource", "limit", "after", "name"}),
     "keys.revoke": frozenset({"resource", "secret"}),
     "audit.list": frozenset({"resource", "limit", "after", "since", "actor", "action"}),
 }
-_ONLY_RESOURCE = frozenset({"resource"})
+_EVERY_PARAMETER = _ONLY_RESOURCE.union(*_PARAMETERS.values())
 
 
 class AdminRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,14 +86,23 @@ class AdminRequest(msgspec.Struct, frozen=True, kw_only=True):
     body: Callable[[], Awaitable[bytes]]
 
 
+class _Note(msgspec.Struct, kw_only=True):
+    """What the audit log will say of a request, filled in as it becomes known."""
+
+    resource: str
+    target: str = ""
+    detail: str = ""
+
+
 class _Asked(msgspec.Struct, frozen=True, kw_only=True):
     """What a request asks for, by somebody who may."""
 
-    actor: Actor
+    principal: Principal
     resource: str
-    id: str
+    key: str
     query: Mapping[str, str]
     body: Callable[[], Awaitable[bytes]]
+    note: _Note
 
 
 class AdminPages:
@@ -99,65 +122,116 @@ class AdminPages:
     def resource(self, query: bytes, default: str) -> str:
         """The resource whose credentials are asked for: what the query names, where that is one."""
         try:
-            named = bodies.query(query, _PARAMETERS["audit.list"] | _PARAMETERS["keys.list"] | {"secret"})
-        except ForehearthError:
+            found = bodies.query(query, _EVERY_PARAMETER).get("resource", default)
+        except Refused:
             return default
-        found = named.get("resource", default)
         return found if found in self._office.tenants else default
 
     async def answer(self, asked: AdminRequest, actor: Actor, default: str) -> Reply:
         """Answer what `actor` asks; `default` is the resource where the query names none."""
         try:
             endpoint, key = _find(asked.method, asked.path)
-            await self._require(actor, endpoint, self.resource(asked.query, default), key)
-            query = bodies.query(asked.query, _PARAMETERS.get(endpoint.name, _ONLY_RESOURCE))
-            resource = query.get("resource", default)
-            if resource not in self._office.tenants:
-                raise InvalidField(f"There is no resource '{resource[:100]}'.", param="resource")
-            handler = self._handlers[endpoint.name]
-            return await handler(_Asked(actor=actor, resource=resource, id=key, query=query, body=asked.body))
-        except ForehearthError as error:
+        except Refused as error:
             return refusal(error)
-
-    async def _require(self, actor: Actor, endpoint: Endpoint, resource: str, key: str) -> None:
+        note = _Note(resource=self.resource(asked.query, default), target=key)
         try:
-            require(actor.principal, endpoint, Place(resource=resource))
-        except PermissionDenied as error:
-            await self._office.audit.refused(actor, endpoint.name, resource, key, error)
-            raise
+            reply = await self._answer(endpoint, asked, actor.principal, note)
+        except Refused as error:
+            note.detail = error.message
+            reply = refusal(error)
+        except StoreFailed:
+            note.detail = "the store could not be used"
+            reply = refusal(_STORE_AWAY)
+        if endpoint.method != "GET" or reply.status == _FORBIDDEN:
+            await self._note(endpoint, actor, note, reply.status)
+        return reply
+
+    async def _answer(self, endpoint: Endpoint, asked: AdminRequest, principal: Principal, note: _Note) -> Reply:
+        require(principal, endpoint, Place(resource=note.resource))
+        query = bodies.query(asked.query, _PARAMETERS.get(endpoint.name, _ONLY_RESOURCE))
+        if query.get("resource", note.resource) != note.resource:
+            raise InvalidField(f"There is no resource '{query['resource'][:100]}'.", param="resource")
+        return await self._handlers[endpoint.name](
+            _Asked(
+                principal=principal,
+                resource=note.resource,
+                key=note.target,
+                query=query,
+                body=asked.body,
+                note=note,
+            )
+        )
+
+    async def _note(self, endpoint: Endpoint, actor: Actor, note: _Note, status: int) -> None:
+        principal = actor.principal
+        who = f"by {principal.id}" if principal.id not in ("", principal.name) else ""
+        self._office.audit.record(
+            AuditRecord(
+                at=self._office.clock.unix(),
+                request_id=actor.request_id,
+                resource=note.resource,
+                actor=principal.name,
+                actor_kind=principal.kind,
+                action=endpoint.name,
+                target=note.target,
+                allowed=status not in (_UNAUTHORIZED, _FORBIDDEN),
+                status=status,
+                detail="; ".join(each for each in (who, note.detail) if each),
+            )
+        )
+        await self._office.audit.flush(_FLUSH_SECONDS)
 
     async def _list_keys(self, asked: _Asked) -> Reply:
-        limit = bodies.count(asked.query.get("limit"), default=_DEFAULT_LIMIT, most=_MOST)
-        page = await self._office.keys.page(
-            asked.resource, name=asked.query.get("name"), after=asked.query.get("after"), limit=limit
-        )
+        order = Order(limit=bodies.count(asked.query.get("limit"), most=_MOST), after=asked.query.get("after"))
+        page = await self._office.keys.page(asked.resource, order, asked.query.get("name"))
         now = self._office.clock.unix()
         shown = tuple(bodies.KeyView.of(each, now) for each in page.records)
-        return _reply(_OK, bodies.Page(value=shown, next_link=_next("/admin/keys", asked.query, page.after)))
+        return _page("/admin/keys", asked.query, shown, page.after)
 
     async def _create_key(self, asked: _Asked) -> Reply:
         wanted = bodies.read(await asked.body(), bodies.NewKey)
-        issued = await self._office.keys.create(asked.actor, asked.resource, wanted.scope())
-        view = bodies.KeyView.of(issued.record, self._office.clock.unix(), issued.key.reveal())
-        return _reply(_CREATED, view, (b"location", f"/admin/keys/{issued.record.id}".encode()))
+        asked.note.target = wanted.name
+        tenant = self._office.tenants[asked.resource]
+        issued = await self._office.keys.create(asked.principal, asked.resource, tenant, wanted.scope())
+        asked.note.target, asked.note.detail = issued.record.id, bodies.in_words(issued.record)
+        return self._issued(issued, _CREATED, (b"location", f"/admin/keys/{issued.record.id}".encode()))
 
     async def _get_key(self, asked: _Asked) -> Reply:
-        record = await self._office.keys.get(asked.resource, asked.id)
+        record = await self._office.keys.get(asked.resource, asked.key)
         return _reply(_OK, bodies.KeyView.of(record, self._office.clock.unix()))
 
     async def _rotate_key(self, asked: _Asked) -> Reply:
         wanted = bodies.read(await asked.body() or b"{}", bodies.Rotation)
         issued = await self._office.keys.rotate(
-            asked.actor, asked.resource, asked.id, overlap=wanted.overlap_seconds, at_once=wanted.now
+            asked.principal, asked.resource, asked.key, overlap=wanted.overlap_seconds, at_once=wanted.now
         )
-        return _reply(_OK, bodies.KeyView.of(issued.record, self._office.clock.unix(), issued.key.reveal()))
+        asked.note.target, asked.note.detail = issued.record.id, bodies.in_words(issued.record)
+        return self._issued(issued, _OK)
 
     async def _revoke_key(self, asked: _Asked) -> Reply:
-        await self._office.keys.revoke(asked.actor, asked.resource, asked.id, asked.query.get("secret"))
+        secret = asked.query.get("secret")
+        record = await self._office.keys.revoke(asked.principal, asked.resource, asked.key, secret)
+        asked.note.target = record.id
+        asked.note.detail = f"{record.name}, its text {secret}" if secret else record.name
         return Reply(status=_NO_CONTENT, headers=(_NO_STORE,))
 
     async def _list_audit(self, asked: _Asked) -> Reply:
-        raise NotImplementedError
+        limit = bodies.count(asked.query.get("limit"), most=_MOST)
+        query = AuditQuery(
+            resource=asked.resource,
+            actor=asked.query.get("actor"),
+            action=asked.query.get("action"),
+            since=bodies.since(asked.query.get("since")),
+            before=bodies.sequence(asked.query.get("after")),
+            limit=limit + 1,
+        )
+        found = await self._office.audit.page(query)
+        shown = tuple(bodies.AuditView.of(each) for each in found[:limit])
+        return _page("/admin/audit", asked.query, shown, shown[-1].id if len(found) > limit else None)
+
+    def _issued(self, issued: IssuedKey, status: int, *headers: Header) -> Reply:
+        view = bodies.KeyView.of(issued.record, self._office.clock.unix(), issued.key.reveal())
+        return _reply(status, view, *headers)
 
 
 Authorise = Callable[[Request, str], Awaitable[Principal]]
@@ -233,7 +307,7 @@ def _fits(form: list[bytes], parts: list[bytes]) -> str | None:
         return None
     found = ""
     for want, part in zip(form, parts, strict=True):
-        if want == b"{id}" and part.replace(b"_", b"").isalnum():
+        if want == b"{id}" and _ID.fullmatch(part):
             found = part.decode("ascii")
         elif want != part:
             return None
@@ -256,6 +330,11 @@ async def _body(request: Request) -> bytes:
     if body and kind != "application/json":
         raise UnsupportedMediaType("The body must be JSON: send it with content-type: application/json.")
     return bytes(body)
+
+
+def _page(path: str, query: Mapping[str, str], shown: tuple[msgspec.Struct, ...], after: str | None) -> Reply:
+    following = "" if after is None else f"{path}?{urlencode({**query, 'after': after})}"
+    return _reply(_OK, bodies.Page(value=shown, next_link=following))
 
 
 def _reply(status: int, content: msgspec.Struct, *headers: Header) -> Reply:

@@ -9,15 +9,18 @@ from urllib.parse import parse_qsl
 import msgspec
 
 from forehearth.admin.key_scope import KeyScope
+from forehearth.core.audit import AuditRecord
 from forehearth.core.errors import InvalidField, MalformedBody, UnknownField
 from forehearth.identity.key_records import KeyRecord, KeySecret
 
 LONGEST_BODY = 65_536
+DEFAULT_LIMIT = 20
 _MOST_PARAMETERS = 20
 _MOMENT = msgspec.Meta(tz=True)
 _UNKNOWN = re.compile(r"Object contains unknown field `(?P<name>.*?)`", re.DOTALL)
 _MISSING = re.compile(r"Object missing required field `(?P<name>\w+)`")
 _AT = re.compile(r"^(?P<what>.*?)(?: - at `\$\.?(?P<path>.*)`)?$", re.DOTALL)
+_NUMBER = re.compile(r"[0-9]{1,18}")
 _SHOWN = 100
 """Characters of what a caller wrote that are said back."""
 
@@ -111,11 +114,50 @@ class KeyView(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_de
         )
 
 
+class AuditView(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """A record of the audit log, as it is shown."""
+
+    id: str
+    time: datetime
+    actor: str
+    actor_kind: str
+    action: str
+    target: str
+    allowed: bool
+    status: int
+    request_id: str
+    detail: str
+
+    @classmethod
+    def of(cls, record: AuditRecord) -> Self:
+        """What may be seen of it."""
+        return cls(
+            id=str(record.sequence),
+            time=moment(record.at),
+            actor=record.actor,
+            actor_kind=record.actor_kind,
+            action=record.action,
+            target=record.target,
+            allowed=record.allowed,
+            status=record.status,
+            request_id=record.request_id,
+            detail=record.detail,
+        )
+
+
 class Page(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
     """Some of many things, and where the next ones are."""
 
     value: tuple[msgspec.Struct, ...]
     next_link: str = ""
+
+
+def in_words(record: KeyRecord) -> str:
+    """What a key opens, for the audit log: all that limits it, and nothing of its texts."""
+    lists = {name: getattr(record, name) for name in ("deployments", "operations", "projects", "networks")}
+    words = [f"{name}={','.join(given)}" for name, given in lists.items() if given is not None]
+    end = [] if record.expires is None else [f"expires={moment(record.expires).isoformat()}"]
+    return "; ".join([record.name, *(["admin"] if record.admin else []), *words, *end])
 
 
 def read(body: bytes, form: type[Body]) -> Body:
@@ -151,12 +193,21 @@ def query(text: bytes, known: Collection[str]) -> Mapping[str, str]:
     return found
 
 
-def count(text: str | None, *, default: int, most: int) -> int:
+def count(text: str | None, *, most: int) -> int:
     """The parameter `limit`. Raises `InvalidField`."""
     if text is None:
-        return default
-    if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= most):
+        return DEFAULT_LIMIT
+    if not (_NUMBER.fullmatch(text) and 1 <= int(text) <= most):
         raise InvalidField(f"Invalid value for 'limit': expected a number from 1 to {most}.", param="limit")
+    return int(text)
+
+
+def sequence(text: str | None) -> int | None:
+    """The parameter `after` of the audit log. Raises `InvalidField`."""
+    if text is None:
+        return None
+    if not _NUMBER.fullmatch(text):
+        raise InvalidField("Invalid value for 'after': expected the id of a record.", param="after")
     return int(text)
 
 

@@ -8,9 +8,15 @@ import pytest
 from tests.conftest import ROOT, StartForehearth
 from tests.forehearth_server import ForehearthServer
 
-ENVIRONMENT = {"AZURE_OPENAI_API_KEY": "not-a-real-key", "FOUNDRY_API_KEY": "not-a-real-key"}
+ENVIRONMENT = {
+    "AZURE_OPENAI_API_KEY": "not-a-real-key",
+    "FOUNDRY_API_KEY": "not-a-real-key",
+    "IDENTITY_ENDPOINT": "http://127.0.0.1:1/token",
+    "IDENTITY_HEADER": "not-a-real-header",
+}
 
 EXAMPLES = {
+    "azure-managed-identity.yaml": {"gpt-4o", "mistral-large", "default"},
     "azure-openai.yaml": {"gpt-4o", "text-embedding-3-small", "mistral-large", "default"},
     "embedded.yaml": {"smollm2-135m-instruct", "all-minilm-l6-v2", "default"},
     "scripted-faults.yaml": {"scripted-chat", "scripted-embeddings", "flaky-chat", "failover-chat", "default"},

@@ -27,7 +27,8 @@ _SOONEST: Final = 1.0
 """A question that comes sooner after the last is told to slow down."""
 _ALPHABET: Final = "BCDFGHJKLMNPQRSTVWXZ"
 _LETTERS: Final = 8
-_FAIR: Final = 256 - 256 % len(_ALPHABET)
+_DRAWN_BYTES: Final = 16
+"""So many more than eight letters need that each is as likely as the others."""
 _DEVICE_BYTES: Final = 32
 
 
@@ -108,12 +109,10 @@ class DeviceCodes:
     def _user_code(self) -> str:
         taken = {each.user_code for each in self._open.values()}
         while True:
-            letters = ""
-            while len(letters) < _LETTERS:
-                drawn = self._random_bytes(_LETTERS * 2)
-                letters += "".join(_ALPHABET[byte % len(_ALPHABET)] for byte in drawn if byte < _FAIR)
-            if letters[:_LETTERS] not in taken:
-                return letters[:_LETTERS]
+            drawn = int.from_bytes(self._random_bytes(_DRAWN_BYTES), "big")
+            code = "".join(_ALPHABET[drawn // len(_ALPHABET) ** place % len(_ALPHABET)] for place in range(_LETTERS))
+            if code not in taken:
+                return code
 
 
 def _digest(device_code: str) -> bytes:

@@ -1,5 +1,6 @@
 """Who plays in these tests: an issuer with two people, an application with a secret and a managed identity."""
 
+import random
 from typing import Any
 
 from forehearth.core.identity_settings import (
@@ -39,14 +40,14 @@ class Numbered:
 
     def __init__(self) -> None:
         self.count = 0
+        self._random = random.Random(1)
 
     def new_id(self) -> str:
         self.count += 1
         return f"00000000-0000-4000-8000-{self.count:012d}"
 
     def random_bytes(self, size: int) -> bytes:
-        self.count += 1
-        return bytes((self.count * 31 + place * 7) % 256 for place in range(size))
+        return self._random.randbytes(size)
 
 
 def make_issuer(
