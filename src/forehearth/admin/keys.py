@@ -1,4 +1,4 @@
-"""Keys as operators see them: made, given a new text, ended. A key's text leaves here once and is kept nowhere.
+"""Keys as operators see them: made, given a new secret, ended. What a caller sends leaves here once and is kept nowhere.
 
 A record is kept under its name, so that no two of a resource have the same; its id is for those who mean this one key
 and not the next of that name.
@@ -38,7 +38,7 @@ class KeyTools(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class IssuedKey(msgspec.Struct, frozen=True, kw_only=True):
-    """A key, and its newest text."""
+    """A key, and its newest secret, as callers send it."""
 
     record: KeyRecord
     key: Secret
@@ -105,9 +105,9 @@ class Keys:
         return IssuedKey(record=record, key=text)
 
     async def rotate(self, maker: Principal, resource: str, key: str, *, overlap: int, at_once: bool) -> IssuedKey:
-        """Give a key a new text. The one before goes on for `overlap` seconds; `at_once` every older one ends.
+        """Give a key a new secret. The one before goes on for `overlap` seconds; `at_once` every older one ends.
 
-        Raises `NotFound`, `PermissionDenied`, or `Conflict` where two texts are good and it is not `at_once`.
+        Raises `NotFound`, `PermissionDenied`, or `Conflict` where two secrets are good and it is not `at_once`.
         """
         now = self._tools.clock.unix()
         text, secret = self._new_secret(int(now))
@@ -121,7 +121,7 @@ class Keys:
         return IssuedKey(record=await self._change(maker, resource, key, turn), key=text)
 
     async def revoke(self, maker: Principal, resource: str, key: str, secret: str | None = None) -> KeyRecord:
-        """End a key, or with `secret` that one of its texts; the key, too, when it is the last. Returns what it was.
+        """End a key, or with `secret` that one of its secrets; the key, too, when it is the last. Returns what it was.
 
         Raises `NotFound` or `PermissionDenied`.
         """
@@ -129,7 +129,7 @@ class Keys:
         record = decode(document.body)
         await self._known(maker, record.resource)
         if secret is not None and all(each.id != secret for each in record.secrets):
-            raise NotFound(f"The key '{record.name}' has no text '{secret[:64]}'.", param="secret")
+            raise NotFound(f"The key '{record.name}' has no secret '{secret[:64]}'.", param="secret")
         if secret is not None and len(record.secrets) > 1:
             await self._change(None, resource, record.id, lambda found: _without(found, secret))
         else:
@@ -197,12 +197,12 @@ class Keys:
 
 
 def _overlapping(record: KeyRecord, now: float, overlap: int) -> tuple[KeySecret, ...]:
-    """The texts that go on beside a new one. Raises `Conflict` where there are too many."""
+    """The secrets that go on beside a new one. Raises `Conflict` where there are too many."""
     live = record.live(now)
     if len(live) >= MOST_SECRETS:
         until = min(each.expires or 0 for each in live[:-1])
         raise Conflict(
-            f"The key '{record.name}' has {MOST_SECRETS} texts that are good, the older one for "
+            f"The key '{record.name}' has {MOST_SECRETS} secrets that are good, the older one for "
             f"{until - int(now)} more seconds: wait, or end them with 'now': true.",
             param="now",
         )

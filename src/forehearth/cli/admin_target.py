@@ -1,26 +1,29 @@
 """Which server, or which data directory, a command of operators works on; and the options that say so."""
 
 import asyncio
+import functools
 import importlib
 import os
 import pwd
+import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any, Final, TypeVar
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 import click
 import msgspec
 
 from forehearth.admin.office import Actor, Office
-from forehearth.cli.admin_client import AdminApi, Remote, refusal
+from forehearth.cli.admin_client import AdminApi, Remote, is_here, refusal
 from forehearth.cli.output import CommandFailed, Exit
 from forehearth.core.errors import Misconfigured
 from forehearth.core.permission import Permission
 from forehearth.core.place import Place
 from forehearth.core.principal import Grant, Principal
 from forehearth.core.secret import Secret
+from forehearth.server.certificates import bundle_path
 from forehearth.server.data_directory import DataDirectory, default_path
 from forehearth.server.development_key import stored_key
 from forehearth.wire.admin import AdminPages, AdminRequest
@@ -44,24 +47,17 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     data_dir: Path | None
     config: Path | None
 
-    @property
-    def is_offline(self) -> bool:
-        """Whether the data directory itself is meant, and not a server."""
-        return self.url is None and self.data_dir is not None
-
 
 def on_target(command: Callable[..., int | None]) -> Callable[..., int | None]:
     """Give a command the options that say whom it asks; it gets them as `target`."""
 
+    @functools.wraps(command)
     def called(
         *, url: str | None, key: str | None, data_dir: Path | None, config: Path | None, **others: Any
     ) -> int | None:
         target = Target(url=url, key=None if key is None else Secret(key), data_dir=data_dir, config=config)
         return command(target=target, **others)
 
-    called.__doc__ = command.__doc__
-    called.__name__ = command.__name__
-    called.__click_params__ = getattr(command, "__click_params__", [])  # type: ignore[attr-defined]
     for option in reversed(_OPTIONS):
         option(called)
     return called
@@ -71,7 +67,7 @@ _OPTIONS = (
     click.option(
         "--url",
         envvar="FOREHEARTH_URL",
-        help=f"The server to ask, FOREHEARTH_URL when not given.  [default: {DEFAULT_URL}]",
+        help="The server to ask; FOREHEARTH_URL, else the one that told the data directory where it is.",
     ),
     click.option(
         "--key",
@@ -81,8 +77,8 @@ _OPTIONS = (
     click.option(
         "--data-dir",
         type=click.Path(path_type=Path, file_okay=False),
-        help="A data directory: with --url, where its key and certificate are; without, what is worked in itself, "
-        "while no server does.",
+        help="The server's data directory, for its key and certificate. Without --url, and while no server works "
+        "there, the command does.  [default: the server's own default]",
     ),
     click.option(
         "--config",
@@ -94,8 +90,12 @@ _OPTIONS = (
 
 def run(target: Target, act: Act[Some]) -> Some:
     """Do it there. Raises `CommandFailed` or `Misconfigured`."""
-    if target.is_offline:
-        return asyncio.run(_offline(target, act))
+    if target.url is None and target.data_dir is not None:
+        try:
+            return asyncio.run(_offline(target.data_dir, target.config, act))
+        except _InUse:
+            if not _recorded(target.data_dir):
+                raise
     return asyncio.run(_run(act, _remote(target)))
 
 
@@ -104,44 +104,58 @@ async def _run(act: Act[Some], api: AdminApi) -> Some:
 
 
 def _remote(target: Target) -> Remote:
-    data = target.data_dir
-    if data is None and (target.key is None or (target.url or "").startswith("https:")):
-        data = default_path(os.environ)
-    remote = Remote(
-        target.url or DEFAULT_URL,
-        target.key or _stored(data),
-        authority=None if data is None else data / "tls" / "ca.pem",
-    )
-    if remote.in_the_clear:
+    data = _data(target.data_dir)
+    url = target.url or next(iter(_recorded(target.data_dir)), DEFAULT_URL)
+    remote = Remote(url, target.key or _stored(data), authority=_authority(url, data))
+    if remote.is_in_the_clear:
         click.echo("forehearth: the key goes to another machine unencrypted: prefer https://", err=True)
     return remote
 
 
-def _stored(path: Path | None) -> Secret:
-    found = None if path is None else stored_key(DataDirectory(path=path.expanduser().absolute()))
+def _data(path: Path | None) -> DataDirectory:
+    return DataDirectory(path=(path or default_path(os.environ)).expanduser().absolute())
+
+
+def _recorded(path: Path | None) -> tuple[str, ...]:
+    """Where the server is that works in a data directory, as it told that."""
+    try:
+        return tuple((_data(path).run / "addresses").read_text(encoding="utf-8").split())
+    except OSError:
+        return ()
+
+
+def _authority(url: str, data: DataDirectory) -> Path | None:
+    """The development CA, for a server of this machine; the system's certificates for all others."""
+    found = (bundle_path(data), data.tls / "ca.pem")
+    here = is_here(urlsplit(url).hostname or "")
+    return next((each for each in found if each.is_file()), None) if here else None
+
+
+def _stored(data: DataDirectory) -> Secret:
+    found = stored_key(data)
     if found is None:
         raise CommandFailed(
-            f"there is no key: {path} has no development key",
+            f"there is no key: {data.path} has no development key",
             "Give one with --key or FOREHEARTH_API_KEY, or name the server's data directory with --data-dir.",
             Exit.USAGE,
         )
     return found
 
 
-async def _offline(target: Target, act: Act[Some]) -> Some:
-    if target.data_dir is None:
-        raise TypeError("no data directory is named")
+class _InUse(CommandFailed):
+    """A server works in the data directory."""
+
+
+async def _offline(data: Path, config: Path | None, act: Act[Some]) -> Some:
     module, _, name = OFFLINE.partition(":")
     open_office: OpenOffice = getattr(importlib.import_module(module), name)
     try:
-        async with open_office(target.data_dir, target.config) as office:
-            return await act(Local(office))
+        async with open_office(data, config) as office:
+            return await act(Local(office, f"command-{uuid.uuid4()}"))
     except Misconfigured as error:
         if isinstance(error.__cause__, BlockingIOError):  # a server holds the lock
-            raise CommandFailed(
-                f"a server works in {target.data_dir}",
-                f"Ask that one with --url, such as --url {DEFAULT_URL}.",
-                Exit.CONFIGURATION,
+            raise _InUse(
+                f"a server works in {data}", f"Ask it by --url, such as --url {DEFAULT_URL}.", Exit.CONFIGURATION
             ) from error
         raise
 
@@ -149,19 +163,19 @@ async def _offline(target: Target, act: Act[Some]) -> Some:
 class Local:
     """The same API without a server, as the person who runs the command. Whoever can write the directory may do all."""
 
-    def __init__(self, office: Office) -> None:
+    def __init__(self, office: Office, request_id: str) -> None:
+        self._office = office
         self._pages = AdminPages(office)
-        self._actor = Actor(principal=_operator(office), request_id="command-line")
+        self._actor = Actor(principal=_operator(office), request_id=request_id)
 
     async def call(self, method: str, path: str, *, query: Mapping[str, str] | None = None, body: object = None) -> Any:
         """See `admin_client.AdminApi`."""
-        asked = AdminRequest(
-            method=method,
-            path=path.encode(),
-            query=urlencode(query or {}).encode(),
-            body=b"" if body is None else msgspec.json.encode(body),
-        )
-        reply = await self._pages.answer(asked, self._actor)
+
+        async def content() -> bytes:
+            return b"" if body is None else msgspec.json.encode(body)
+
+        asked = AdminRequest(method=method, path=path.encode(), query=urlencode(query or {}).encode(), body=content)
+        reply = await self._pages.answer(asked, self._actor, self._office.default)
         answer = msgspec.json.decode(reply.body) if reply.body else None
         if reply.status >= _FIRST_ERROR:
             raise refusal(reply.status, answer)

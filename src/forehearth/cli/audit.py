@@ -8,16 +8,17 @@ import click
 
 from forehearth.cli.admin_client import AdminApi
 from forehearth.cli.admin_target import Target, on_target, run
-from forehearth.cli.keys import json_option, resource_option
+from forehearth.cli.keys import following, json_option, resource_option
 from forehearth.cli.moments import Moment, shown
 from forehearth.cli.output import say_json
 
 _PAGE = 100
+_FIRST_ERROR = 400
 
 
 @click.command()
 @click.option("--since", type=Moment(time.time, past=True), help="From then on: 24h ago, or a date.  [default: all]")
-@click.option("--actor", help="Only what this one did, by name or id.")
+@click.option("--actor", help="Only what this one did, by name.")
 @click.option("--action", help="Only this action, such as keys.create.")
 @click.option("--limit", type=click.IntRange(1, 10_000), default=100, help="How many at the most.  [default: 100]")
 @resource_option
@@ -57,18 +58,22 @@ def audit(
         say_json(found)
         return
     for each in found:
-        verdict = "done" if each["allowed"] else "refused"
-        when = shown(int(datetime.fromisoformat(each["time"]).timestamp()))
-        click.echo(f"{when}  {verdict:<7}  {each['actor']}  {each['action']}  {each['target']}  {each['requestId']}")
+        click.echo(_line(each))
 
 
 async def _some(api: AdminApi, query: dict[str, str], limit: int) -> list[Any]:
     found: list[Any] = []
-    while len(found) < limit:
-        size = min(_PAGE, limit - len(found))
-        after = {"after": str(found[-1]["id"])} if found else {}
-        page = await api.call("GET", "/admin/audit", query=query | {"limit": str(size)} | after)
+    page: Any = {"nextLink": ""}
+    while "nextLink" in page and len(found) < limit:
+        size = str(min(_PAGE, limit - len(found)))
+        page = await api.call("GET", "/admin/audit", query=query | following(page) | {"limit": size})
         found += page["value"]
-        if "nextLink" not in page or not page["value"]:
-            break
     return found
+
+
+def _line(record: Any) -> str:
+    status = int(record["status"])
+    verdict = "refused" if not record["allowed"] else "done" if status < _FIRST_ERROR else f"failed ({status})"
+    when = shown(int(datetime.fromisoformat(record["time"]).timestamp()))
+    what = (when, record["actor"], record["action"], record["target"], verdict, record["requestId"], record["detail"])
+    return "  ".join(each for each in what if each)

@@ -3,19 +3,19 @@
 import time
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import parse_qsl, quote, urlsplit
 
 import click
 
 from forehearth.cli.admin_client import AdminApi
 from forehearth.cli.admin_target import Target, on_target, run
 from forehearth.cli.moments import Duration, Moment, shown
-from forehearth.cli.output import CommandFailed, say_json
+from forehearth.cli.output import say_json
 from forehearth.core.call import Operation
 
 OPERATIONS = click.Choice([each.value for each in Operation])
-_ID = "key_"
 
-resource_option = click.option("--resource", help="The resource whose keys are meant.  [default: the server's own]")
+resource_option = click.option("--resource", help="The resource that is meant.  [default: the server's own]")
 json_option = click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
 
 
@@ -50,8 +50,8 @@ def create(
 ) -> None:
     r"""Make a key for NAME and print it. It is shown this once and kept nowhere.
 
-    Alone on stdout, so that a script can take it; what it opens is told on stderr. Without limits it opens all of
-    inference of its resource. In front of a reverse proxy's server, --network sees the proxy's address.
+    The key alone goes to stdout, so that a script can take it; what it opens is told on stderr. Without limits it
+    opens all of its resource's inference. Behind a reverse proxy, --network sees the proxy's address.
 
     \b
     Examples:
@@ -90,23 +90,23 @@ def list_(*, target: Target, resource: str | None, as_json: bool) -> None:
     if as_json:
         say_json(found)
         return
-    rows = [("NAME", "ID", "TEXTS", "EXPIRES", "OPENS"), *map(_row, found)]
+    rows = [("NAME", "ID", "SECRETS", "EXPIRES", "OPENS"), *map(_row, found)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
 @keys.command()
-@click.argument("key_id", metavar="ID|NAME")
-@click.option("--overlap", type=Duration(), default=86_400, help="How long the text before goes on.  [default: 24h]")
-@click.option("--now", is_flag=True, help="Every text before ends at once.")
+@click.argument("holder", metavar="NAME|ID")
+@click.option("--overlap", type=Duration(), default=86_400, help="How long the secret before goes on.  [default: 24h]")
+@click.option("--now", is_flag=True, help="Every secret before ends at once.")
 @resource_option
 @json_option
 @on_target
-def rotate(*, target: Target, key_id: str, overlap: int, now: bool, resource: str | None, as_json: bool) -> None:
-    r"""Give a key a new text and print it. The one before goes on for a while, so that callers can change over.
+def rotate(*, target: Target, holder: str, overlap: int, now: bool, resource: str | None, as_json: bool) -> None:
+    r"""Give a key a new secret and print it. The one before goes on for a while, so that callers can change over.
 
-    Two texts are good at the most: while both are, a third takes --now.
+    Two are good at the most: while both are, a third takes --now.
 
     \b
     Examples:
@@ -116,20 +116,19 @@ def rotate(*, target: Target, key_id: str, overlap: int, now: bool, resource: st
     """
 
     async def act(api: AdminApi) -> Any:
-        found = await _id(api, key_id, resource)
         body = {"overlapSeconds": overlap, "now": now}
-        return await api.call("POST", f"/admin/keys/{found}/rotate", query=_of(resource), body=body)
+        return await api.call("POST", f"{_path(holder)}/rotate", query=_of(resource), body=body)
 
     _hand_over(run(target, act), as_json=as_json)
 
 
 @keys.command()
-@click.argument("key_id", metavar="ID|NAME")
-@click.option("--secret", help="Only this one of its texts, by the id that 'keys list --json' shows.")
+@click.argument("holder", metavar="NAME|ID")
+@click.option("--secret", help="Only this one of its secrets, by the id that 'keys list --json' shows.")
 @resource_option
 @on_target
-def revoke(*, target: Target, key_id: str, secret: str | None, resource: str | None) -> None:
-    r"""End a key, or one of its texts. It is refused everywhere within five seconds.
+def revoke(*, target: Target, holder: str, secret: str | None, resource: str | None) -> None:
+    r"""End a key, or one of its secrets. It is refused everywhere within five seconds.
 
     \b
     Examples:
@@ -137,13 +136,15 @@ def revoke(*, target: Target, key_id: str, secret: str | None, resource: str | N
       forehearth keys revoke key_3f0c9b6a2e7d4a51b8c6d2e4f0a1b2c3
     """
 
-    async def act(api: AdminApi) -> str:
-        found = await _id(api, key_id, resource)
-        await api.call("DELETE", f"/admin/keys/{found}", query=_of(resource, secret=secret))
-        return found
+    async def act(api: AdminApi) -> None:
+        await api.call("DELETE", _path(holder), query=_of(resource, secret=secret))
 
-    found = run(target, act)
-    click.echo(f"{found} is revoked." if secret is None else f"{secret} of {found} is revoked.", err=True)
+    run(target, act)
+    click.echo(f"{holder} is revoked." if secret is None else f"{secret} of {holder} is revoked.", err=True)
+
+
+def _path(holder: str) -> str:
+    return f"/admin/keys/{quote(holder, safe='')}"
 
 
 def _of(resource: str | None, **others: str | None) -> dict[str, str]:
@@ -151,26 +152,18 @@ def _of(resource: str | None, **others: str | None) -> dict[str, str]:
 
 
 async def _all(api: AdminApi, query: dict[str, str]) -> list[Any]:
-    """Every key that a query finds, page by page."""
+    """Every key, page by page."""
     found: list[Any] = []
-    after: str | None = None
-    while True:
-        page = await api.call("GET", "/admin/keys", query=query | {"limit": "100"} | _of(None, after=after))
+    page: Any = {"nextLink": ""}
+    while "nextLink" in page:
+        page = await api.call("GET", "/admin/keys", query={"limit": "100", **query, **following(page)})
         found += page["value"]
-        if "nextLink" not in page or not page["value"]:
-            return found
-        after = page["value"][-1]["id"]
+    return found
 
 
-async def _id(api: AdminApi, given: str, resource: str | None) -> str:
-    """The id of the key that was named, by id or by name."""
-    if given.startswith(_ID):
-        return given
-    found = await _all(api, _of(resource, name=given))
-    if len(found) != 1:
-        many = f"{len(found)} keys have the name '{given}'" if found else f"there is no key '{given}'"
-        raise CommandFailed(many, "'forehearth keys list' shows the ones there are, with their ids.")
-    return str(found[0]["id"])
+def following(page: Any) -> dict[str, str]:
+    """What asks for the page after this one."""
+    return dict(parse_qsl(urlsplit(page["nextLink"]).query))
 
 
 def _hand_over(issued: Any, *, as_json: bool) -> None:
@@ -198,7 +191,7 @@ def _opens(key: Any) -> str:
 
 def _until(key: Any) -> str:
     older = [each for each in key["secrets"][:-1] if each["expires"]]
-    overlap = f"the text before is good until {shown(_unix(older[-1]['expires']))}, " if older else ""
+    overlap = f"the secret before is good until {shown(_unix(older[-1]['expires']))}, " if older else ""
     return (
         f"{overlap}this one until {shown(_unix(key['expires']))}" if key["expires"] else f"{overlap}this one has no end"
     )

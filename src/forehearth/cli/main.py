@@ -44,6 +44,10 @@ COMMANDS: Final[dict[str, Entry]] = {
         "Make this shell's programs trust the development certificate.",
         'eval "$(forehearth tls trust)"',
     ),
+    "keys": Entry(
+        "forehearth.cli.keys:keys", "Make, list, rotate and revoke API keys.", "forehearth keys create my-app"
+    ),
+    "audit": Entry("forehearth.cli.audit:audit", "Show who did what.", "forehearth audit --since 24h"),
     "login": Entry(
         "forehearth.cli.login:login",
         "Let this shell's programs get tokens with no cloud, from 'serve --dev-issuer'.",

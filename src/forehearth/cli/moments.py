@@ -11,7 +11,7 @@ _SECONDS: Final = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 _DURATION = re.compile(r"(\d{1,9})([smhdw])")
 
 
-class Duration(click.ParamType):
+class Duration(click.ParamType[int]):
     """A duration; its value is in seconds."""
 
     name = "duration"
@@ -24,7 +24,7 @@ class Duration(click.ParamType):
         return seconds
 
 
-class Moment(click.ParamType):
+class Moment(click.ParamType[int]):
     """A moment; its value is in Unix seconds. A duration counts from now, into the future or into the past."""
 
     name = "duration|date"

@@ -13,7 +13,7 @@ from forehearth.core.exchange import Head
 from forehearth.core.principal import Grant, Principal
 from forehearth.identity.claims import Claims
 
-TOKEN_REFUSED = "Unauthorized. Access token is missing, invalid, audience is incorrect, or have expired."  # noqa: S105 - words
+TOKEN_REFUSED = "Unauthorized. Access token is missing, invalid, audience is incorrect, or have expired."  # noqa: S105 - what is said of one, not one
 MISSING = (
     f"{TOKEN_REFUSED} Send a key as 'api-key: KEY' or 'Authorization: Bearer KEY', or a token as "
     "'Authorization: Bearer TOKEN'."

@@ -1,4 +1,4 @@
-"""What is kept of a key: who holds it, what it opens, and of its text only a keyed hash."""
+"""What is kept of a key: who holds it, what it opens, and of its secrets only keyed hashes."""
 
 import hashlib
 import logging
@@ -16,7 +16,7 @@ _log = logging.getLogger("forehearth.identity")
 KIND = "key"
 """The kind of document that a record is kept as."""
 MOST_SECRETS = 2
-"""How many texts of one key are good at the same time: while it is changed for a new one, the old and the new."""
+"""How many secrets of one key are good at the same time: while it is changed for a new one, the old and the new."""
 _PURPOSE = b"forehearth.key"
 
 OPERATIONS: dict[Operation, frozenset[Permission]] = {
@@ -37,13 +37,13 @@ READING = frozenset(
 
 
 class KeySecret(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One text of a key. The text itself is shown once and kept nowhere."""
+    """One secret of a key. What callers send is shown once and kept nowhere."""
 
     id: str
     digest: str
     """Its keyed hash, in hexadecimal."""
     hint: str
-    """Its last characters, to tell texts apart."""
+    """Its last characters, to tell secrets apart."""
     created: int
     expires: int | None = None
     """When it ends, in Unix seconds, where that is before the key does."""
@@ -69,11 +69,11 @@ class KeyRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     secrets: tuple[KeySecret, ...]
 
     def ends(self, secret: KeySecret) -> float:
-        """When a text of this key is no longer good."""
+        """When a secret of this key is no longer good."""
         return min(_or_never(self.expires), _or_never(secret.expires))
 
     def live(self, now: float) -> tuple[KeySecret, ...]:
-        """Its texts that are good."""
+        """Its secrets that are good."""
         return tuple(each for each in self.secrets if now < self.ends(each))
 
     def grants(self) -> tuple[Grant, ...]:

@@ -16,10 +16,17 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from forehearth.core.endpoint import Endpoint
 from forehearth.core.trace import Trace
 from forehearth.server.health import Health
 from forehearth.telemetry.exposition import CONTENT_TYPE
 
+TRACE = "forehearth.trace"
+"""Where the request's `Trace` is in its scope."""
+ENDPOINTS = tuple(
+    Endpoint(method="GET", path=path, permission=None, name=name)
+    for path, name in (("/health/live", "live"), ("/health/ready", "ready"), ("/metrics", "metrics"))
+)
 RETRY_SECONDS = 2
 """What `/health/ready` tells to wait when it is not."""
 
@@ -65,6 +72,7 @@ class Traced:
             return
         headers: Mapping[bytes, bytes] = dict(scope["headers"])
         trace = Trace(self._new_id(), headers.get(b"x-ms-client-request-id"))
+        scope[TRACE] = trace
 
         async def traced(message: Message) -> None:
             if message["type"] == "http.response.start":

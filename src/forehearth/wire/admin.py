@@ -212,7 +212,7 @@ class AdminPages:
         secret = asked.query.get("secret")
         record = await self._office.keys.revoke(asked.principal, asked.resource, asked.key, secret)
         asked.note.target = record.id
-        asked.note.detail = f"{record.name}, its text {secret}" if secret else record.name
+        asked.note.detail = f"{record.name}, its secret {secret}" if secret else record.name
         return Reply(status=_NO_CONTENT, headers=(_NO_STORE,))
 
     async def _list_audit(self, asked: _Asked) -> Reply:

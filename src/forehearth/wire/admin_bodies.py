@@ -28,7 +28,7 @@ Body = TypeVar("Body", bound=msgspec.Struct)
 
 
 class NewKey(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
-    """The body that asks for a key. What it does not have cannot be set: resource, ids, times and texts are ours."""
+    """The body that asks for a key. What it does not have cannot be set: resource, ids, times and secrets are ours."""
 
     name: str
     admin: bool = False
@@ -52,16 +52,16 @@ class NewKey(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class Rotation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
-    """The body that asks for a new text of a key."""
+    """The body that asks for a new secret of a key."""
 
     overlap_seconds: Annotated[int, msgspec.Meta(ge=0, le=366 * 86_400)] = 86_400
-    """How long the text before goes on."""
+    """How long the secret before goes on."""
     now: bool = False
-    """Whether every text before ends at once."""
+    """Whether every secret before ends at once."""
 
 
 class SecretView(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """One text of a key, as it is shown."""
+    """One secret of a key, as it is shown."""
 
     id: str
     hint: str
@@ -92,7 +92,7 @@ class KeyView(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_de
     expires: datetime | None
     secrets: tuple[SecretView, ...]
     key: str = ""
-    """Its text, this once."""
+    """What callers send, this once."""
 
     @classmethod
     def of(cls, record: KeyRecord, now: float, key: str = "") -> Self:
@@ -153,7 +153,7 @@ class Page(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defau
 
 
 def in_words(record: KeyRecord) -> str:
-    """What a key opens, for the audit log: all that limits it, and nothing of its texts."""
+    """What a key opens, for the audit log: all that limits it, and nothing of its secrets."""
     lists = {name: getattr(record, name) for name in ("deployments", "operations", "projects", "networks")}
     words = [f"{name}={','.join(given)}" for name, given in lists.items() if given is not None]
     end = [] if record.expires is None else [f"expires={moment(record.expires).isoformat()}"]
@@ -216,7 +216,7 @@ def since(text: str | None) -> float | None:
     if text is None:
         return None
     try:
-        found = msgspec.convert(text, Annotated[datetime, _MOMENT])
+        found: datetime = msgspec.convert(text, Annotated[datetime, _MOMENT])
     except msgspec.ValidationError:
         raise InvalidField(
             "Invalid value for 'since': expected a time such as 2027-01-31T00:00:00Z.", param="since"
