@@ -46,12 +46,14 @@ class Audit:
         *,
         sleep: Sleep = asyncio.sleep,
         kept_days: float = KEPT_DAYS,
+        last_seconds: float = LAST_SECONDS,
         lost: Callable[[int], None] = lambda _: None,
     ) -> None:
         self._store = store
         self._clock = clock
         self._sleep = sleep
         self._kept_days = kept_days
+        self._last_seconds = last_seconds
         self._told_lost = lost
         self._waiting: deque[AuditRecord] = deque()
         self._news = asyncio.Event()
@@ -93,7 +95,7 @@ class Audit:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        written = await self.flush()
+        written = await self.flush(self._last_seconds)
         for task in self._tasks:
             task.cancel()
         await asyncio.wait(self._tasks)

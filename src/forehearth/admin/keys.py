@@ -1,7 +1,7 @@
-"""Keys as operators see them: made, given a new secret, ended. What a caller sends leaves here once and is kept nowhere.
+"""Keys as operators see them: made, given a new secret, ended.
 
-A record is kept under its name, so that no two of a resource have the same; its id is for those who mean this one key
-and not the next of that name.
+What callers send leaves here once and is kept nowhere. A record is kept under its name, so that no two of a resource
+have the same; its id is for those who mean this one key and not the next of that name.
 """
 
 from collections.abc import Awaitable, Callable

@@ -79,7 +79,7 @@ BODIES = (
     ("/completions", TEXT),
     ("/images/embeddings", {"model": "vectors", "input": [{"image": "data:image/png;base64,AAAA"}]}),
     ("/embeddings", VECTORS),
-    ("/admin/keys", {"name": "made-by-the-matrix"}),
+    ("/admin/keys", {"name": ""}),
     ("/rotate", {}),
 )
 """By how a path ends; the first that fits."""
@@ -169,10 +169,15 @@ class Client:
         response = self._connection.getresponse()
         return Answer(status=response.status, body=response.read())
 
-    def new_key(self, **scope: str) -> Mapping[str, Any]:
+    def new_name(self) -> str:
+        """A name that no key had before."""
+        return f"matrix-{next(self._numbers)}"
+
+    def new_key(self, resource: str | None = None) -> Mapping[str, Any]:
         """A key that was not there before: its `id`, and its text as `key`."""
-        body = {"name": f"matrix-{next(self._numbers)}", **scope}
-        answer = self.ask("POST", "/admin/keys", body, self._administrator)
+        body = {"name": self.new_name()}
+        target = "/admin/keys" if resource is None else f"/admin/keys?resource={resource}"
+        answer = self.ask("POST", target, body, self._administrator)
         assert answer.status // 100 == 2, answer
         made = json.loads(answer.body)
         return {"id": made["id"], "key": made["key"]}
@@ -243,6 +248,8 @@ def ask(client: Client, line: Line, caller: Caller, path: str | None = None) -> 
     """Ask one endpoint as one caller. A key that may be changed or deleted by it is made for it."""
     target = path or line.path + next((query for start, query in VERSIONS if line.path.startswith(start)), "")
     body = next((body for end, body in BODIES if line.path.endswith(end)), None) if line.method == "POST" else None
+    if isinstance(body, dict) and "name" in body:
+        body = {"name": client.new_name()}
     one = client.new_key()["id"] if line.path.startswith("/admin/keys/") else "chat"
     deployment = "vectors" if line.path.endswith("/embeddings") else "chat"
     names = {"project": caller.project, "id": one, "name": one, "deployment": deployment}
