@@ -36,7 +36,7 @@ class Store(MemoryAudit):
 
 
 def entry(target, **rest):
-    base = {"at": 1.0, "request_id": "r", "resource": "here", "actor": "maria", "actor_kind": "user"}
+    base = {"at": 1_800_000_000.0, "request_id": "r", "resource": "here", "actor": "maria", "actor_kind": "user"}
     return AuditRecord(**base | {"action": "keys.create", "target": str(target), "allowed": True, "status": 201} | rest)
 
 

@@ -108,7 +108,7 @@ async def test_a_change_while_all_is_read_is_not_missed():
 @pytest.mark.parametrize("error", [StoreFailed("the disk is full"), RuntimeError("fh-secret")])
 async def test_while_the_store_is_away_the_known_keys_go_on_and_it_is_said(watched, error, caplog):
     caplog.set_level(logging.WARNING)
-    await watched.store.put(record(FIRST, expires=NOW + 100))
+    await watched.store.put(record(FIRST, expires=NOW + 90))
     await watched.clock.advance(INTERVAL)
     watched.store.away = error
     await watched.clock.advance(STALE - INTERVAL)

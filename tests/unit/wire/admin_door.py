@@ -1,0 +1,111 @@
+"""The admin API without a network: a Starlette application around a test's office, asked as a server would."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import unquote
+
+import msgspec
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
+
+from forehearth.core.errors import NotAuthenticated
+from forehearth.core.principal import Principal
+from forehearth.core.trace import Trace
+from forehearth.routing.resources import by_host
+from forehearth.wire.admin import TRACE, AdminPages, AdminRoute, head_of
+from tests.unit.admin.offices import TestOffice
+from tests.unit.identity.keyed import DEVELOPMENT, OTHER, RESOURCE
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What came back."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+    @property
+    def code(self) -> str:
+        """The error's code, which the header has, too."""
+        code = self.json["error"]["code"]
+        assert self.headers["x-ms-error-code"] == code
+        return str(code)
+
+
+class AdminDoor:
+    """Asks the application. `people` are those who come with a token, by its text."""
+
+    def __init__(self, office: TestOffice) -> None:
+        self.office = office
+        self.people: dict[str, Principal] = {}
+        route = AdminRoute(AdminPages(office.office), self._authorise, by_host(RESOURCE, {OTHER: OTHER}))
+        self._app = Starlette(routes=[route, Route("/health/live", lambda _: PlainTextResponse("live"))])
+        self._app.router.redirect_slashes = False
+
+    async def ask(
+        self,
+        method: str,
+        target: str,
+        body: object = None,
+        *,
+        key: str | None = DEVELOPMENT,
+        headers: Mapping[str, str] | None = None,
+        host: str = "localhost",
+        client: str = "127.0.0.1",
+    ) -> Answer:
+        """One request. A body that is not bytes is sent as JSON; `target` is percent-encoded as it has to be."""
+        content = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
+        fields = {"host": host} | ({"api-key": key} if key else {})
+        fields |= {"content-type": "application/json"} if content else {}
+        fields |= headers or {}
+        raw, _, query = target.partition("?")
+        scope = {
+            "type": "http",
+            "asgi": {"version": "3.0"},
+            "http_version": "1.1",
+            "method": method,
+            "scheme": "http",
+            "path": unquote(raw),
+            "raw_path": raw.encode(),
+            "query_string": query.encode(),
+            "root_path": "",
+            "headers": [(name.encode(), value.encode("latin-1")) for name, value in fields.items()],
+            "client": (client, 1) if client else None,
+            "server": ("127.0.0.1", 2),
+            TRACE: Trace("request-1"),
+        }
+        return await self._exchange(scope, content)
+
+    async def _exchange(self, scope: dict[str, Any], content: bytes) -> Answer:
+        sent: list[Any] = []
+        pieces = [content[start : start + 10_000] for start in range(0, len(content), 10_000)] or [b""]
+        waiting = [{"type": "http.request", "body": each, "more_body": True} for each in pieces]
+        waiting[-1]["more_body"] = False
+
+        async def receive() -> Any:
+            return waiting.pop(0) if waiting else {"type": "http.disconnect"}
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+
+        await self._app(scope, receive, send)
+        return Answer(
+            status=sent[0]["status"],
+            headers={name.decode(): value.decode() for name, value in sent[0]["headers"]},
+            body=b"".join(message.get("body", b"") for message in sent[1:]),
+        )
+
+    async def _authorise(self, request: Request, resource: str) -> Principal:
+        head = head_of(request)
+        found = self.office.ring.identify(head, resource, self.office.clock.unix())
+        found = found or self.people.get(head.headers.get(b"authorization", b"").decode("latin-1"))
+        if found is None:
+            raise NotAuthenticated("Access denied due to invalid subscription key or wrong API endpoint.")
+        return found
