@@ -154,13 +154,6 @@ class ResourceSettings(Values, frozen=True, kw_only=True, forbid_unknown_fields=
     """Its projects, besides `default`."""
 
 
-class StoreSettings(Values, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where keys, assignments, the audit log and all further state is kept."""
-
-    postgres: Secret | None = None
-    """Address of a PostgreSQL database, `postgresql://user:password@host/name`; without it, a file here."""
-
-
 class Settings(Values, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The whole file."""
 
@@ -179,7 +172,6 @@ class Settings(Values, frozen=True, kw_only=True, forbid_unknown_fields=True):
     resources: dict[ResourceName, ResourceSettings] = {}
     """Further resources, by the name in `{name}.services.ai.azure.com` and `{name}.openai.azure.com`."""
     identity: IdentitySettings = IdentitySettings()
-    store: StoreSettings = StoreSettings()
 
 
 class OutboundSettings(Values, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -31,7 +31,7 @@ from forehearth.core.errors import (
     Refused,
     UnsupportedMediaType,
 )
-from forehearth.core.exchange import Head, Header, Reply
+from forehearth.core.exchange import Header, Reply
 from forehearth.core.permission import Permission
 from forehearth.core.place import Place
 from forehearth.core.principal import Principal
@@ -276,22 +276,6 @@ class AdminRoute(BaseRoute):
             body=lambda: _body(request),
         )
         return await self._pages.answer(asked, Actor(principal=principal, request_id=trace.request_id), default)
-
-
-def head_of(request: Request) -> Head:
-    """What identity reads of a request; the peer is who is connected, whatever headers say of it."""
-    headers: dict[bytes, bytes] = {}
-    for name, value in request.scope["headers"]:
-        headers[name] = headers[name] + b", " + value if name in headers else value
-    client = request.scope.get("client")
-    return Head(
-        method=request.method.encode(),
-        raw_path=request.scope["raw_path"],
-        query=request.scope["query_string"],
-        headers=headers,
-        scheme=request.scope["scheme"],
-        client=client[0] if client else "",
-    )
 
 
 def refusal(error: ForehearthError) -> Reply:

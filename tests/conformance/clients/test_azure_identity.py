@@ -98,22 +98,24 @@ def run(script: str, environment: Mapping[str, str]) -> str:
 
 
 CALLS = """
-import os
+import asyncio, os
+import azure.ai.inference.aio, azure.ai.projects.aio, azure.identity.aio
 from azure.ai.inference import ChatCompletionsClient
 from azure.ai.inference.models import UserMessage
 from azure.ai.projects import AIProjectClient
 from azure.identity import *
-from openai import AzureOpenAI, OpenAI
+from openai import AsyncOpenAI, AzureOpenAI, OpenAI
 
 url = os.environ["FOREHEARTH_URL"]
 messages = [{"role": "user", "content": "Hello."}]
+scope = "https://ai.azure.com/.default"
 
 def models(credential):
     with ChatCompletionsClient(f"{url}/models", credential) as client:
         return client.complete(messages=[UserMessage("Hello.")], model="chat").choices[0].message.content
 
 def v1(credential):
-    token = get_bearer_token_provider(credential, "https://ai.azure.com/.default")
+    token = get_bearer_token_provider(credential, scope)
     with OpenAI(base_url=f"{url}/openai/v1/", api_key=token, max_retries=0) as client:
         return client.chat.completions.create(model="chat", messages=messages).choices[0].message.content
 
@@ -138,43 +140,33 @@ def everything(credential):
         answers = {models(credential), v1(credential), classic(credential), project_v1(credential)}
         assert answers == {"A scripted answer."}, answers
         assert deployments(credential) == ["chat"]
-"""
-ASYNC_CALLS = """
-import asyncio, os
-from azure.ai.inference.aio import ChatCompletionsClient
-from azure.ai.inference.models import UserMessage
-from azure.ai.projects.aio import AIProjectClient
-from azure.identity.aio import *
-from openai import AsyncOpenAI
 
-url = os.environ["FOREHEARTH_URL"]
-
-async def everything(credential):
+async def everything_async(credential):
     async with credential:
-        async with ChatCompletionsClient(f"{url}/models", credential) as client:
+        async with azure.ai.inference.aio.ChatCompletionsClient(f"{url}/models", credential) as client:
             answer = await client.complete(messages=[UserMessage("Hello.")], model="chat")
             assert answer.choices[0].message.content == "A scripted answer."
-        token = get_bearer_token_provider(credential, "https://ai.azure.com/.default")
+        token = azure.identity.aio.get_bearer_token_provider(credential, scope)
         async with AsyncOpenAI(base_url=f"{url}/openai/v1/", api_key=token, max_retries=0) as client:
-            messages = [{"role": "user", "content": "Hello."}]
             answer = await client.chat.completions.create(model="chat", messages=messages)
             assert answer.choices[0].message.content == "A scripted answer."
-        async with AIProjectClient(f"{url}/api/projects/default", credential) as client:
+        async with azure.ai.projects.aio.AIProjectClient(f"{url}/api/projects/default", credential) as client:
             assert [each.name async for each in client.deployments.list()] == ["chat"]
+
+def both(name, *given, **named):
+    everything(getattr(azure.identity, name)(*given, **named))
+    asyncio.run(everything_async(getattr(azure.identity.aio, name)(*given, **named)))
 """
 
 
-@pytest.mark.parametrize("name", ["DefaultAzureCredential", "ManagedIdentityCredential"])
-def test_the_developer_calls_everything(shell: dict[str, str], name: str):
-    run(CALLS + f"everything({name}())", shell)
-    run(ASYNC_CALLS + f"asyncio.run(everything({name}()))", shell)
+def test_the_developer_calls_everything(shell: dict[str, str]):
+    run(CALLS + "both('DefaultAzureCredential'); both('ManagedIdentityCredential')", shell)
 
 
 def test_the_metadata_service_of_a_virtual_machine(server: ForehearthServer, shell: dict[str, str]):
     environment = {name: value for name, value in shell.items() if not name.startswith("IDENTITY_")}
     environment["AZURE_POD_IDENTITY_AUTHORITY_HOST"] = server.url
-    run(CALLS + "everything(ManagedIdentityCredential())", environment)
-    run(ASYNC_CALLS + "asyncio.run(everything(DefaultAzureCredential()))", environment)
+    run(CALLS + "both('ManagedIdentityCredential'); both('DefaultAzureCredential')", environment)
 
 
 def tenant(server: ForehearthServer, clean: Mapping[str, str]) -> str:
@@ -184,17 +176,16 @@ def tenant(server: ForehearthServer, clean: Mapping[str, str]) -> str:
 
 
 def test_an_application_with_its_secret(server: ForehearthServer, shell: dict[str, str], clean: dict[str, str]):
-    ways = [
-        f"ClientSecretCredential('adfs', '{ROBOT}', {SECRET!r})",
-        f"ClientSecretCredential('{tenant(server, clean)}', '{ROBOT}', {SECRET!r}, disable_instance_discovery=True)",
-    ]
-    run(CALLS + "\n".join(f"everything({way})" for way in ways), shell)
-    run(ASYNC_CALLS + "\n".join(f"asyncio.run(everything({way}))" for way in ways), shell)
-
-
-def test_an_application_that_the_environment_names(shell: dict[str, str]):
+    who = f"'{ROBOT}', {SECRET!r}"
+    directory = tenant(server, clean)
     named = {"AZURE_TENANT_ID": "adfs", "AZURE_CLIENT_ID": ROBOT, "AZURE_CLIENT_SECRET": SECRET}
-    run(CALLS + "everything(DefaultAzureCredential())", shell | named | {"AZURE_TOKEN_CREDENTIALS": "prod"})
+    script = f"""
+both('ClientSecretCredential', 'adfs', {who})
+both('ClientSecretCredential', '{directory}', {who}, disable_instance_discovery=True)
+os.environ['AZURE_TOKEN_CREDENTIALS'] = 'EnvironmentCredential'
+both('DefaultAzureCredential')
+"""
+    run(CALLS + script, shell | named)
 
 
 DEVICE = """

@@ -12,10 +12,11 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
 from forehearth.core.errors import NotAuthenticated
+from forehearth.core.exchange import Head
 from forehearth.core.principal import Principal
 from forehearth.core.trace import Trace
 from forehearth.routing.resources import by_host
-from forehearth.wire.admin import TRACE, AdminPages, AdminRoute, head_of
+from forehearth.wire.admin import TRACE, AdminPages, AdminRoute
 from tests.unit.admin.offices import TestOffice
 from tests.unit.identity.keyed import DEVELOPMENT, OTHER, RESOURCE
 
@@ -58,9 +59,9 @@ class AdminDoor:
         key: str | None = DEVELOPMENT,
         headers: Mapping[str, str] | None = None,
         host: str = "localhost",
-        client: str = "127.0.0.1",
+        leaves: bool = False,
     ) -> Answer:
-        """One request. A body that is not bytes is sent as JSON; `target` is percent-encoded as it has to be."""
+        """One request. A body that is not bytes is sent as JSON; a client that `leaves` does so before its end."""
         content = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
         fields = {"host": host} | ({"api-key": key} if key else {})
         fields |= {"content-type": "application/json"} if content else {}
@@ -77,17 +78,17 @@ class AdminDoor:
             "query_string": query.encode(),
             "root_path": "",
             "headers": [(name.encode(), value.encode("latin-1")) for name, value in fields.items()],
-            "client": (client, 1) if client else None,
+            "client": ("127.0.0.1", 1),
             "server": ("127.0.0.1", 2),
             TRACE: Trace("request-1"),
         }
-        return await self._exchange(scope, content)
-
-    async def _exchange(self, scope: dict[str, Any], content: bytes) -> Answer:
-        sent: list[Any] = []
         pieces = [content[start : start + 10_000] for start in range(0, len(content), 10_000)] or [b""]
         waiting = [{"type": "http.request", "body": each, "more_body": True} for each in pieces]
-        waiting[-1]["more_body"] = False
+        waiting[-1]["more_body"] = leaves
+        return await self._exchange(scope, waiting)
+
+    async def _exchange(self, scope: dict[str, Any], waiting: list[Any]) -> Answer:
+        sent: list[Any] = []
 
         async def receive() -> Any:
             return waiting.pop(0) if waiting else {"type": "http.disconnect"}
@@ -103,7 +104,9 @@ class AdminDoor:
         )
 
     async def _authorise(self, request: Request, resource: str) -> Principal:
-        head = head_of(request)
+        headers = dict(request.scope["headers"])
+        client = request.client.host if request.client else ""
+        head = Head(method=b"GET", raw_path=b"/", headers=headers, client=client)
         found = self.office.ring.identify(head, resource, self.office.clock.unix())
         found = found or self.people.get(head.headers.get(b"authorization", b"").decode("latin-1"))
         if found is None:

@@ -389,27 +389,8 @@ async def test_a_store_that_is_away_is_503_and_recorded():
 
 
 async def test_a_client_that_leaves_half_way_is_no_fault_of_ours(door):
-    class Leaving(AdminDoor):
-        async def _exchange(self, scope, content):
-            return await super()._exchange(scope | {"headers": scope["headers"]}, content)
-
-    sent = []
-    waiting = [{"type": "http.request", "body": b'{"na', "more_body": True}, {"type": "http.disconnect"}]
-
-    async def receive():
-        return waiting.pop(0)
-
-    async def send(message):
-        sent.append(message)
-
-    scope = {"type": "http", "method": "POST", "raw_path": b"/admin/keys", "path": "/admin/keys", "query_string": b""}
-    from forehearth.core.trace import Trace
-    from forehearth.wire.admin import TRACE
-
-    scope |= {"scheme": "http", "root_path": "", "client": None, TRACE: Trace("request-1")}
-    scope["headers"] = [(b"host", b"h"), (b"api-key", DEVELOPMENT.encode()), (b"content-type", b"application/json")]
-    await door._app(scope, receive, send)
-    assert sent[0]["status"] == 400
+    answer = await door.ask("POST", "/admin/keys", NEW, leaves=True)
+    assert (answer.status, answer.code) == (400, "malformed_body")
     assert await door.office.documents.of_all_places("key") == []
 
 
