@@ -29,6 +29,7 @@ soak: ## the long tier of the tests; writes a dated report to docs/soak/
 
 bench: ## measure against other gateways; BENCH_PEERS='nginx envoy' chooses them; writes docs/benchmarks/
 	@scripts/install --dev
+	@$(bin)/python -m bench.identity_cost
 	@$(bin)/python -m bench $(ARGS)
 
 format: ## put the source into its form

@@ -85,6 +85,9 @@ def _explain(issuer: Issuer, environ: Mapping[str, str]) -> None:
     """Say on stderr, where `eval` does not look, what may be in the way."""
     if issuer.secure_origin is None:
         click.echo("The server speaks no https: Azure's clients send no tokens over http.", err=True)
+    replaced = environ.get("NODE_EXTRA_CA_CERTS")
+    if replaced and Path(replaced).absolute() != issuer.data.tls / "ca.pem":
+        click.echo(f"NODE_EXTRA_CA_CERTS was {replaced}: Node trusts this server instead in this shell.", err=True)
     if environ.get("AZURE_CLIENT_ID"):
         click.echo("AZURE_CLIENT_ID is set: DefaultAzureCredential asks for that identity instead.", err=True)
     if os.isatty(1):

@@ -7,6 +7,7 @@ secret that lies there, and on this machine only, because the secret goes with i
 import asyncio
 import ipaddress
 import os
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from http import HTTPStatus
@@ -47,6 +48,7 @@ USER = click.option(
     "--user", default=DEFAULT_USER, show_default=True, help="A user under identity.development.users, or 'developer'."
 )
 
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _TIMES = Timeouts(connect=5.0, first_byte=10.0, idle=10.0, total=15.0)
 
 
@@ -68,7 +70,9 @@ class Issuer(msgspec.Struct, frozen=True, kw_only=True):
         return next((each for each in self.origins if each.startswith("https:")), None)
 
     def header(self, user: str) -> Secret:
-        """What says that this user asks."""
+        """What says that this user asks. Raises `CommandFailed` for what is nobody's name."""
+        if not _NAME.fullmatch(user):
+            raise CommandFailed("no user has such a name", "It has letters, digits, '.', '_' and '-'.", Exit.USAGE)
         return header_of(self.installation.secret, user)
 
     def token(self, user: str, scope: str) -> Mapping[str, str]:
@@ -79,7 +83,7 @@ class Issuer(msgspec.Struct, frozen=True, kw_only=True):
 
     def ask(self, method: str, target: str, user: str, form: Mapping[str, str] | None = None) -> Mapping[str, Any]:
         """What it answers to this user. Raises `CommandFailed`."""
-        headers: list[Header] = [(b"x-identity-header", self.header(user).reveal().encode("latin-1", "replace"))]
+        headers: list[Header] = [(b"x-identity-header", self.header(user).reveal().encode())]
         if form is not None:
             headers.append((b"content-type", b"application/x-www-form-urlencoded"))
         trusted = next((each for each in (bundle_path(self.data), self.data.tls / "ca.pem") if each.is_file()), None)

@@ -64,7 +64,10 @@ def test_no_proxy_gets_the_secret(issuer_server: IssuerServer):
 
 
 def test_what_may_be_in_the_way_is_said_beside_the_exports(issuer_server: IssuerServer):
-    done = issuer_server.command(LOGIN, "--url", issuer_server.url, AZURE_CLIENT_ID=MARIA)
+    done = issuer_server.command(
+        LOGIN, "--url", issuer_server.url, AZURE_CLIENT_ID=MARIA, NODE_EXTRA_CA_CERTS="/etc/own.pem"
+    )
+    assert "NODE_EXTRA_CA_CERTS was /etc/own.pem" in done.stderr
     assert "AZURE_CLIENT_ID is set" in done.stderr
     assert "no https" in done.stderr
     found = exports(done.stdout)
@@ -98,8 +101,8 @@ def test_a_token_for_scripts(issuer_server: IssuerServer):
 @pytest.mark.parametrize(
     ("script", "arguments", "words"),
     [
-        (LOGIN, ["--user", "mallory"], "developer, maria"),
-        (TOKEN, ["--user", "mallory"], "developer, maria"),
+        (LOGIN, ["--user", "mallory"], "developer and maria"),
+        (TOKEN, ["--user", "mallory"], "developer and maria"),
         (TOKEN, ["--scope", "https://management.azure.com/.default"], "these audiences alone"),
         (LOGIN, ["--approve", "AAAA-AAAA"], "no such code"),
         (TOKEN, ["--url", "http://127.0.0.1:9"], "no server answers"),

@@ -86,3 +86,11 @@ def test_the_secret_is_not_shown(folder: Path):
     issuer = issuer_of(folder, None)
     assert issuer.installation.secret.reveal() not in repr(issuer)
     assert issuer.header("developer").reveal() not in repr(issuer)
+
+
+@COMMANDS
+@pytest.mark.parametrize("name", ["", "é", "a b", "maria\r\nX-Evil: 1", "-x", "x" * 200])
+def test_what_is_nobodys_name(command, folder: Path, name: str, capsys: pytest.CaptureFixture[str]):
+    with pytest.raises(CommandFailed, match="no user has such a name"):
+        command.main(["--data-dir", str(folder), f"--user={name}"], standalone_mode=False)
+    assert capsys.readouterr().out == ""

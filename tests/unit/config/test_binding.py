@@ -47,7 +47,7 @@ UNKNOWN = [
     (
         "version: 1\ntimeout: 1",
         "timeout",
-        "'routes', 'projects', 'resources' and 'identity'",
+        "the keys here are 'version', 'server', 'log', 'backends', 'deployments', ",
     ),
     ("version: 1\nserver: {tls-port: 1}", "server.tls-port", "did you mean 'tls_port'?"),
     ("version: 1\nserver: {tlsPort: 1}", "server.tlsPort", "did you mean 'tls_port'?"),

@@ -75,8 +75,10 @@ class People:
         """The person of that name. Raises `Denied`."""
         found = self._people.get(name)
         if found is None:
-            known = ", ".join(sorted(self._people))
-            raise Denied("invalid_request", 50034, f"There is no such user under identity.development.users: {known}.")
+            known = " and ".join(sorted(self._people))
+            raise Denied(
+                "invalid_request", 50034, f"There is no such user: there are {known}, under identity.development.users."
+            )
         return found
 
     def application(self, client_id: str) -> Application:

@@ -34,7 +34,7 @@ def test_an_id_that_is_not_given_is_the_same_for_ever():
 
 
 def test_who_is_not_there():
-    with pytest.raises(Denied, match="developer, maria"):
+    with pytest.raises(Denied, match="developer and maria"):
         PEOPLE.person("mallory")
     with pytest.raises(Denied) as caught:
         PEOPLE.application("aaaaaaaa-0000-4000-8000-00000000ffff")
