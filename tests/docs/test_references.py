@@ -11,7 +11,8 @@ from forehearth.embedded.schema_keywords import ANNOTATIONS, SUPPORTED
 from forehearth.identity import keys, roles
 from forehearth.routing import attempts
 from forehearth.routing.directory import Directory
-from forehearth.wire import bodies, foundry_models, verdict
+from forehearth.server import app
+from forehearth.wire import admin, bodies, foundry_models, verdict
 from forehearth.wire.surfaces import surfaces
 from scripts import command_line
 from tests.conftest import ROOT
@@ -30,7 +31,7 @@ def paths() -> list[str]:
         *(f"{endpoint.method} {endpoint.path}" for _, surface in tables for endpoint in surface.endpoints),
         *(f"POST {path.decode()}" for path in foundry_models._CALLS),
         *(path.decode() for path in sorted(foundry_models.ROOT_PATHS)),
-        *("GET /health/live", "GET /health/ready", "GET /metrics"),
+        *(f"{endpoint.method} {endpoint.path}" for endpoint in (*app.ENDPOINTS, *admin.ENDPOINTS)),
     ]
 
 

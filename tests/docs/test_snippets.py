@@ -21,14 +21,14 @@ def server_of(request: pytest.FixtureRequest, start_module_forehearth: StartFore
     """The server that a page names, started when the first block needs it and shared by the pages that name it."""
     running: dict[str | None, ForehearthServer] = {}
 
+    def started(server: str) -> ForehearthServer:
+        path, *arguments = server.split()
+        return start_module_forehearth((ROOT / path).read_text(), *arguments)
+
     def choose(page: fences.Page) -> Callable[[], ForehearthServer]:
         def start() -> ForehearthServer:
             if page.server not in running:
-                running[page.server] = (
-                    start_module_forehearth((ROOT / page.server).read_text())
-                    if page.server
-                    else request.getfixturevalue("forehearth")
-                )
+                running[page.server] = started(page.server) if page.server else request.getfixturevalue("forehearth")
             return running[page.server]
 
         return start

@@ -17,6 +17,7 @@ import msgspec
 from forehearth.core.audit import AuditQuery, AuditRecord
 from forehearth.core.clock import Clock
 from forehearth.core.document import StoreFailed
+from forehearth.identity.key_text import masked
 from forehearth.ports.audit import AuditStore
 
 KEPT_DAYS = 90.0
@@ -69,7 +70,7 @@ class Audit:
         return len(self._waiting)
 
     def record(self, record: AuditRecord) -> None:
-        """Add a record. What it says is shortened, and has no control characters, before anybody prints it."""
+        """Add a record. What it says is shortened, and has no control characters and no keys in it."""
         if len(self._waiting) >= MOST_WAITING:
             self._lose(1, "too many wait for the store")
             return
@@ -161,7 +162,7 @@ class Audit:
 
 def _tidy(record: AuditRecord) -> AuditRecord:
     texts = {
-        name: "".join(letter if letter.isprintable() else "?" for letter in value[:_LONGEST_TEXT])
+        name: "".join(letter if letter.isprintable() else "?" for letter in masked(value)[:_LONGEST_TEXT])
         for name in record.__struct_fields__
         if isinstance(value := getattr(record, name), str)
     }

@@ -9,6 +9,7 @@ from forehearth.config.nearest import suggestion
 from forehearth.core.call import Operation
 from forehearth.core.errors import InvalidField, PermissionDenied
 from forehearth.identity.key_records import KeyRecord
+from forehearth.identity.key_text import masked
 from forehearth.identity.networks import Networks
 
 ID_PREFIX = "key_"
@@ -83,6 +84,10 @@ def _check_name(name: str) -> None:
             "Invalid value for 'name': it must be at most 128 letters, digits, '.', '_' and '-', begin with a letter "
             f"or a digit, and not with '{ID_PREFIX}', as ids do.",
             param="name",
+        )
+    if masked(name) != name:
+        raise InvalidField(
+            "Invalid value for 'name': it looks like a key; names are shown, keys are not.", param="name"
         )
 
 

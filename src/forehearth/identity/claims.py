@@ -1,6 +1,5 @@
 """What a token says of its holder, once its signature is known to be its issuer's."""
 
-import math
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -14,6 +13,8 @@ _LATEST = 253_402_300_800.0
 _LONGEST_NAME = 256
 _MOST_AUDIENCES = 16
 _MOST_VALUES = 1_000
+_CALLS = frozenset({"scp", "azp", "appid", "idtyp"})
+"""What Entra puts into access tokens, some of it into each, and into no id token unless it is asked to."""
 
 
 class Untrue(ValueError):
@@ -57,24 +58,34 @@ def check_times(payload: Mapping[str, Any], now: float) -> float:
     return expires
 
 
-def check_audience(payload: Mapping[str, Any], accepted: frozenset[str]) -> None:
-    """Raise `Untrue` when the token is for somebody else. Audiences count with and without a slash at their end."""
+def check_audience(payload: Mapping[str, Any], accepted: frozenset[str], *, is_entra: bool) -> None:
+    """Raise `Untrue` when the token is for somebody else. Audiences count with and without a slash at their end.
+
+    Other issuers than Entra make tokens that are for several, and then for us as well as for strangers.
+    """
     audience = payload.get("aud")
     values = [audience] if isinstance(audience, str) else audience
     if not isinstance(values, list) or not 0 < len(values) <= _MOST_AUDIENCES:
         raise Untrue("it has no audience")
     if not all(isinstance(value, str) for value in values):
         raise Untrue("its audience is no text")
-    if not any(value.removesuffix("/") in accepted for value in values):
+    ours = [value.removesuffix("/") in accepted for value in values]
+    if not (all(ours) if is_entra else any(ours)):
         raise Untrue("it is for another audience")
+
+
+def check_use(payload: Mapping[str, Any], *, is_entra: bool) -> None:
+    """Raise `Untrue` when the token is genuine and nothing to call with: it tells of an event, or who signed in."""
+    if "events" in payload or (is_entra and _CALLS.isdisjoint(payload)):
+        raise Untrue("it is no access token")
 
 
 def read(payload: Mapping[str, Any], *, issuer: str, tenant: str, expires: float) -> Claims:
     """Who holds a token of this payload. Raises `Untrue` when it does not say."""
-    subject = _text(payload, "oid") or _text(payload, "sub")
+    subject = _id(payload, "oid") or _id(payload, "sub")
     if not subject:
         raise Untrue("it does not say whose it is")
-    application = next((found for name in ("azp", "appid", "client_id") if (found := _text(payload, name))), "")
+    application = next((found for name in ("azp", "appid", "client_id") if (found := _id(payload, name))), "")
     scopes = frozenset((_text(payload, "scp") or _text(payload, "scope")).split())
     kind: Literal["user", "application"] = (
         "application" if _is_application(payload, application, is_entra=bool(tenant)) else "user"
@@ -103,7 +114,7 @@ _NAMES = {
 
 
 def _is_application(payload: Mapping[str, Any], application: str, *, is_entra: bool) -> bool:
-    """As the token says it (`idtyp`), or else: in Entra, app roles and nobody's scopes; elsewhere, its own subject.
+    """As the token says it (`idtyp`), or else: in Entra, nobody's scopes and nobody's name; elsewhere, its own subject.
 
     A person who comes through an application is not that application, whatever roles the token lists.
     """
@@ -111,7 +122,7 @@ def _is_application(payload: Mapping[str, Any], application: str, *, is_entra: b
     if kind is not None:
         return bool(kind == "app")
     if is_entra:
-        return "scp" not in payload and "roles" in payload
+        return bool(application) and "scp" not in payload and not any(name in payload for name in _NAMES["user"])
     return bool(application) and payload.get("sub") == application
 
 
@@ -121,7 +132,7 @@ def _time(payload: Mapping[str, Any], name: str) -> float | None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise Untrue(f"its {name} is no number")
-    if not (math.isfinite(value) and 0 <= value < _LATEST):
+    if not 0 <= value < _LATEST:
         raise Untrue(f"its {name} is no date")
     return float(value)
 
@@ -132,6 +143,14 @@ def _text(payload: Mapping[str, Any], name: str) -> str:
         return ""
     if not isinstance(value, str) or len(value) > _LONGEST_NAME:
         raise Untrue(f"its {name} is no usable text")
+    return value
+
+
+def _id(payload: Mapping[str, Any], name: str) -> str:
+    """A text that can stand in messages and records as it is."""
+    value = _text(payload, name)
+    if not value.isprintable():
+        raise Untrue(f"its {name} has letters that cannot be printed")
     return value
 
 

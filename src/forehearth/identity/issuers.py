@@ -1,12 +1,14 @@
 """Whose tokens are trusted, and what for."""
 
 from collections.abc import Iterator
+from urllib.parse import urlsplit
 
 import msgspec
 
 from forehearth.core.clock import Clock
+from forehearth.core.errors import Misconfigured
 from forehearth.core.identity_settings import EntraSettings, IdentitySettings, OidcSettings
-from forehearth.identity.key_sets import KeySet
+from forehearth.identity.key_sets import KeySet, is_safe
 from forehearth.ports.fetch import Fetch
 
 AUDIENCES = frozenset(
@@ -20,8 +22,13 @@ AUDIENCES = frozenset(
 """The audiences that Foundry documents. A slash at the end makes no difference."""
 
 _V1 = "https://sts.windows.net/{tenant}/"
+_V1_OF_CHINA = "https://sts.chinacloudapi.cn/{tenant}/"
+_AUTHORITIES_OF_CHINA = frozenset({"login.partner.microsoftonline.cn", "login.chinacloudapi.cn"})
 _V2 = "{authority}/{tenant}/v2.0"
 _ENTRA_ALGORITHMS = frozenset({"RS256"})
+_ENTRA = "entra"
+_TAKEN = frozenset({_ENTRA, "development"})
+"""Names that assignments know other issuers by."""
 
 
 class TrustedIssuer(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,26 +46,39 @@ class TrustedIssuer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def trusted_issuers(settings: IdentitySettings, fetch: Fetch, clock: Clock) -> dict[str, TrustedIssuer]:
-    """Every issuer of the configuration, by its `iss`."""
-    found = list(_entra(settings.entra, fetch, clock)) if settings.entra else []
-    found += [_oidc(name, each, fetch, clock) for name, each in settings.oidc.items()]
-    return {issuer.iss: issuer for issuer in found}
+    """Every issuer of the configuration, by its `iss`.
+
+    Raises `Misconfigured` where two are the same, one has a name that means another, or its keys could be anybody's.
+    """
+    found = {issuer.iss: issuer for issuer in _entra(settings.entra, fetch, clock)} if settings.entra else {}
+    for name, each in settings.oidc.items():
+        if name in _TAKEN:
+            raise Misconfigured(f"identity.oidc.{name}: this name is taken: choose another")
+        if each.issuer in found:
+            other = found[each.issuer].name
+            raise Misconfigured(f"identity.oidc.{name}.issuer: {other} has the same: name an issuer once")
+        found[each.issuer] = _oidc(name, each, fetch, clock)
+    return found
 
 
 def _entra(settings: EntraSettings, fetch: Fetch, clock: Clock) -> Iterator[TrustedIssuer]:
     """A directory's two issuers. Both forms of token are signed with the same keys."""
     authority = settings.authority.rstrip("/")
+    _check("identity.entra.authority", authority)
+    v1 = _V1_OF_CHINA if urlsplit(authority).hostname in _AUTHORITIES_OF_CHINA else _V1
     audiences = AUDIENCES | {each.removesuffix("/") for each in settings.audiences}
     for tenant in (each.lower() for each in settings.tenants):
-        forms = [form.format(authority=authority, tenant=tenant) for form in (_V1, _V2)]
+        forms = [form.format(authority=authority, tenant=tenant) for form in (v1, _V2)]
         keys = KeySet(forms[1], url=f"{authority}/{tenant}/discovery/v2.0/keys", fetch=fetch, clock=clock)
         for iss in forms:
             yield TrustedIssuer(
-                name="entra", iss=iss, audiences=audiences, algorithms=_ENTRA_ALGORITHMS, keys=keys, tenant=tenant
+                name=_ENTRA, iss=iss, audiences=audiences, algorithms=_ENTRA_ALGORITHMS, keys=keys, tenant=tenant
             )
 
 
 def _oidc(name: str, settings: OidcSettings, fetch: Fetch, clock: Clock) -> TrustedIssuer:
+    where = "issuer" if settings.keys_url is None else "keys_url"
+    _check(f"identity.oidc.{name}.{where}", settings.keys_url or settings.issuer)
     return TrustedIssuer(
         name=name,
         iss=settings.issuer,
@@ -66,3 +86,9 @@ def _oidc(name: str, settings: OidcSettings, fetch: Fetch, clock: Clock) -> Trus
         algorithms=frozenset(settings.algorithms),
         keys=KeySet(settings.issuer, url=settings.keys_url, fetch=fetch, clock=clock),
     )
+
+
+def _check(key: str, url: str) -> None:
+    """Whoever is on the way of unencrypted keys can put in their own, and then make tokens."""
+    if not is_safe(url):
+        raise Misconfigured(f"{key}: keys are not fetched over http from another machine: use https")

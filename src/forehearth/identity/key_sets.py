@@ -20,7 +20,7 @@ from jwt.algorithms import Algorithm, get_default_algorithms
 from jwt.exceptions import PyJWTError
 
 from forehearth.core.clock import Clock
-from forehearth.core.errors import Failed
+from forehearth.core.errors import ForehearthError
 from forehearth.ports.fetch import Fetch
 
 PAUSE_SECONDS = 30.0
@@ -38,16 +38,20 @@ _log = logging.getLogger("forehearth.identity")
 class VerifyingKey:
     """A public key with the algorithms that it may be used with."""
 
-    __slots__ = ("_algorithms", "_key")
+    __slots__ = ("algorithms", "key")
 
     def __init__(self, key: Any, algorithms: Mapping[str, Algorithm]) -> None:
-        self._key = key
-        self._algorithms = algorithms
+        self.key = key
+        self.algorithms = algorithms
 
     def verifies(self, algorithm: str, signed: bytes, signature: bytes) -> bool:
         """Whether this key made the signature, with an algorithm that is its own."""
-        found = self._algorithms.get(algorithm)
-        return found is not None and bool(found.verify(signed, self._key, signature))
+        found = self.algorithms.get(algorithm)
+        return found is not None and bool(found.verify(signed, self.key, signature))
+
+    def is_same_as(self, other: "VerifyingKey") -> bool:
+        """Whether both are one key, for the same algorithms, in whatever set and under whatever id."""
+        return bool(self.key == other.key) and self.algorithms.keys() == other.algorithms.keys()
 
 
 class KeySet:
@@ -64,11 +68,9 @@ class KeySet:
         self._fetching: asyncio.Task[None] | None = None
         self.fetches = 0
         """How often the issuer was asked."""
-        self.generation = 0
-        """Grows when the keys change: what was verified before must be verified again."""
 
     def find(self, key_id: str) -> VerifyingKey | None:
-        """The key of this id, where it is known and not too old to be used."""
+        """The key of this id, where it is known and not too old to be used: the same object for as long as it stays."""
         age = self._clock.monotonic() - self._fetched
         if age > KEPT_SECONDS:
             return None
@@ -82,8 +84,9 @@ class KeySet:
         return self._fetching is not None or self._clock.monotonic() >= self._tried + PAUSE_SECONDS
 
     async def refreshed(self) -> None:
-        """Return when the keys have been fetched, or could not be. Whoever waits shares one fetch."""
-        await asyncio.shield(self._begin())
+        """Return when the keys have been fetched, or could not be; in the pause at once. All who wait share a fetch."""
+        if self.may_fetch:
+            await asyncio.shield(self._begin())
 
     async def aclose(self) -> None:
         """End a fetch that is under way."""
@@ -101,24 +104,26 @@ class KeySet:
 
     async def _refresh(self) -> None:
         try:
-            keys = read_keys(await self._fetch(self._url or await self._discovered()))
-        except (Failed, ValueError) as error:
-            reason = error.message if isinstance(error, Failed) else str(error)
+            found = read_keys(await self._fetch(self._url or await self._discovered()))
+        except (ForehearthError, ValueError) as error:
+            reason = error.message if isinstance(error, ForehearthError) else str(error)
             _log.warning("the keys of the issuer %s could not be fetched: %s", self._issuer, reason)
         else:
-            if keys.keys() != self._keys.keys():
-                self.generation += 1
-            self._keys = keys
+            self._keys = {key_id: self._kept(key_id, key) for key_id, key in found.items()}
             self._fetched = self._clock.monotonic()
         finally:
             self._fetching = None
+
+    def _kept(self, key_id: str, key: VerifyingKey) -> VerifyingKey:
+        old = self._keys.get(key_id)
+        return old if old is not None and old.is_same_as(key) else key
 
     async def _discovered(self) -> str:
         document = _object(await self._fetch(f"{self._issuer.rstrip('/')}/.well-known/openid-configuration"))
         if document.get("issuer") != self._issuer:
             raise ValueError("its discovery document is another issuer's")
         url = document.get("jwks_uri")
-        if not isinstance(url, str) or not _is_safe(url):
+        if not isinstance(url, str) or not is_safe(url):
             raise ValueError("its discovery document names no https address of its keys")
         return url
 
@@ -140,8 +145,10 @@ def read_keys(document: bytes) -> dict[str, VerifyingKey]:
 
 
 def _usable(jwk: Mapping[str, Any]) -> VerifyingKey | None:
-    operations = jwk.get("key_ops")
-    if jwk.get("use", "sig") != "sig" or (operations is not None and "verify" not in operations):
+    operations = jwk.get("key_ops", ["verify"])
+    if jwk.get("use", "sig") != "sig" or not isinstance(operations, list) or "verify" not in operations:
+        return None
+    if "d" in jwk:  # a private key that is published is everybody's
         return None
     every = get_default_algorithms()
     names = {"RSA": _RSA, "EC": ("ES256",), "OKP": ("EdDSA",)}.get(str(jwk.get("kty")), ())
@@ -179,6 +186,7 @@ def _object(document: bytes) -> dict[str, Any]:
     raise ValueError("what came is not an object")
 
 
-def _is_safe(url: str) -> bool:
+def is_safe(url: str) -> bool:
+    """Whether keys that come from there are its owner's: over https, or from this machine."""
     parts = urlsplit(url)
     return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in {"127.0.0.1", "::1", "localhost"})

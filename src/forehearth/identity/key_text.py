@@ -13,6 +13,7 @@ HINT = 4
 RANDOM_BYTES = 32
 _CHECK = 6
 _FORM = re.compile(r"fh-[A-Za-z0-9_-]{49}")
+_LIKE_A_KEY = re.compile(r"fh-[A-Za-z0-9_-]{20,}")
 
 
 def new_key(randomness: Callable[[int], bytes]) -> Secret:
@@ -29,6 +30,11 @@ def is_whole(text: str) -> bool:
 def is_mistyped(text: str) -> bool:
     """Whether this has the form of a key of `new_key`, and cannot be one."""
     return _FORM.fullmatch(text) is not None and not is_whole(text)
+
+
+def masked(text: str) -> str:
+    """The text without what looks like a key, or like a part of one: people paste keys where they do not belong."""
+    return _LIKE_A_KEY.sub("fh-***", text)
 
 
 def hint(key: Secret) -> str:

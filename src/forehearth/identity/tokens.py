@@ -12,9 +12,9 @@ from collections.abc import Awaitable, Mapping
 
 from forehearth.core.clock import Clock
 from forehearth.core.errors import NotAuthenticated
-from forehearth.identity.claims import Claims, Untrue, check_audience, check_times, read
+from forehearth.identity.claims import Claims, Untrue, check_audience, check_times, check_use, read
 from forehearth.identity.issuers import TrustedIssuer
-from forehearth.identity.key_sets import VerifyingKey
+from forehearth.identity.key_sets import KeySet, VerifyingKey
 from forehearth.identity.token_text import LONGEST, TokenText, Unreadable, parse
 
 REFUSED = (
@@ -29,13 +29,13 @@ _log = logging.getLogger("forehearth.identity")
 class Tokens:
     """Verifies tokens of the issuers that are trusted, by their `iss`.
 
-    A good token is remembered by the hash of all of it, until it expires or its issuer's keys change.
+    A good token is remembered by the hash of all of it, until it expires or its key is its issuer's no more.
     """
 
     def __init__(self, issuers: Mapping[str, TrustedIssuer], clock: Clock) -> None:
         self._issuers = issuers
         self._clock = clock
-        self._good: OrderedDict[bytes, tuple[Claims, TrustedIssuer, int]] = OrderedDict()
+        self._good: OrderedDict[bytes, tuple[Claims, KeySet, str, VerifyingKey]] = OrderedDict()
 
     def verify(self, token: bytes) -> Claims | Awaitable[Claims]:
         """What `token` says: at once, or an awaitable where its issuer's keys have to be fetched first.
@@ -47,8 +47,8 @@ class Tokens:
         digest = hashlib.sha256(token).digest()
         kept = self._good.get(digest)
         if kept is not None:
-            claims, issuer, generation = kept
-            if self._clock.unix() < claims.expires and generation == issuer.keys.generation:
+            claims, keys, key_id, verified_by = kept
+            if self._clock.unix() < claims.expires and keys.find(key_id) is verified_by:
                 return claims
             del self._good[digest]
         try:
@@ -92,13 +92,14 @@ class Tokens:
             raise Untrue("its signature is wrong")
         payload = text.payload
         expires = check_times(payload, self._clock.unix())
-        check_audience(payload, issuer.audiences)
+        check_audience(payload, issuer.audiences, is_entra=bool(issuer.tenant))
         if issuer.tenant and str(payload.get("tid", "")).lower() != issuer.tenant:
             raise Untrue("it is of another directory")
+        check_use(payload, is_entra=bool(issuer.tenant))
         claims = read(payload, issuer=issuer.name, tenant=issuer.tenant, expires=expires)
         if len(self._good) >= KEPT:
             self._good.popitem(last=False)
-        self._good[digest] = (claims, issuer, issuer.keys.generation)
+        self._good[digest] = (claims, issuer.keys, text.key_id, key)
         return claims
 
 

@@ -1,5 +1,6 @@
 """A whole server for the tests of `/admin`, and requests to it byte by byte as a test wants them."""
 
+import http.client
 import json
 import socket
 from collections.abc import Mapping
@@ -73,16 +74,16 @@ class Client:
         return self.send(f"{method} {target} HTTP/1.1\r\n{lines}\r\n".encode("latin-1") + content)
 
     def send(self, request: bytes) -> Answer:
-        """These bytes, and all that comes back."""
+        """These bytes, and the first answer to them."""
         with socket.create_connection(("127.0.0.1", self.server.port), timeout=20) as connection:
             connection.sendall(request)
-            connection.shutdown(socket.SHUT_WR)
-            received = b""
-            while piece := connection.recv(65_536):
-                received += piece
-        head, _, body = received.partition(b"\r\n\r\n")
-        first = head.split(b" ", 2)
-        return Answer(int(first[1]) if len(first) > 1 else 0, head.decode("latin-1").lower(), body)
+            response = http.client.HTTPResponse(connection, method=request.split(b" ", 1)[0].decode())
+            try:
+                response.begin()
+                body = response.read()
+            except (http.client.HTTPException, ConnectionError):
+                return Answer(0, "", b"")
+        return Answer(response.status, str(response.headers).lower(), body)
 
     def make(self, name: str, **wanted: Any) -> Any:
         """A new key, as the API shows it this once."""

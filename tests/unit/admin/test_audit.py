@@ -7,6 +7,7 @@ import pytest
 from forehearth.admin.audit import MOST_WAITING, TOGETHER, Audit
 from forehearth.core.audit import AuditQuery, AuditRecord
 from forehearth.core.document import StoreFailed
+from forehearth.identity.key_text import new_key
 from forehearth.stores.memory import MemoryAudit
 from forehearth.testing.clock import VirtualClock
 
@@ -160,3 +161,14 @@ async def test_what_others_wrote_cannot_move_a_terminal_or_fill_a_disk(store, cl
     assert kept.target == "?[2Jx?y??"
     assert len(kept.actor) == 512
     assert kept.detail == "é 🔥"
+
+
+async def test_a_key_that_was_pasted_where_it_does_not_belong_is_not_kept(store, clock):
+    key = new_key(bytes).reveal()
+    async with Audit(store, clock, sleep=clock.sleep) as audit:
+        audit.record(entry(key, detail=f"'{key[:-3]}' is no network", actor="a" * 500 + key))
+        assert await audit.flush()
+        (kept,) = await audit.page(AuditQuery())
+    assert kept.target == "fh-***"
+    assert kept.detail == "'fh-***' is no network"
+    assert "fh-A" not in kept.actor

@@ -62,6 +62,7 @@ async def test_a_scope_is_kept_and_followed(desk):
         ({"name": "n" * 129}, "name", "at most 128 letters"),
         ({"name": "key_mine"}, "name", "as ids do"),
         ({"name": "shop\n"}, "name", "letters"),
+        ({"name": "fh-" + "x" * 49}, "name", "looks like a key"),
         ({"deployments": ()}, "deployments", "leave it out for no bound"),
         ({"deployments": ("chatt",)}, "deployments", "did you mean 'chat'?"),
         ({"deployments": ("default",)}, "deployments", "the deployment that it stands for, 'chat'"),

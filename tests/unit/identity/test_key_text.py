@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from forehearth.identity.key_text import hint, is_mistyped, is_whole, new_key
+from forehearth.identity.key_text import hint, is_mistyped, is_whole, masked, new_key
 
 KEY = new_key(lambda count: bytes(range(count))).reveal()
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
@@ -55,3 +55,8 @@ def test_its_last_letters_are_shown_and_no_more():
     made = new_key(secrets.token_bytes)
     assert hint(made) == made.reveal()[-4:]
     assert made.reveal() not in f"{made} {made!r}"
+
+
+def test_keys_and_parts_of_keys_are_masked():
+    assert masked(f"a {KEY}, {KEY[:-10]}") == "a fh-***, fh-***"
+    assert masked("fh-short and oh-fh") == "fh-short and oh-fh"
