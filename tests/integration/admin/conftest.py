@@ -1,4 +1,4 @@
-"""One server with two workers for all tests of a module."""
+"""One server for all tests of a module."""
 
 import pytest
 
@@ -8,4 +8,4 @@ from tests.integration.admin.wired import CONFIG, Client
 
 @pytest.fixture(scope="module")
 def client(start_module_forehearth: StartForehearth) -> Client:
-    return Client(start_module_forehearth(CONFIG % 2))
+    return Client(start_module_forehearth(CONFIG))

@@ -148,7 +148,7 @@ def test_a_header_that_names_another_method(client, name):
     ],
 )
 def test_a_header_that_names_another_address(client, name, value):
-    key = client.make(f"network-{abs(hash((name, value)))}", networks=["10.0.0.0/8"])["key"]
+    key = client.make(f"network-{name}-{len(value)}", networks=["10.0.0.0/8"])["key"]
     answer = client.ask("POST", CHAT, QUESTION, key=key, headers={name: value})
     assert answer.status == 403
     assert "Virtual Network/Firewall rules" in answer.json["error"]["message"]

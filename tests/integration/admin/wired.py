@@ -12,7 +12,6 @@ from tests.forehearth_server import ForehearthServer
 
 CONFIG = """
 version: 1
-server: {workers: %d}
 backends:
   script:
     provider: scripted
