@@ -50,7 +50,7 @@ COMMANDS: Final[dict[str, Entry]] = {
     "audit": Entry("forehearth.cli.audit:audit", "Show who did what.", "forehearth audit --since 24h"),
     "login": Entry(
         "forehearth.cli.login:login",
-        "Let this shell's programs get tokens with no cloud, from 'serve --dev-issuer'.",
+        "Get tokens of 'serve --dev-issuer', with no cloud.",
         'eval "$(forehearth login)"',
     ),
     "token": Entry("forehearth.cli.token:token", "Print such a token.", "forehearth token --user developer"),

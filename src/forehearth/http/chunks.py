@@ -25,11 +25,12 @@ MOST_CHUNKS = 65_536
 """Chunks of one body: a bound on what it costs to take apart a body in tiny ones."""
 
 _TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]"
-_QUOTED = rb'"(?:[\t \x21\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t \x21-\x7e\x80-\xff])*+"'
-_LINE = re.compile(rb"([0-9A-Fa-f]{1,16}+)((?:;%b++(?:=(?:%b++|%b))?+)*+)\r\n" % (_TOKEN, _TOKEN, _QUOTED))
+# Groups are never possessive: releases of Python 3.11 before 3.11.5 match those wrongly. Single sets may be.
+_QUOTED = rb'"(?:[\t \x21\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t \x21-\x7e\x80-\xff])*"'
+_LINE = re.compile(rb"([0-9A-Fa-f]{1,16}+)((?:;%b++(?:=(?:%b++|%b))?)*)\r\n" % (_TOKEN, _TOKEN, _QUOTED))
 _PARTIAL_LINE = re.compile(rb"[0-9A-Fa-f]{0,16}+|[0-9A-Fa-f]{1,16}+(?:;[^\x00-\x08\x0a-\x1f\x7f]*+)?\r?")
 _TRAILER = re.compile(rb"(%b++):[\t\x20-\x7e\x80-\xff]*+\r\n" % _TOKEN)
-_PARTIAL_TRAILER = re.compile(rb"%b*+(?::[\t\x20-\x7e\x80-\xff]*+)?+\r?" % _TOKEN)
+_PARTIAL_TRAILER = re.compile(rb"%b*+(?::[\t\x20-\x7e\x80-\xff]*+)?\r?" % _TOKEN)
 _NOT_IN_TRAILERS = frozenset({b"content-length", b"transfer-encoding", b"host", b"content-encoding", b"trailer"})
 
 _SIZE, _DATA, _AFTER_DATA, _TRAILERS, _DONE = range(5)

@@ -34,7 +34,8 @@ _BESIDE_TARGET = 48
 _CAPITALS = frozenset(b"%c" % letter for letter in range(ord("A"), ord("Z") + 1))
 _TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]"
 _LINE = re.compile(rb"([A-Z][A-Z_-]{0,31}+) ([\x21-\x7e]++) HTTP/1\.([01])\r\n")
-_FIELDS = re.compile(rb"(?:%b++:[\t\x20-\x7e\x80-\xff]*+\r\n)*+\r\n" % _TOKEN)
+# Groups are never possessive: releases of Python 3.11 before 3.11.5 match those wrongly. Single sets may be.
+_FIELDS = re.compile(rb"(?:%b++:[\t\x20-\x7e\x80-\xff]*+\r\n)*\r\n" % _TOKEN)
 _FIELD = re.compile(rb"([^:]++):([^\r]*+)\r\n")  # of a block that matched _FIELDS
 _BARE = re.compile(rb"(?<!\r)\n|\r[^\n]")
 _METHOD = re.compile(rb"[A-Z][A-Z_-]{0,31}+")

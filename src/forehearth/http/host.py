@@ -16,7 +16,7 @@ LONGEST_NAME = 254
 """Bytes of a name: 253, and its dot at the end."""
 
 _LAST_PORT = 65_535
-_NAME = re.compile(rb"([A-Za-z0-9_-]{1,63}+(?:\.[A-Za-z0-9_-]{1,63}+)*+\.?)(?::([0-9]{1,5}))?")
+_NAME = re.compile(rb"([A-Za-z0-9_-]{1,63}+(?:\.[A-Za-z0-9_-]{1,63}+)*\.?)(?::([0-9]{1,5}))?")
 _ADDRESS = re.compile(rb"\[([0-9A-Fa-f:.]{2,45})\](?::([0-9]{1,5}))?")
 
 

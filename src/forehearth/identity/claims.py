@@ -86,7 +86,8 @@ def read(payload: Mapping[str, Any], *, issuer: str, tenant: str, expires: float
     if not subject:
         raise Untrue("it does not say whose it is")
     application = next((found for name in ("azp", "appid", "client_id") if (found := _id(payload, name))), "")
-    scopes = frozenset((_text(payload, "scp") or _text(payload, "scope")).split())
+    listed = _texts(payload, "scp") or _texts(payload, "scope")
+    scopes = frozenset(scope for each in listed for scope in each.split())
     kind: Literal["user", "application"] = (
         "application" if _is_application(payload, application, is_entra=bool(tenant)) else "user"
     )

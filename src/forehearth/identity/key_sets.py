@@ -188,5 +188,8 @@ def _object(document: bytes) -> dict[str, Any]:
 
 def is_safe(url: str) -> bool:
     """Whether keys that come from there are its owner's: over https, or from this machine."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
     return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in {"127.0.0.1", "::1", "localhost"})

@@ -117,8 +117,11 @@ class Supervisor:
                         others += [self._preparing, tasks.create_task(self._activate(self._activation))]
                     await self._workers.run()
                     await self._end_host(others)
-            except* Misconfigured as group:
-                raise _first(group) from None
+            except BaseExceptionGroup as group:  # `except*` wraps what it raises in releases of Python 3.11
+                reasons, rest = group.split(Misconfigured)
+                if reasons is None or rest is not None:
+                    raise
+                raise _first(reasons) from None
             finally:
                 self._close_listeners()
                 if self._host_socket is not None:

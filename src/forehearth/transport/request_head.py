@@ -74,7 +74,7 @@ class HeadWriter:
 
     def _field(self, field: Header) -> bytes:
         written = b"%b: %b\r\n" % field
-        if not _FIELD.fullmatch(written):
+        if b":" in field[0] or not _FIELD.fullmatch(written):
             raise Misconfigured("A header for a backend has a name or a character that cannot be sent.")
         if len(self._fields) >= _KEPT:
             self._fields.clear()

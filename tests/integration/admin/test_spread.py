@@ -2,15 +2,20 @@
 
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
 from tests.conftest import StartForehearth
 from tests.integration.admin.wired import CONFIG, Client
+from tests.integration.server.toys import eventually
 
 WORKERS = 3
 PROMISED = 5.0
 """Seconds until every worker refuses a revoked key."""
+OVERLAP = 4
+LISTEN = "0A"
+"""As Linux writes that state."""
 ROUNDS = 60
 """Connections that are surely taken by every worker."""
 
@@ -55,11 +60,10 @@ def test_a_change_of_secrets_has_no_gap(client):
     caller = threading.Thread(target=call)
     caller.start()
     try:
-        for _ in range(2):
-            turned = client.ask("POST", "/admin/keys/turning/rotate", {"overlapSeconds": 1})
-            assert turned.status == 200
-            key[0] = turned.json["key"]
-            time.sleep(1.2)  # until the one before has ended
+        turned = client.ask("POST", "/admin/keys/turning/rotate", {"overlapSeconds": OVERLAP})
+        assert turned.status == 200
+        old, key[0] = key[0], turned.json["key"]
+        eventually(lambda: client.chat(old) == 401)
     finally:
         over.set()
         caller.join()
@@ -118,3 +122,14 @@ def test_a_port_of_its_own(start_forehearth):
     assert client.ask("GET", "/admin/keys").status == 404
     assert client.ask("GET", "/admin/keys", key=None).status in {401, 404}
     assert client.chat(server.key) == 200
+    (own,) = listening(server.pid) - {server.port, server.tls_port}
+    assert Client(server, own).ask("GET", "/admin/keys").json == {"value": []}
+    assert Client(server, own).ask("GET", "/admin/keys", key=None).status == 401
+
+
+def listening(process: int) -> set[int]:
+    """The TCP ports that a process listens on."""
+    files = Path(f"/proc/{process}/fd").iterdir()
+    sockets = {str(each.readlink()).removeprefix("socket:[").removesuffix("]") for each in files}
+    rows = [line.split() for line in Path(f"/proc/{process}/net/tcp").read_text().splitlines()[1:]]
+    return {int(row[1].partition(":")[2], 16) for row in rows if row[3] == LISTEN and row[9] in sockets}

@@ -43,10 +43,11 @@ class Answer(msgspec.Struct, frozen=True):
 
 
 class Client:
-    """Asks one server; as its development key, unless a test says otherwise."""
+    """Asks one server; as its development key, unless a test says otherwise. `port` is another one than its first."""
 
-    def __init__(self, server: ForehearthServer) -> None:
+    def __init__(self, server: ForehearthServer, port: int | None = None) -> None:
         self.server = server
+        self._port = port or server.port
 
     def ask(
         self,
@@ -74,7 +75,7 @@ class Client:
 
     def send(self, request: bytes) -> Answer:
         """These bytes, and the first answer to them."""
-        with socket.create_connection(("127.0.0.1", self.server.port), timeout=20) as connection:
+        with socket.create_connection(("127.0.0.1", self._port), timeout=20) as connection:
             connection.sendall(request)
             response = http.client.HTTPResponse(connection, method=request.split(b" ", 1)[0].decode())
             try:

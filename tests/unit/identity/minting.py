@@ -7,9 +7,9 @@ from typing import Any
 
 import jwt
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, padding, rsa
 
-from forehearth.core.errors import Unreachable
+from forehearth.core.errors import Misconfigured, Unreachable
 from forehearth.core.identity_settings import EntraSettings, IdentitySettings, OidcSettings
 from forehearth.identity.issuers import trusted_issuers
 from forehearth.identity.tokens import Tokens
@@ -36,6 +36,7 @@ def jwk(key: Any, key_id: str, **members: Any) -> dict[str, Any]:
         rsa.RSAPrivateKey: jwt.algorithms.RSAAlgorithm,
         ec.EllipticCurvePrivateKey: jwt.algorithms.ECAlgorithm,
         ed25519.Ed25519PrivateKey: jwt.algorithms.OKPAlgorithm,
+        ed448.Ed448PrivateKey: jwt.algorithms.OKPAlgorithm,
     }
     algorithm = next(found for kind, found in kinds.items() if isinstance(key, kind))
     return json.loads(algorithm.to_jwk(key.public_key())) | {"kid": key_id} | members
@@ -48,12 +49,15 @@ class Issuers:
         self.fetched: Counter[str] = Counter()
         self.keys = [jwk(RSA_KEY, "one", use="sig"), jwk(EC_KEY, "ec"), jwk(ED_KEY, "ed"), jwk(SMALL_KEY, "small")]
         self.down = False
+        self.unusable = False
         self.documents: dict[str, bytes] = {}
 
     async def __call__(self, url: str) -> bytes:
         self.fetched[url] += 1
         if self.down:
             raise Unreachable("no connection")
+        if self.unusable:
+            raise Misconfigured("an address of no host")
         if url in self.documents:
             return self.documents[url]
         if url.endswith("/.well-known/openid-configuration"):

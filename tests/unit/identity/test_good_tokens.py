@@ -1,14 +1,19 @@
 """Good tokens, built to the shapes that Entra ID documents, and what is known of their holders."""
 
+import asyncio
+
 import pytest
 
 from forehearth.core.errors import NotAuthenticated
 from forehearth.identity.claims import Claims
 from forehearth.identity.tokens import KEPT
 from tests.unit.identity.minting import (
+    AUDIENCE,
     EC_KEY,
     ED_KEY,
+    KEYS_URL,
     NOW,
+    OTHER_KEY,
     RSA_KEY,
     TENANT,
     V2,
@@ -28,6 +33,9 @@ SHAPES = {
     "v1 application without idtyp": ({"scp": ..., "upn": ..., "roles": ["Model.Call"]}, "application", APP),
     "v2 user": ({**V2_MEMBERS, "preferred_username": "some@example.com"}, "user", "some@example.com"),
     "v2 application": ({**V2_MEMBERS, "scp": ..., "roles": ["Model.Call"], "idtyp": "app"}, "application", APP),
+    "v1 application with nothing but its id": ({"scp": ..., "upn": ..., "appidacr": "1"}, "application", APP),
+    "somebody of the directory's administrators": ({"wids": ["62e90394-69f5"]}, "user", "somebody@example.com"),
+    "user with app roles": ({"roles": ["Model.Call"]}, "user", "somebody@example.com"),
     "managed identity": (
         {"scp": ..., "upn": ..., "idtyp": "app", "xms_mirid": "/subscriptions/s/…/vm1", "appidacr": "2"},
         "application",
@@ -67,8 +75,22 @@ async def test_every_shape_of_entra_is_read(shape):
     ],
 )
 async def test_every_documented_audience_is_accepted(audience):
-    assert await Desk().verify(mint(aud=audience))
-    assert await Desk().verify(mint(aud=["https://other.example", audience]))
+    desk = Desk()
+    assert await desk.verify(mint(aud=audience))
+    assert await desk.verify(mint(aud=[audience]))
+    assert await desk.verify(mint(iss=V2, aud=audience))
+
+
+async def test_other_issuers_than_entra_make_tokens_for_several():
+    assert await Desk().verify(mint_with("ES256", EC_KEY, "ec", aud=["https://other.example", AUDIENCE]))
+
+
+async def test_resources_by_their_application_id_are_accepted_where_they_are_configured():
+    application_id = "7d312290-28c8-473c-a0ed-8e53749b6d6d"
+    token = mint(iss=V2, ver="2.0", aud=application_id)
+    assert await Desk(audiences=(application_id,)).verify(token)
+    with pytest.raises(NotAuthenticated):
+        await Desk().verify(token)
 
 
 async def test_a_further_audience_is_accepted_where_it_is_configured():
@@ -98,6 +120,20 @@ async def test_another_issuer_has_the_algorithms_that_are_configured(algorithm, 
     assert (claims.issuer, claims.tenant) == ("one", "")
     with pytest.raises(NotAuthenticated):
         await Desk(algorithms=("PS384",)).verify(mint_with(algorithm, key, key_id))
+
+
+@pytest.mark.parametrize(
+    "members",
+    [{"scp": ["one", "two"]}, {"scp": "one two"}, {"scp": ..., "scope": "one two"}, {"scp": "one " * 200 + "two"}],
+)
+async def test_scopes_are_read_in_every_form_that_issuers_give_them(members):
+    claims = await Desk().verify(mint_with("ES256", EC_KEY, "ec", **members))
+    assert claims.scopes == {"one", "two"}
+
+
+async def test_a_name_is_made_fit_for_logs():
+    claims = await Desk().verify(mint(upn="some\r\nbody\u202e\x1b[31m"))
+    assert claims.name == "somebody[31m"
 
 
 async def test_a_subject_that_is_the_client_is_an_application():
@@ -140,6 +176,44 @@ async def test_a_key_that_its_issuer_has_withdrawn_is_good_no_more():
         await desk.verify(token)
 
 
+async def test_a_key_that_took_an_old_ones_id_is_another():
+    desk, token = Desk(), mint()
+    await desk.verify(token)
+    desk.issuers.keys[0] = jwk(OTHER_KEY, "one")
+    await desk.clock.advance(31)
+    with pytest.raises(NotAuthenticated):
+        await desk.verify(mint(header={"kid": "newer"}))  # it has the keys fetched again
+    with pytest.raises(NotAuthenticated):
+        await desk.verify(token)
+    assert await desk.verify(mint(OTHER_KEY))
+
+
+async def test_a_key_that_stays_keeps_its_tokens_known():
+    desk, token = Desk(), mint()
+    claims = await desk.verify(token)
+    desk.issuers.keys.append(jwk(OTHER_KEY, "newer"))
+    await desk.clock.advance(31)
+    assert await desk.verify(mint(OTHER_KEY, header={"kid": "newer"}))
+    assert desk.tokens.verify(token) is claims
+
+
+async def test_a_token_that_lasts_does_not_outlast_its_issuers_keys():
+    """One that nobody but its holder uses has the keys fetched again, too, and is refused when that fails for long."""
+    desk, token = Desk(), mint(exp=2_000_000_000)
+    claims = await desk.verify(token)
+    await desk.clock.advance(25 * 3_600)
+    assert desk.tokens.verify(token) is claims
+    await asyncio.sleep(0)
+    assert desk.issuers.fetched[KEYS_URL] == 2
+    desk.issuers.down = True
+    await desk.clock.advance(71 * 3_600)
+    assert desk.tokens.verify(token) is claims
+    await asyncio.sleep(0)
+    await desk.clock.advance(2 * 3_600)
+    with pytest.raises(NotAuthenticated):
+        await desk.verify(token)
+
+
 async def test_a_person_is_not_the_application_that_is_used():
     """Elsewhere than in Entra scopes are in `scope`, and app roles say nothing of who holds the token."""
     members = {"oid": ..., "sub": "mallory", "azp": "web-app", "appid": ..., "scp": ..., "roles": ["staff"]}
@@ -147,3 +221,6 @@ async def test_a_person_is_not_the_application_that_is_used():
     assert (claims.kind, claims.id, claims.scopes) == ("user", "mallory", {"openid", "profile"})
     claims = await Desk().verify(mint_with("ES256", EC_KEY, "ec", **members))
     assert claims.kind == "user"
+    for name in ("upn", "unique_name", "preferred_username"):  # nor in Entra, where a token tells no scopes
+        claims = await Desk().verify(mint(**{"upn": ..., "scp": ..., "roles": ["staff"], name: "somebody"}))
+        assert claims.kind == "user"

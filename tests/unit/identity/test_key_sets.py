@@ -4,11 +4,16 @@ import asyncio
 import json
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, ed448
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from jwt.algorithms import RSAAlgorithm
 
 from forehearth.core.errors import NotAuthenticated
 from forehearth.identity.key_sets import read_keys
 from tests.unit.identity.minting import (
     EC_KEY,
+    ED_KEY,
     KEYS_URL,
     OIDC,
     OTHER_KEY,
@@ -22,6 +27,8 @@ from tests.unit.identity.minting import (
     part,
 )
 
+EC_KEY_384 = ec.generate_private_key(ec.SECP384R1())
+NEIGHBOUR = jwk(EC_KEY, "neighbour")
 DISCOVERY = f"{OIDC}/.well-known/openid-configuration"
 
 
@@ -106,6 +113,25 @@ async def test_an_issuer_that_is_down_at_first_is_asked_again_later():
     assert await desk.verify(mint())
 
 
+async def test_who_waits_a_little_longer_causes_no_second_fetch():
+    desk = Desk()
+    waiting = [desk.tokens.verify(mint_unknown(number)) for number in range(3)]
+    for each in waiting:
+        with pytest.raises(NotAuthenticated):
+            await each
+    assert desk.issuers.fetched == {KEYS_URL: 1}
+
+
+async def test_a_fetch_that_was_never_possible_is_a_failed_one(caplog):
+    desk = Desk()
+    desk.issuers.unusable = True
+    await refused(desk, mint())
+    assert "could not be fetched: an address of no host" in caplog.text
+    desk.issuers.unusable = False
+    await desk.clock.advance(31)
+    assert await desk.verify(mint())
+
+
 async def test_discovery_says_where_the_keys_are():
     desk = Desk()
     assert await desk.verify(mint_with("ES256", EC_KEY, "ec"))
@@ -119,6 +145,10 @@ async def test_discovery_says_where_the_keys_are():
         {"issuer": OIDC + "/", "jwks_uri": f"{OIDC}/keys"},
         {"issuer": OIDC, "jwks_uri": "http://login.example.com/keys"},
         {"issuer": OIDC, "jwks_uri": "file:///etc/passwd"},
+        {"issuer": OIDC, "jwks_uri": "http://localhost.evil.example/keys"},
+        {"issuer": OIDC, "jwks_uri": "http://127.0.0.1@evil.example/keys"},
+        {"issuer": OIDC, "jwks_uri": "https://[bad/keys"},
+        {"issuer": [OIDC], "jwks_uri": f"{OIDC}/keys"},
         {"issuer": OIDC, "jwks_uri": 5},
         {"issuer": OIDC},
         [],
@@ -147,6 +177,12 @@ def test_keys_that_cannot_be_used_are_left_out_and_the_others_kept():
         jwk(SMALL_KEY, "small"),
         jwk(RSA_KEY, "encrypting", use="enc"),
         jwk(RSA_KEY, "signing", key_ops=["sign"]),
+        jwk(RSA_KEY, "operations of an odd kind", key_ops=5),
+        json.loads(RSAAlgorithm.to_jwk(RSA_KEY)) | {"kid": "private", "key_ops": ["verify"]},
+        jwk(ec.generate_private_key(ec.SECP384R1()), "P-384"),
+        jwk(ec.generate_private_key(ec.SECP521R1()), "P-521"),
+        jwk(ec.generate_private_key(ec.SECP256K1()), "secp256k1"),
+        jwk(ed448.Ed448PrivateKey.generate(), "Ed448"),
         jwk(OTHER_KEY, "good"),
         jwk(RSA_KEY, "good only for PS256", alg="PS256"),
         {"kty": "oct", "kid": "secret", "k": "c2VjcmV0"},
@@ -159,7 +195,31 @@ def test_keys_that_cannot_be_used_are_left_out_and_the_others_kept():
         None,
         "text",
     ]
-    assert set(read_keys(json.dumps({"keys": keys}).encode())) == {"good", "good only for PS256"}
+    found = read_keys(json.dumps({"keys": keys}).encode())
+    assert set(found) == {"good", "good only for PS256", "P-384"}
+    assert found["good"].key == RSA_KEY.public_key()  # the first of that id
+
+
+ODD = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=12) | st.just([]) | st.just({})
+GOOD_KEYS = [
+    jwk(key, "k", use="sig", key_ops=["verify"], alg=algorithm)
+    for key, algorithm in ((RSA_KEY, "RS256"), (EC_KEY, "ES256"), (ED_KEY, "EdDSA"))
+]
+
+
+@settings(max_examples=5_000, deadline=None)
+@given(st.sampled_from(GOOD_KEYS), st.sampled_from(sorted({name for key in GOOD_KEYS for name in key})), ODD)
+def test_one_odd_key_never_spoils_a_set(key, name, value):
+    found = read_keys(json.dumps({"keys": [key | {name: value}, NEIGHBOUR]}).encode())
+    assert "neighbour" in found
+
+
+async def test_keys_of_a_longer_curve_verify():
+    key = ec.generate_private_key(ec.SECP384R1())
+    desk = Desk(algorithms=("ES256", "ES384"))
+    desk.issuers.keys.append(jwk(key, "p"))
+    assert await desk.verify(mint_with("ES384", key, "p"))
+    await refused(desk, mint_with("ES384", EC_KEY_384, "p"))
 
 
 async def test_what_is_under_way_ends_with_the_server():
