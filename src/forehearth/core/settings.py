@@ -154,6 +154,13 @@ class ResourceSettings(Values, frozen=True, kw_only=True, forbid_unknown_fields=
     """Its projects, besides `default`."""
 
 
+class AuditSettings(Values, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The log of what operators do."""
+
+    kept_days: Annotated[int, msgspec.Meta(ge=1)] = 90
+    """After so many days a record is removed."""
+
+
 class Settings(Values, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The whole file."""
 
@@ -172,6 +179,7 @@ class Settings(Values, frozen=True, kw_only=True, forbid_unknown_fields=True):
     resources: dict[ResourceName, ResourceSettings] = {}
     """Further resources, by the name in `{name}.services.ai.azure.com` and `{name}.openai.azure.com`."""
     identity: IdentitySettings = IdentitySettings()
+    audit: AuditSettings = AuditSettings()
 
 
 class OutboundSettings(Values, frozen=True, kw_only=True, forbid_unknown_fields=True):

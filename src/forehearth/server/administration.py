@@ -41,12 +41,13 @@ async def administered(
 ) -> AsyncIterator[AdminRoute]:
     """`/admin` of a worker, whose keys are from now on those of the store."""
     settings = context.settings
-    watch = KeyWatch(stores.documents, identities.keys, clock)
+    watch = KeyWatch(stores.documents, identities.keys, clock, context.metrics.keys_age)
     await watch.refresh()
     spread = partial(watch.spread, asyncio.sleep, others=settings.server.workers > 1)
     watching = asyncio.create_task(watch.run(asyncio.sleep))
     try:
-        async with _office(settings, stores, pepper(context.data), clock, spread) as office:
+        lost = context.metrics.audit_lost
+        async with _office(settings, stores, pepper(context.data), clock, spread, lost) as office:
             ports = {each.port for each in context.listeners if each.admin}
             authorise = _authorise(identities.callers, ports)
             resource_of = by_host(settings.server.resource, {name: name for name in settings.resources})
@@ -73,10 +74,15 @@ async def open_admin(data_dir: Path, config: Path | None) -> AsyncIterator[Offic
 
 @contextlib.asynccontextmanager
 async def _office(
-    settings: Settings, stores: Stores, secret: bytes, clock: Clock, spread: Spread
+    settings: Settings,
+    stores: Stores,
+    secret: bytes,
+    clock: Clock,
+    spread: Spread,
+    lost: Callable[[int], None] = lambda _: None,
 ) -> AsyncIterator[Office]:
     tools = KeyTools(clock=clock, random_bytes=secrets.token_bytes, pepper=secret, spread=spread)
-    async with Audit(stores.audit, clock) as audit:
+    async with Audit(stores.audit, clock, kept_days=settings.audit.kept_days, lost=lost) as audit:
         yield Office(
             keys=Keys(stores.documents, tools),
             audit=audit,

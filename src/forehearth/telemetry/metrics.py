@@ -39,6 +39,12 @@ FAMILIES: Mapping[str, Family] = {
         Family("forehearth_worker_info", "gauge", "One for each worker, with its process id and versions."),
         Family("forehearth_worker_starts_total", "counter", "Processes started, by role: worker or embedded_host."),
         Family("forehearth_event_loop_lag_seconds", "gauge", "How late a worker's event loop last was for a timer."),
+        Family(
+            "forehearth_keys_age_seconds",
+            "gauge",
+            "Since when a worker could not look whether keys changed; 0 is well.",
+        ),
+        Family("forehearth_audit_lost_total", "counter", "Audit records that could not be kept."),
         Family("forehearth_worker_cpu_seconds_total", "counter", "Processor time of each worker."),
         Family("forehearth_worker_resident_bytes", "gauge", "Memory of each worker."),
     )
@@ -152,6 +158,14 @@ class Metrics:
         self._values[self._cells.cell("forehearth_event_loop_lag_seconds", self._worker)] = lag
         self._values[self._cells.cell("forehearth_worker_cpu_seconds_total", self._worker)] = cpu
         self._values[self._cells.cell("forehearth_worker_resident_bytes", self._worker)] = resident
+
+    def keys_age(self, seconds: float) -> None:
+        """Say how old this worker's knowledge of keys is."""
+        self._values[self._cells.cell("forehearth_keys_age_seconds", self._worker)] = seconds
+
+    def audit_lost(self, count: int) -> None:
+        """Count audit records that could not be kept."""
+        self._values[self._cells.cell("forehearth_audit_lost_total")] += count
 
     def _new_request(self, surface: str, operation: str, deployment: str, status: int) -> tuple[int, _Histogram]:
         labels = _labels(surface, operation, deployment)

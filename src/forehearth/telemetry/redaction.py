@@ -41,6 +41,7 @@ _SHAPES: Final[tuple[tuple[re.Pattern[str], str], ...]] = (
     (re.compile(r"\b(bearer|basic)\s+[A-Za-z0-9._~+/-]{8,}=*", re.IGNORECASE), rf"\g<1> {MASK}"),
     (re.compile(r"(?<=://)[^/\s@?#\"'<>]*@"), f"{MASK}@"),
     (re.compile(r"(?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]{4,}\.[A-Za-z0-9_-]{4,}(?:\.[A-Za-z0-9_-]*){0,3}"), MASK),
+    (re.compile(r"(?<![A-Za-z0-9])fh-[A-Za-z0-9_-]{20,}"), MASK),
     (re.compile(r"(?<![A-Za-z0-9])(?:sk|pk|rk|hf|ghp|gho|ghs|glpat|github_pat|xox[abprs])[-_][A-Za-z0-9_-]{8,}"), MASK),
     (re.compile(r"(?<![A-Za-z0-9])(?:AIza[A-Za-z0-9_-]{30,}|(?:AKIA|ASIA)[A-Z0-9]{16})"), MASK),
 )

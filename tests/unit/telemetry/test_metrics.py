@@ -163,6 +163,8 @@ def test_every_metric_and_its_labels_are_on_the_page_about_them(repository_root:
     metrics.process_started("worker")
     metrics.introduce({"pid": "1", "version": "1", "python": "3"})
     metrics.vitals(lag=0.0, cpu=0.0, resident=0.0)
+    metrics.keys_age(0.0)
+    metrics.audit_lost(1)
     page = (repository_root / "docs" / "reference" / "metrics.md").read_text()
     rows = dict(re.findall(r"^\| `(forehearth_\w+)` \| (\w+ \| [^|]*) \|", page, re.MULTILINE))
     labels: dict[str, dict[str, None]] = {name: {} for name in FAMILIES}
