@@ -1,12 +1,10 @@
-"""What operators do, put together: in a worker, behind `/admin`, and for commands that work in a data directory."""
+"""What operators do, put together, and `/admin` of a worker."""
 
 import asyncio
 import contextlib
-import os
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
-from pathlib import Path
 
 from starlette.requests import Request
 
@@ -14,22 +12,19 @@ from forehearth.admin.audit import Audit
 from forehearth.admin.key_scope import Tenant
 from forehearth.admin.keys import Keys, KeyTools
 from forehearth.admin.office import Office
-from forehearth.config.loader import load, locate
-from forehearth.core.clock import Clock, SystemClock
+from forehearth.core.clock import Clock
 from forehearth.core.errors import PathNotFound
 from forehearth.core.exchange import Head
 from forehearth.core.principal import Principal
 from forehearth.core.settings import Settings
 from forehearth.identity.key_watch import KeyWatch
 from forehearth.ports.identity import Identity
-from forehearth.registry import PROVIDER_SETTINGS
 from forehearth.routing.resources import by_host
 from forehearth.server.compose import all_resources
 from forehearth.server.context import WorkerContext
-from forehearth.server.data_directory import locked, open_data_directory
 from forehearth.server.identity import Identities
 from forehearth.server.installation import pepper
-from forehearth.server.stores import Stores, opened_stores
+from forehearth.server.stores import Stores
 from forehearth.wire.admin import AdminPages, AdminRoute, Authorise
 
 Spread = Callable[[], Awaitable[None]]
@@ -47,7 +42,7 @@ async def administered(
     watching = asyncio.create_task(watch.run(asyncio.sleep))
     try:
         lost = context.metrics.audit_lost
-        async with _office(settings, stores, pepper(context.data), clock, spread, lost) as office:
+        async with opened_office(settings, stores, pepper(context.data), clock, spread, lost) as office:
             ports = {each.port for each in context.listeners if each.admin}
             authorise = _authorise(identities.callers, ports)
             resource_of = by_host(settings.server.resource, {name: name for name in settings.resources})
@@ -57,23 +52,7 @@ async def administered(
 
 
 @contextlib.asynccontextmanager
-async def open_admin(data_dir: Path, config: Path | None) -> AsyncIterator[Office]:
-    """The same for a command, in a data directory that no server holds.
-
-    Raises `Misconfigured` when one does, or when directory or configuration cannot be used.
-    """
-    data = open_data_directory(data_dir)
-    settings = load(locate(config, Path.cwd()), providers=PROVIDER_SETTINGS, environ=os.environ)
-    with locked(data):
-        async with (
-            opened_stores(data) as stores,
-            _office(settings, stores, pepper(data), SystemClock(), _nobody_to_tell) as office,
-        ):
-            yield office
-
-
-@contextlib.asynccontextmanager
-async def _office(
+async def opened_office(
     settings: Settings,
     stores: Stores,
     secret: bytes,
@@ -81,6 +60,7 @@ async def _office(
     spread: Spread,
     lost: Callable[[int], None] = lambda _: None,
 ) -> AsyncIterator[Office]:
+    """Where operators' wishes go. `secret` is the pepper; `spread` returns when everybody knows of a change."""
     tools = KeyTools(clock=clock, random_bytes=secrets.token_bytes, pepper=secret, spread=spread)
     async with Audit(stores.audit, clock, kept_days=settings.audit.kept_days, lost=lost) as audit:
         yield Office(
@@ -126,7 +106,3 @@ def _authorise(identity: Identity, ports: set[int]) -> Authorise:
         return found if isinstance(found, Principal) else await found
 
     return authorise
-
-
-async def _nobody_to_tell() -> None:
-    """No server runs, so nobody knows other keys."""
