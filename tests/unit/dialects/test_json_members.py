@@ -3,57 +3,76 @@
 import json
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from forehearth.dialects import json_members
+from tests.unit.dice import by_dice
 
-TEXTS = st.sampled_from(["model", "messages", "n", "", '"model": "x"', "\\", 'a\\"b', "é\u2028{[", "}", "m\x00"])
-JSON_VALUES = st.one_of(
-    TEXTS,
-    st.sampled_from([None, True, 0, -1.5e300, [], {}, [[], {"model": "m"}], {"a": {"model": ["}"]}}, "😀"]),
-    st.lists(TEXTS, max_size=3),
-)
-OBJECTS = st.dictionaries(TEXTS, JSON_VALUES, max_size=4)
-LAYOUTS = st.sampled_from([{}, {"indent": 2}, {"separators": (",", ":")}, {"ensure_ascii": False}])
+TEXTS = ["model", "messages", "n", "", '"model": "x"', "\\", 'a\\"b', "é\u2028{[", "}", "m\x00"]
+VALUES = [None, True, 0, -1.5e300, [], {}, [[], {"model": "m"}], {"a": {"model": ["}"]}}, "😀"]
+LAYOUTS = [{}, {"indent": 2}, {"separators": (",", ":")}, {"ensure_ascii": False}]
 
 
-@settings(max_examples=10_000, deadline=None)
-@given(OBJECTS, LAYOUTS)
-def test_members_are_found_where_the_standard_parser_sees_them(value, layout):
-    body = json.dumps(value, **layout).encode()
+def some_value(dice):
+    kind = dice.randrange(3)
+    if kind == 0:
+        return dice.choice(TEXTS)
+    return dice.choice(VALUES) if kind == 1 else dice.choices(TEXTS, k=dice.randrange(4))
+
+
+def some_object(dice):
+    return {key: some_value(dice) for key in dice.choices(TEXTS, k=dice.randrange(5))}
+
+
+def written(dice, value):
+    return json.dumps(value, **dice.choice(LAYOUTS)).encode()
+
+
+@by_dice(empty=0.1, nested=0.3, flat=0.1)
+def test_members_are_found_where_the_standard_parser_sees_them(dice):
+    value = some_object(dice)
+    body = written(dice, value)
     found = json_members.members(body)
     assert [member.key for member in found] == list(value)
     for member in found:
         assert json.loads(body[member.value_start : member.end]) == value[member.key]
         assert body[member.start : member.start + 1] == b'"'
+    if not value:
+        return "empty"
+    return "nested" if any(isinstance(each, dict | list) for each in value.values()) else "flat"
 
 
-@settings(max_examples=2_000, deadline=None)
-@given(OBJECTS, JSON_VALUES, LAYOUTS)
-def test_replacing_changes_one_value_and_no_other_byte(value, model, layout):
-    value = {**value, "model": model}
-    body = json.dumps(value, **layout).encode()
+@by_dice(text=0.3, other=0.3)
+def test_replacing_changes_one_value_and_no_other_byte(dice):
+    value = {**some_object(dice), "model": some_value(dice)}
+    body = written(dice, value)
     out = json_members.replace(body, "model", b'"served-\\u0041"')
     assert json.loads(out) == {**value, "model": "served-A"}
     place = next(member for member in json_members.members(body) if member.key == "model")
     assert out.startswith(body[: place.value_start])
     assert out.endswith(body[place.end :])
+    return "text" if isinstance(value["model"], str) else "other"
 
 
-@settings(max_examples=1_000, deadline=None)
-@given(OBJECTS, st.sets(st.sampled_from(["model", "messages", "n", ""])), LAYOUTS)
-def test_removing_leaves_the_other_members(value, keys, layout):
-    out = json_members.remove(json.dumps(value, **layout).encode(), keys)
-    assert json.loads(out) == {key: kept for key, kept in value.items() if key not in keys}
+@by_dice(all=0.03, some=0.2, none=0.2)
+def test_removing_leaves_the_other_members(dice):
+    value = some_object(dice)
+    keys = set(dice.choices(["model", "messages", "n", "", *value], k=dice.randrange(5)))
+    body = written(dice, value)
+    out = json_members.remove(body, keys)
+    left = {key: kept for key, kept in value.items() if key not in keys}
+    assert json.loads(out) == left
+    if left == value:
+        assert out == body
+        return "none"
+    return "some" if left else "all"
 
 
-@settings(max_examples=500, deadline=None)
-@given(OBJECTS, LAYOUTS)
-def test_inserting_puts_a_member_first(value, layout):
-    value.pop("id", None)
-    out = json_members.insert_first(json.dumps(value, **layout).encode(), "id", b"7")
+@by_dice(1_000, before_others=0.5, alone=0.1)
+def test_inserting_puts_a_member_first(dice):
+    value = some_object(dice)
+    out = json_members.insert_first(written(dice, value), "id", b"7")
     assert list(json.loads(out).items()) == [("id", 7), *value.items()]
+    return "before_others" if value else "alone"
 
 
 @pytest.mark.parametrize(
@@ -72,7 +91,7 @@ def test_every_spelling_of_the_member_is_replaced_and_no_other(body):
     assert json.loads(out).get("t") == json.loads(body).get("t")
 
 
-@settings(max_examples=1_000, deadline=None)
-@given(st.binary(max_size=80))
-def test_bytes_that_are_no_json_cost_bounded_time(body):
-    json_members.members(b"{" + body.replace(b'"', b"'"))
+@by_dice(1_000)
+def test_bytes_that_are_no_json_cost_bounded_time(dice):
+    body = bytes(dice.choices(b'{}[]:,\\\n a0"\xff', k=dice.randrange(80)))
+    json_members.members(b"{" + (body.replace(b'"', b"'") if dice.random() < 0.5 else body))

@@ -1,15 +1,13 @@
 """Usage is read from what backends send, however it is cut, and never invented."""
 
-import itertools
 import json
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from forehearth.core.errors import Broken
 from forehearth.core.usage import Usage
 from forehearth.dialects import usage
+from tests.unit.dice import by_dice, cut
 
 
 def chunk(**members: object) -> bytes:
@@ -38,21 +36,29 @@ def test_embeddings_have_no_completion():
     assert usage.read(b'{"usage": {"prompt_tokens": 4, "total_tokens": 4}}') == Usage(prompt=4)
 
 
-@settings(max_examples=10_000, deadline=None)
-@given(st.lists(st.integers(0, len(STREAM)), max_size=12))
-def test_a_stream_cut_anywhere_reports_the_same(cuts):
+REPORT = range(STREAM.index(b'"usage": {"prompt'), STREAM.index(b"data: [DONE]"))
+
+
+@by_dice(in_the_report=0.4, elsewhere=0.1)
+def test_a_stream_cut_anywhere_reports_the_same(dice):
+    pieces = cut(dice, STREAM, 12)
+    ends = [sum(map(len, pieces[: count + 1])) for count in range(len(pieces))]
+    kind = "in_the_report" if any(end in REPORT for end in ends) else "elsewhere"
+    if dice.random() < 0.3:
+        pieces = cut(dice, STREAM.replace(b"\n", dice.choice((b"\r\n", b"\r"))), 12)
+        kind = "other_line_ends"
     watcher = usage.StreamUsage()
-    edges = [0, *sorted(cuts), len(STREAM)]
-    for start, end in itertools.pairwise(edges):
-        watcher.feed(STREAM[start:end])
+    for piece in pieces:
+        watcher.feed(piece)
     assert watcher.finish() == Usage(prompt=7, completion=5, cached=3)
+    return kind
 
 
 def test_every_single_cut_reports_the_same():
-    for cut in range(len(STREAM)):
+    for place in range(len(STREAM)):
         watcher = usage.StreamUsage()
-        watcher.feed(STREAM[:cut])
-        watcher.feed(STREAM[cut:])
+        watcher.feed(STREAM[:place])
+        watcher.feed(STREAM[place:])
         assert watcher.finish() == Usage(prompt=7, completion=5, cached=3)
 
 
@@ -76,14 +82,22 @@ def test_an_endless_event_is_not_kept():
     assert watcher.finish() is None
 
 
-@settings(max_examples=1_000, deadline=None)
-@given(st.lists(st.binary(max_size=60) | st.sampled_from([b'"usage": {', b"data: {", b"\n\n", b'"prompt_tokens":1}}'])))
-def test_no_bytes_break_it(pieces):
+EVENT = [b"data: {", b'"usage": {', b'"prompt_tokens":1}}', b"\n\n"]
+PARTS = [*EVENT, b"\r\n", b'"prompt_tokens":null}}', b"\xff", b" ", b"0"]
+
+
+@by_dice(found=0.05, nothing=0.5)
+def test_no_bytes_break_it(dice):
     watcher = usage.StreamUsage()
+    pieces = [dice.choice(PARTS) if dice.random() < 0.9 else dice.randbytes(9) for _ in range(dice.randrange(12))]
+    if dice.random() < 0.5:
+        place = dice.randrange(len(pieces) + 1)
+        pieces[place:place] = EVENT
     for piece in pieces:
         watcher.feed(piece)
     found = watcher.finish()
     assert found is None or found.prompt >= 0
+    return "nothing" if found is None else "found"
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b'{"usage": {"prompt_tokens": 1'])

@@ -1,15 +1,11 @@
 """Bodies in chunks, taken apart."""
 
-import itertools
-
 import httptools
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from forehearth.http.chunks import LONGEST_LINE, MOST_CHUNKS, MOST_EXTENSIONS, MOST_TRAILERS, ChunkedBody
 from forehearth.http.faults import Malformed
-from tests.unit.http.words import words
+from tests.unit.dice import by_dice, cut
 
 
 def decode(*parts: bytes) -> tuple[bytes, bool, bytes]:
@@ -153,18 +149,41 @@ VOCABULARY = (
 )
 
 
-@settings(max_examples=10_000, deadline=None)
-@given(words(VOCABULARY, 10))
-def test_what_is_accepted_llhttp_accepts_too_and_reads_alike(some):
-    data = some + b"0\r\n\r\n"
+CHUNKS = (
+    b"1\r\na\r\n",
+    b"03;x=y\r\nabc\r\n",
+    b"A\r\n0123456789\r\n",
+    b'2;q="\\""\r\n\r\n\r\n',
+    b"f;a;b\r\n" + b"\n" * 15 + b"\r\n",
+)
+ENDS = (b"0\r\n\r\n", b"0;x\r\nX: y\r\n\r\n", b"000\r\nX:\r\nY: z\r\n\r\n", b"0\r\n", b"")
+
+
+def some_body(dice):
+    """Any words of the grammar, or good chunks with now and then such a word among them."""
+    words = dice.choices(VOCABULARY, k=dice.randrange(11))
+    if dice.random() < 0.5:
+        return b"".join(words)
+    body = b"".join(dice.choices(CHUNKS, k=dice.randrange(4))) + dice.choice(ENDS)
+    if dice.random() < 0.5:
+        return body
+    place = dice.randrange(len(body) + 1)
+    return body[:place] + b"".join(words[: dice.randrange(3)]) + body[place + dice.randrange(3) :]
+
+
+@by_dice(accepted=0.25, refused=0.3, awaited=0.02)
+def test_what_is_accepted_llhttp_accepts_too_and_reads_alike(dice):
+    data = some_body(dice) + b"0\r\n\r\n"
     try:
         body, done, rest = decode(data)
     except Malformed:
-        return
-    if done:
-        other = Llhttp(data.removesuffix(rest))
-        assert other.done
-        assert other.body == body
+        return "refused"
+    if not done:
+        return "awaited"
+    other = Llhttp(data.removesuffix(rest))
+    assert other.done
+    assert other.body == body
+    return "accepted"
 
 
 def outcome(parts: list[bytes]) -> tuple[bytes, bool, bytes] | None:
@@ -174,17 +193,20 @@ def outcome(parts: list[bytes]) -> tuple[bytes, bool, bytes] | None:
         return None
 
 
-@settings(max_examples=10_000, deadline=None)
-@given(words(VOCABULARY, 10), st.binary(min_size=1, max_size=5))
-def test_it_reads_the_same_however_it_is_cut(data, cuts):
-    edges = [0, *sorted({cut % (len(data) + 1) for cut in cuts}), len(data)]
-    parts = [data[start:end] for start, end in itertools.pairwise(edges)]
-    assert outcome(parts) == outcome([data])
+@by_dice(accepted=0.15, refused=0.2, awaited=0.1)
+def test_it_reads_the_same_however_it_is_cut(dice):
+    data = some_body(dice)
+    whole = outcome([data])
+    assert outcome(cut(dice, data, 6)) == whole
+    if whole is None:
+        return "refused"
+    return "accepted" if whole[1] else "awaited"
 
 
-@settings(max_examples=1_000, deadline=None)
-@given(st.lists(st.binary(min_size=1, max_size=40), max_size=6), st.integers(1, 7))
-def test_what_was_put_into_chunks_comes_out_of_them(pieces, step):
+@by_dice(1_000)
+def test_what_was_put_into_chunks_comes_out_of_them(dice):
+    pieces = [dice.randbytes(dice.randint(1, 40)) for _ in range(dice.randrange(7))]
+    step = dice.randint(1, 7)
     data = b"".join(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces) + b"0\r\n\r\n"
     parts = [data[at : at + step] for at in range(0, len(data), step)]
     assert decode(*parts) == (b"".join(pieces), True, b"")

@@ -4,8 +4,6 @@ import json
 
 import msgspec
 import pytest
-from hypothesis import example, given, settings
-from hypothesis import strategies as st
 from openai import AsyncOpenAI
 from openai.types import Completion as SdkCompletion
 
@@ -15,6 +13,7 @@ from forehearth.transport.scripted import question as questions
 from forehearth.transport.scripted import tokens
 from forehearth.transport.scripted.completion import DONE, Completion
 from forehearth.transport.scripted.script import Turn
+from tests.unit.dice import by_dice, some_text
 
 
 def told(chunks, index=0):
@@ -208,20 +207,31 @@ async def test_ids_repeat_with_the_question_and_its_repetition(host):
     assert again[2] not in first
 
 
-@settings(max_examples=2_000, deadline=None)
-@given(st.text(max_size=20))
-@example("\r\n\r\n\u2028 \x00data: [DONE]\n\n\x85")
-def test_tokens_join_to_the_text(text):
+def some_answer(dice, most):
+    """A text, now and then with what ends an event or a stream in it."""
+    text = some_text(dice, most)
+    if dice.random() < 0.7:
+        return text
+    return text + dice.choice(
+        ("\n\ndata: [DONE]\r\n\r\n\u2028", "\r\n\r\n\u2028 \x00data: [DONE]\n\n\x85", " a b ", "\r")
+    )
+
+
+@by_dice(several=0.5, empty=0.01)
+def test_tokens_join_to_the_text(dice):
+    text = some_answer(dice, 20)
     split = tokens.split(text)
     assert "".join(split) == text
     assert tokens.count(text) == len(split) <= len(text)
     assert "" not in split
+    return "empty" if not text else "one" if len(split) == 1 else "several"
 
 
-@settings(max_examples=10_000, deadline=None)
-@given(answer=st.text(max_size=12), limit=st.none() | st.integers(0, 6), count=st.integers(1, 2))
-@example(answer="\n\ndata: [DONE]\r\n\r\n\u2028", limit=None, count=1)
-def test_a_stream_says_what_the_whole_answer_says(answer, limit, count):
+@by_dice(stop=0.3, length=0.1)
+def test_a_stream_says_what_the_whole_answer_says(dice):
+    answer = some_answer(dice, 12)
+    limit = dice.choice((None, dice.randrange(7)))
+    count = dice.randint(1, 2)
     body = json.dumps({"model": "m", "messages": [{"role": "user", "content": "q"}], "max_tokens": limit, "n": count})
     asked = questions.read(b"/v1/chat/completions", body.encode(), 8)
     completion = Completion(Turn(rule=Rule(answer=answer), given=0, ident="i"), asked, 1)
@@ -237,3 +247,4 @@ def test_a_stream_says_what_the_whole_answer_says(answer, limit, count):
         assert "".join(piece["delta"].get("content") or "" for piece in mine) == choice["message"]["content"]
         assert [piece["finish_reason"] for piece in mine] == [None] * (len(mine) - 1) + [choice["finish_reason"]]
     assert len(list(completion.steps())) == completion.length
+    return whole["choices"][0]["finish_reason"]

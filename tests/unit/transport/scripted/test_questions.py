@@ -6,11 +6,10 @@ import math
 import struct
 
 import pytest
-from hypothesis import example, given, settings
-from hypothesis import strategies as st
 
 from forehearth.core.errors import Refused
 from forehearth.transport.scripted import question
+from tests.unit.dice import by_dice
 
 USER = {"role": "user", "content": "x"}
 
@@ -100,7 +99,7 @@ async def test_embeddings_take_rules_for_usage_headers_and_errors(host):
     assert json.loads(taken.body)["usage"] == {"prompt_tokens": 40, "total_tokens": 40}
 
 
-_TARGETS = [b"/v1/chat/completions", b"/v1/completions", b"/v1/embeddings", b"/"]
+_TARGETS = [b"/v1/chat/completions", b"/v1/completions", b"/v1/embeddings", b"/v1", b"/"]
 _ODD = [
     None, True, 0, 1, -1, 1.5, 2**63, 10**30, "", "x", [], [1], [True], ["x", 1], [["x"]], [[1], "x"], [[]], {}, [{}],
     [USER], [USER, None], {"include_usage": 1}, {"include_usage": True}, [{"role": 1}], [{"role": "user"}],
@@ -109,24 +108,27 @@ _ODD = [
 _MEMBERS = ["model", "messages", "prompt", "input", "n", "stop", "stream", "stream_options", "max_tokens", "dimensions"]
 
 
-def odd_body(tape: bytes) -> bytes:
-    """A body with up to six members, read off random bytes; or the bytes themselves."""
-    if tape[0] < 64:
-        return tape[1:]
-    pairs = zip(tape[1::2], tape[2::2], strict=True)
-    return json.dumps({_MEMBERS[key % len(_MEMBERS)]: _ODD[value % len(_ODD)] for key, value in pairs}).encode()
+_NEEDED = {"messages": [USER], "prompt": "x", "input": "x"}
 
 
-@settings(max_examples=10_000, deadline=None)
-@given(target=st.sampled_from(_TARGETS), tape=st.binary(min_size=13, max_size=13))
-@example(target=b"/v1", tape=bytes(13))
-def test_any_bytes_are_read_or_refused(target, tape):
-    body = odd_body(tape)
+def odd_body(dice) -> bytes:
+    """A body with up to six odd members, half of them besides those that are needed; or any bytes."""
+    if dice.random() < 0.25:
+        return dice.randbytes(dice.randrange(13))
+    members = {key: dice.choice(_ODD) for key in dice.choices(_MEMBERS, k=dice.choice((0, 1, 2, 6)))}
+    return json.dumps(members | (_NEEDED if dice.random() < 0.5 else {})).encode()
+
+
+@by_dice(read=0.05, refused=0.5)
+def test_any_bytes_are_read_or_refused(dice):
+    target = dice.choice(_TARGETS)
+    body = odd_body(dice)
     try:
         asked = question.read(target, body, 8)
     except Refused as refused:
         message = refused.message
         assert message
-        return
+        return "refused"
     assert asked.prompt_tokens >= 0
     assert asked.text == "\n".join(asked.texts)
+    return "read"
