@@ -14,7 +14,7 @@ from forehearth.core.errors import BodyTooLarge, BodyTooSlow, Refused, Unsupport
 from forehearth.core.exchange import Reply
 from forehearth.core.settings import InboundLimits
 from forehearth.http.faults import Malformed, internal_error
-from forehearth.http.head import Peer, Request, understand
+from forehearth.http.head import Peer, Request, tidy, understand
 from forehearth.http.log import report
 from forehearth.http.replies import has_body
 from forehearth.ports.entrance import Admission, Entrance, Undecided
@@ -135,7 +135,7 @@ def _request(scope: MutableMapping[str, Any]) -> Request:
         scope["method"].encode("ascii"),
         target,
         0 if scope["http_version"] == "1.0" else 1,
-        list(scope["headers"]),
+        tidy(scope["headers"]),
         Peer(scheme=scope["scheme"], client=client[0] if client else ""),
     )
 

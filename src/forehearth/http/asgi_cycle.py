@@ -9,7 +9,7 @@ from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from forehearth.core.exchange import Reply
-from forehearth.http.head import Request, tidy
+from forehearth.http.head import Request
 from forehearth.http.log import terse
 from forehearth.http.replies import opening
 
@@ -108,6 +108,6 @@ def _scope(connection: "HttpToolsProtocol", request: Request) -> "HTTPScope":
         "path": unquote(path) if "%" in path else path,
         "raw_path": head.raw_path,
         "query_string": head.query,
-        "headers": tidy(request.fields),
+        "headers": list(request.fields),
         "state": connection.app_state.copy(),
     }

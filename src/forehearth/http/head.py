@@ -15,7 +15,7 @@ here, it accepts too, and reads alike.
 
 import re
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, cast
 
 import msgspec
 
@@ -31,17 +31,26 @@ CHUNKED = -1
 _BESIDE_TARGET = 48
 """Bytes of a request line besides its target: the longest method, the version, two blanks, and some to spare."""
 
+_END = b"\r\n\r\n"
 _CAPITALS = frozenset(b"%c" % letter for letter in range(ord("A"), ord("Z") + 1))
 _TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]"
 _LINE = re.compile(rb"([A-Z][A-Z_-]{0,31}+) ([\x21-\x7e]++) HTTP/1\.([01])\r\n")
 # Groups are never possessive: releases of Python 3.11 before 3.11.5 match those wrongly. Single sets may be.
-_FIELDS = re.compile(rb"(?:%b++:[\t\x20-\x7e\x80-\xff]*+\r\n)*\r\n" % _TOKEN)
-_FIELD = re.compile(rb"([^:]++):([^\r]*+)\r\n")  # of a block that matched _FIELDS
+_FIELD = re.compile(rb"(%b++):([\t\x20-\x7e\x80-\xff]*+)" % _TOKEN)
 _BARE = re.compile(rb"(?<!\r)\n|\r[^\n]")
 _METHOD = re.compile(rb"[A-Z][A-Z_-]{0,31}+")
 _DIGITS = re.compile(rb"[0-9]{1,18}+")
 _NO_OPTIONS = frozenset[bytes]()
 _ONLY_ONCE = frozenset({b"host", b"content-length", b"transfer-encoding"})
+_NOT_KEPT = frozenset(
+    {b"authorization", b"api-key", b"x-api-key", b"ocp-apim-subscription-key", b"cookie", b"content-length"}
+)
+"""Fields that are read anew each time: the credentials of others are not kept, and a length is never the same."""
+_KEPT = 1_024
+_LONGEST_KEPT = 256
+_known: dict[bytes, Header] = {}
+"""Lines of fields that were found good, as they are read. A client sends most of its lines with every request."""
+_good_hosts: set[bytes] = set()
 
 
 class Peer(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,7 +65,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
 
     head: Head
     fields: Sequence[Header]
-    """As sent, with the blanks around values."""
+    """Names in lower case, values without the blanks around them; in the order in which they were sent."""
     minor: int
     """The 0 or 1 of the version."""
     length: int
@@ -72,22 +81,40 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
 def read(block: bytes, limits: InboundLimits, peer: Peer) -> Request:
     """Read a complete head, its empty line included. Raises `Malformed`."""
     line = _LINE.match(block)
-    if line is None or len(line[2]) > limits.url_bytes or _FIELDS.fullmatch(block, line.end()) is None:
+    if line is None or len(line[2]) > limits.url_bytes:
         raise _diagnose(block, limits)
-    pairs = _FIELD.findall(block, line.end())
-    if len(pairs) > limits.header_count:
+    lines = block[line.end() : -len(_END)].split(b"\r\n") if len(block) > line.end() + 2 else []
+    known = _known
+    fields = [known.get(each) or _field(each) for each in lines]
+    if None in fields:
+        raise _diagnose(block, limits)
+    if len(fields) > limits.header_count:
         raise Malformed(
             "too_many_headers", f"More than {limits.header_count} header fields were sent.", status=HEAD_TOO_LARGE
         )
     if b"\t" in block:
-        _check_tabs(pairs)
+        _check_tabs(lines)
     method, target, minor = line.groups()
-    return understand(method, target, 1 if minor == b"1" else 0, pairs, peer)
+    return understand(method, target, 1 if minor == b"1" else 0, cast("list[Header]", fields), peer)
+
+
+def _field(line: bytes) -> Header | None:
+    """A line of the head as a field; None when it is none."""
+    found = _FIELD.fullmatch(line)
+    if found is None:
+        return None
+    name = found[1].lower()
+    field = (name, found[2].strip(b" \t"))
+    if len(line) <= _LONGEST_KEPT and name not in _NOT_KEPT:
+        if len(_known) >= _KEPT:
+            _known.clear()
+        _known[line] = field
+    return field
 
 
 def understand(method: bytes, target: bytes, minor: int, fields: Sequence[Header], peer: Peer) -> Request:
-    """What a well-formed line and well-formed fields mean together. Raises `Malformed`."""
-    headers = {name.lower(): value.strip() for name, value in fields}
+    """What a well-formed line and well-formed fields (as in `Request.fields`) mean together. Raises `Malformed`."""
+    headers = dict(fields)
     if len(headers) != len(fields):
         headers = _joined(fields)
     path, query, authority = split(method, target)
@@ -109,7 +136,7 @@ def understand(method: bytes, target: bytes, minor: int, fields: Sequence[Header
 
 
 def tidy(fields: Sequence[Header]) -> list[Header]:
-    """Fields with names in lower case and values without the blanks around them."""
+    """Fields that somebody else read, as `Request.fields` has them."""
     return [(name.lower(), value.strip()) for name, value in fields]
 
 
@@ -188,16 +215,17 @@ def _fault_of_line(line: bytes) -> Malformed:
     return Malformed("invalid_target", "The request target has a character that must be percent-encoded.")
 
 
-def _check_tabs(fields: Sequence[Header]) -> None:
+def _check_tabs(lines: Sequence[bytes]) -> None:
     """A tab is a blank by the RFC, but not to everybody: where it decides what the message is, it is refused."""
-    for name, value in fields:
+    for line in lines:
+        name, _, value = line.partition(b":")
         if b"\t" in value and name.lower() in _ONLY_ONCE:
             raise Malformed("tab_in_header", "Host, Content-Length and Transfer-Encoding may have no tab around them.")
 
 
 def _joined(fields: Sequence[Header]) -> dict[bytes, bytes]:
     headers: dict[bytes, bytes] = {}
-    for name, value in tidy(fields):
+    for name, value in fields:
         before = headers.get(name)
         if before is None:
             headers[name] = value
@@ -213,10 +241,19 @@ def _check_host(minor: int, host: bytes | None, authority: bytes | None) -> None
         if minor == 1:
             raise Malformed("missing_host", "The Host header is missing. HTTP/1.1 needs exactly one.")
         return
-    if not is_authority(host):
+    if host not in _good_hosts and not _is_good(host):
         raise Malformed("invalid_host", "The Host header must be a host name or address, and perhaps a port.")
     if authority is not None and authority.lower() != host.lower():
         raise Malformed("invalid_host", "The Host header and the URL in the request line name different hosts.")
+
+
+def _is_good(host: bytes) -> bool:
+    good = is_authority(host)
+    if good:
+        if len(_good_hosts) >= _KEPT:
+            _good_hosts.clear()
+        _good_hosts.add(host)
+    return good
 
 
 def _options(connection: bytes) -> frozenset[bytes]:

@@ -24,7 +24,7 @@ from forehearth.http.asgi_cycle import Cycle
 from forehearth.http.chunks import ChunkedBody
 from forehearth.http.connection import ANSWER, BODY, GONE, HEAD, LINGER, Connection
 from forehearth.http.faults import BAD_REQUEST, BODY_TOO_LARGE, REQUEST_TIMEOUT, Malformed, explain, internal_error
-from forehearth.http.head import CHUNKED, Request, examine, read, tidy
+from forehearth.http.head import CHUNKED, Request, examine, read
 from forehearth.http.log import report
 from forehearth.http.replies import CONTINUE, Unwritable
 from forehearth.ports.entrance import Admission, Undecided
@@ -251,7 +251,7 @@ class InboundProtocol(Connection):
     def _to_websocket(self, request: Request) -> None:
         head = request.head
         self.url = head.raw_path + b"?" + head.query if head.query else head.raw_path
-        self.scope = {"method": head.method.decode("ascii"), "headers": tidy(request.fields)}  # type: ignore[typeddict-item] # all it reads
+        self.scope = {"method": head.method.decode("ascii"), "headers": list(request.fields)}  # type: ignore[typeddict-item] # all it reads
         early, self.tail = self.tail, b""
         self.phase = GONE
         self.border.leave(self, self.peer.client)

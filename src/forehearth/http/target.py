@@ -18,6 +18,12 @@ _SLASH = ord("/")
 _PATH = re.compile(rb"/[A-Za-z0-9\-._~!$&'()*+,;=:@/%|\[\]]*+")
 _BROKEN_PERCENT = re.compile(rb"%(?![0-9A-Fa-f]{2})|%00|%5[Cc]")
 _DOT_SEGMENT = re.compile(rb"(?:/|%2[Ff])(?:\.|%2[Ee]){1,2}(?:/|%2[Ff]|\Z)")
+_KEPT = 512
+_LONGEST_KEPT = 256
+_WITHOUT_SECRETS = re.compile(rb"[^?]*(?:\?(?:api-version=[0-9a-z-]*)?)?")
+"""Queries can have keys in them, and keys of others are not kept."""
+_known: dict[bytes, tuple[bytes, bytes, bytes | None]] = {}
+"""Targets in origin-form that were found good. Clients ask for the same few all day."""
 _ABSOLUTE = re.compile(rb"[Hh][Tt][Tt][Pp][Ss]?://([^/?]*)(/[^?]*)?(?:\?(.*))?")
 
 
@@ -26,6 +32,18 @@ def split(method: bytes, target: bytes) -> tuple[bytes, bytes, bytes | None]:
 
     `target` is visible ASCII.
     """
+    known = _known.get(target)
+    if known is not None:
+        return known
+    parts = _read(method, target)
+    if target[0] == _SLASH and len(target) <= _LONGEST_KEPT and _WITHOUT_SECRETS.fullmatch(target) is not None:
+        if len(_known) >= _KEPT:
+            _known.clear()
+        _known[target] = parts
+    return parts
+
+
+def _read(method: bytes, target: bytes) -> tuple[bytes, bytes, bytes | None]:
     if b"#" in target:
         raise Malformed("invalid_target", "The request target has a fragment ('#'). Encode it as %23 or leave it out.")
     authority = None
