@@ -1,11 +1,9 @@
 """Byte strings put together from a grammar's own words, so that most of them are nearly right."""
 
+import random
 from collections.abc import Sequence
 
-from hypothesis import strategies as st
 
-
-def words(vocabulary: Sequence[bytes], most: int) -> st.SearchStrategy[bytes]:
-    """Up to `most` words one after the other. Drawn as bytes, which is the cheapest there is to draw."""
-    count = len(vocabulary)
-    return st.binary(max_size=most).map(lambda picks: b"".join(vocabulary[pick % count] for pick in picks))
+def words(dice: random.Random, vocabulary: Sequence[bytes], most: int) -> bytes:
+    """Up to `most` words one after the other."""
+    return b"".join(dice.choices(vocabulary, k=dice.randrange(most + 1)))
