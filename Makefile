@@ -1,6 +1,6 @@
 # Everything there is to run. `make` alone lists it.
 .DEFAULT_GOAL := help
-.PHONY: help install run test check soak bench format lock clean
+.PHONY: help install run test check soak bench faults format lock clean
 MAKEFLAGS += --no-print-directory
 bin := .venv/bin
 
@@ -23,14 +23,18 @@ check: ## everything that must pass: format, lint, types, layers, ceilings, docs
 	@scripts/check
 	@$(MAKE) test
 
-soak: ## the long tier of the tests; writes a dated report to docs/soak/
-	@scripts/install --dev
+soak: ## the long tier of the tests; writes a dated report to docs/soak/; SOAK_MINUTES=10 takes about that long
+	@scripts/install --soak
 	@$(bin)/python -m scripts.soak $(ARGS)
 
 bench: ## measure against other gateways; BENCH_PEERS='nginx envoy' chooses them; writes docs/benchmarks/
 	@scripts/install --dev
 	@$(bin)/python -m bench.identity_cost
 	@$(bin)/python -m bench $(ARGS)
+
+faults: ## load and faults on the running server; writes docs/reliability.md
+	@scripts/install --dev
+	@$(bin)/python -m bench.faults $(ARGS)
 
 format: ## put the source into its form
 	@scripts/install --dev

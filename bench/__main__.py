@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 
 from bench.alone import alone
 from bench.chart import svg
-from bench.faults import BenchError
+from bench.errors import BenchError
 from bench.plan import QUICK, Plan
 from bench.report import CHART, cpu_table, markdown, targets_table
 from bench.rounds import Wish, record

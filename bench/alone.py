@@ -5,7 +5,7 @@ import fcntl
 from collections.abc import Iterator
 from pathlib import Path
 
-from bench.faults import OccupiedError
+from bench.errors import OccupiedError
 
 
 @contextlib.contextmanager

@@ -4,7 +4,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from bench.faults import MissingToolError
+from bench.errors import MissingToolError
 
 _SOURCES = Path(__file__).parent / "native"
 _LIBRARIES = {"mock": ("-lssl", "-lcrypto"), "load": ()}

@@ -8,7 +8,7 @@ import sysconfig
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from bench.faults import UnavailableError
+from bench.errors import UnavailableError
 
 _INSTALL_SECONDS = 1_800
 

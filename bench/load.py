@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.faults import FailedError
+from bench.errors import FailedError
 
 _GRACE_SECONDS = 120.0
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import compiler, machine
-from bench.faults import UnavailableError
+from bench.errors import UnavailableError
 from bench.plan import Plan
 from bench.processes import Cores
 from bench.stacks import Stack

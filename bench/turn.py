@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import payloads
-from bench.faults import FailedError
+from bench.errors import FailedError
 from bench.load import Order, Seen, run
 from bench.payloads import Stream
 from bench.plan import CAPACITY_CONNECTIONS, Plan

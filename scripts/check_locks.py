@@ -10,7 +10,7 @@ import json
 import re
 import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from scripts.lock_wheels import MACHINES, PYTHONS, environment
 
 MOST_DIRECT = 14
 MOST_TOTAL = 40
+LOCKS = ("requirements.lock", "requirements-build.lock", "requirements-soak.lock", "requirements-dev.lock")
 HASH = re.compile(r"--hash=sha256:([0-9a-f]{64})")
 PIN = re.compile(r"^(?P<name>[a-z0-9][a-z0-9-]*)==(?P<version>[^\s;]+)(?:\s*;\s*(?P<marker>.*?))?$")
 
@@ -68,9 +69,9 @@ def read_lock(text: str) -> tuple[list[Pin], list[str]]:
     return pins, odd
 
 
-def missing_direct(project: dict[str, Any], pins: list[Pin]) -> Iterator[str]:
-    """The dependencies of the project that the lock does not satisfy."""
-    for line in project["project"]["dependencies"]:
+def missing_direct(wanted: Iterable[str], pins: list[Pin]) -> Iterator[str]:
+    """The dependencies of the project, or of an extra of it, that the lock does not satisfy."""
+    for line in wanted:
         requirement = Requirement(line)
         name = canonicalize_name(requirement.name)
         versions = [pin.version for pin in pins if pin.name == name]
@@ -110,20 +111,23 @@ def check(root: Path) -> tuple[list[str], str]:
     project = tomllib.loads((root / "pyproject.toml").read_text())
     locks = {}
     findings = []
-    for name in ("requirements.lock", "requirements-build.lock", "requirements-dev.lock"):
+    for name in LOCKS:
         locks[name], odd = read_lock((root / name).read_text())
         findings += [f"{name}: {line}" for line in odd]
-    runtime, build, everything = locks.values()
+    runtime, build, soak, everything = locks.values()
     for name in ("requirements.lock", "requirements-build.lock"):
         known = {(pin.release, pin.hashes) for pin in everything}
         findings += [f"{name}: {p.release} differs" for p in locks[name] if (p.release, p.hashes) not in known]
-    findings += missing_direct(project, runtime)
-    findings += missing_wheels(everything, json.loads((root / "deps-wheels.json").read_text()))
+    findings += missing_direct(project["project"]["dependencies"], runtime)
+    for extra in project["project"]["optional-dependencies"].values():
+        findings += missing_direct(extra, everything)  # users choose their release; this is the one that was tested
+    findings += missing_wheels(everything + soak, json.loads((root / "deps-wheels.json").read_text()))
     findings += missing_advisories(runtime, json.loads((root / "deps-advisories.json").read_text()))
     direct, total = len(project["project"]["dependencies"]), len({pin.name for pin in runtime})
     if direct > MOST_DIRECT or total > MOST_TOTAL:
         findings.append(f"{direct} direct and {total} dependencies in all; {MOST_DIRECT} and {MOST_TOTAL} at most")
-    return findings, f"{direct} direct, {total} in all at run time, {len(build)} to build, {len(everything)} with tools"
+    tools = f"{len(everything)} with tools, {len(soak)} to soak"
+    return findings, f"{direct} direct, {total} in all at run time, {len(build)} to build, {tools}"
 
 
 def main() -> int:

@@ -1,4 +1,4 @@
-"""What every test may ask for: the repository's folder, and the real server as a process of its own."""
+"""What every test may ask for: the repository's folder, the real server as a process of its own, and PostgreSQL."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.forehearth_server import ForehearthServer, forehearth_server
+from tests.postgres_server import PostgresServer, postgres_server
 
 ROOT = Path(__file__).parent.parent
 
@@ -22,6 +23,13 @@ def repository_root() -> Path:
 def forehearth(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ForehearthServer]:
     """One server for the whole run, with the built-in embedded configuration. Read from it, do not change it."""
     with forehearth_server(tmp_path_factory.mktemp("forehearth")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """One PostgreSQL server for the whole run. Make a database of your own in it."""
+    with postgres_server() as server:
         yield server
 
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from bench import environments
-from bench.faults import UnavailableError
+from bench.errors import UnavailableError
 from bench.processes import free_port
 from bench.stacks.base import Dialogue, Launch, fresh_key
 from bench.upstream import Upstream

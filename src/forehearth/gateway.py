@@ -10,17 +10,20 @@ from typing import Self
 import msgspec
 
 from forehearth.core.clock import Clock
-from forehearth.core.errors import ForehearthError, Refused
+from forehearth.core.errors import ForehearthError, NotAuthenticated, PermissionDenied, Refused
 from forehearth.core.exchange import Head, Header, Reply, Stream
 from forehearth.core.place import Place
 from forehearth.core.principal import Principal
+from forehearth.core.refusal import Refusal
 from forehearth.core.trace import Trace
 from forehearth.identity.access import require
 from forehearth.policies.onion import Proceed
 from forehearth.ports.entrance import Undecided
 from forehearth.ports.identity import Identity
 from forehearth.ports.meter import Meter, Traffic
+from forehearth.ports.refusals import Refusals
 from forehearth.ports.surface import Entry, Surface
+from forehearth.routing.chain import serve
 from forehearth.routing.directory import Directory
 
 _log = logging.getLogger("forehearth.gateway")
@@ -53,6 +56,8 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     new_id: Callable[[], str]
     max_body: int
     """Bytes."""
+    refusals: Refusals | None = None
+    """Who is told of callers that are not let in; None where nobody is."""
 
 
 class Gateway:
@@ -118,7 +123,29 @@ class _Arrival:
         """Say no in the surface's words."""
         reply = self._surface.refuse(error, self._trace)
         self._count("", reply.status)
+        refusals = self._parts.refusals
+        if refusals is not None and isinstance(error, NotAuthenticated | PermissionDenied):
+            refusals.refused(self._told(error, reply.status))
         return reply
+
+    def _told(self, error: NotAuthenticated | PermissionDenied, status: int) -> Refusal:
+        """What is known of somebody who is not let in. Their path may be none of this surface's."""
+        surface, head = self._surface, self._head
+        try:
+            asked = surface.find(head)
+        except Refused:
+            asked = None
+        return Refusal(
+            request_id=self._trace.request_id,
+            resource=self._resource.name,
+            project=asked.project if asked else "",
+            deployment=(asked.deployment or "") if asked else "",
+            operation=f"{surface.name}.{asked.endpoint.name}" if asked else surface.name,
+            principal=error.principal,
+            address=head.client,
+            status=status,
+            reason=error.message,
+        )
 
     def _count(self, operation: str, status: int) -> None:
         seconds = self._parts.clock.monotonic() - self._started
@@ -128,7 +155,7 @@ class _Arrival:
 class Admitted:
     """A call that was let in: the `Admission` that answers it."""
 
-    __slots__ = ("_deployment", "_entry", "_label", "_operation", "_parts", "_resource", "_surface", "max_body")
+    __slots__ = ("_entry", "_operation", "_parts", "_record", "_resource", "_surface", "max_body")
 
     def __init__(self, parts: Parts, resource: Resource, surface: Surface, entry: Entry) -> None:
         self._parts = parts
@@ -136,8 +163,7 @@ class Admitted:
         self._surface = surface
         self._entry = entry
         self._operation = entry.asked.endpoint.name
-        self._deployment = ""
-        self._label = ""
+        self._record = entry.record
         self.max_body = parts.max_body
 
     async def answer(self, body: bytes) -> Reply:
@@ -145,17 +171,17 @@ class Admitted:
         self._parts.traffic.began()
         try:
             call = self._surface.read(self._entry, body)
-            deployment = self._resource.directory.resolve(call)
-            self._deployment, self._label = deployment.name, deployment.label
-            reply = self._surface.render(call, await self._resource.onions[deployment.name](call))
+            chain = self._resource.directory.resolve(call)
+            deployment, reply = await serve(chain, call, self._resource.onions)
+            reply = self._surface.render(call, reply)
         except ForehearthError as error:
             return self._end_with(self._refusal(error))
         except Exception as error:  # noqa: BLE001 - a border: nothing but a reply goes on from here
             return self._end_with(self._refusal(self._internal(error)))
         except BaseException:
-            self.ended(_CLIENT_LEFT)
+            self.ended(_CLIENT_LEFT, "client_left")
             raise
-        headers = [*reply.headers, *self._entry.trace.headers(), (b"x-ms-deployment-name", self._deployment.encode())]
+        headers = [*reply.headers, *self._entry.trace.headers(), (b"x-ms-deployment-name", deployment.name.encode())]
         if reply.stream is None:
             return self._end_with(Reply(status=reply.status, headers=headers, body=reply.body))
         return Reply(status=reply.status, headers=[*headers, *_STREAM_HEADERS], stream=_Outgoing(self, reply.stream))
@@ -163,24 +189,27 @@ class Admitted:
     def refuse(self, error: Refused) -> Reply:
         """See `ports.entrance`."""
         reply = self._refusal(error)
-        self._record(reply.status)
+        self._count(reply.status)
         return reply
 
     def first_byte(self) -> None:
         """The first piece of this call's stream goes out."""
-        entry, parts = self._entry, self._parts
-        seconds = parts.clock.monotonic() - entry.started
-        parts.traffic.first_byte(self._surface.name, self._operation, self._label, seconds)
+        record, parts = self._record, self._parts
+        record.first_byte = seconds = parts.clock.monotonic() - self._entry.started
+        parts.traffic.first_byte(self._surface.name, self._operation, record.deployment, seconds)
 
     def failure(self, error: ForehearthError) -> tuple[int, bytes]:
         """What goes wrong within a stream, as its last event; and the status it would have been."""
         reply = self._refusal(error)
         return reply.status, b"data: " + reply.body + b"\n\n"
 
-    def ended(self, status: int) -> None:
+    def ended(self, status: int, outcome: str = "ok") -> None:
         """The call is over, its last byte included."""
+        record = self._record
         self._parts.traffic.ended()
-        self._record(status)
+        self._count(status)
+        record.status, record.outcome = status, record.outcome or outcome
+        record.close()
 
     def _end_with(self, reply: Reply) -> Reply:
         self.ended(reply.status)
@@ -188,8 +217,9 @@ class Admitted:
 
     def _refusal(self, error: ForehearthError) -> Reply:
         reply = self._surface.refuse(error, self._entry.trace)
+        self._record.outcome = error.code
         if reply.status >= _FIRST_FAULT_OF_OURS:
-            where = f"{self._label} {getattr(error, 'backend', '')}".strip()
+            where = f"{self._record.deployment} {getattr(error, 'backend', '')}".strip()
             _log.warning("%s: %s", where, error.message, extra={"request_id": self._entry.trace.request_id})
         return reply
 
@@ -197,10 +227,10 @@ class Admitted:
         _log.error("internal error", exc_info=error, extra={"request_id": self._entry.trace.request_id})
         return _INTERNAL
 
-    def _record(self, status: int) -> None:
+    def _count(self, status: int) -> None:
         entry, parts = self._entry, self._parts
         seconds = parts.clock.monotonic() - entry.started
-        parts.meter.request(self._surface.name, self._operation, self._label, status, seconds)
+        parts.meter.request(self._surface.name, self._operation, self._record.deployment, status, seconds)
 
 
 class _Outgoing:
@@ -238,10 +268,13 @@ class _Outgoing:
 
     async def aclose(self) -> None:
         """See `core.exchange.Stream`."""
-        self._end(_CLIENT_LEFT)
-        await self._stream.aclose()
+        # The stream first: those it passed through write down what they saw of it before the record is closed.
+        try:
+            await self._stream.aclose()
+        finally:
+            self._end(_CLIENT_LEFT, "client_left")
 
-    def _end(self, status: int) -> None:
+    def _end(self, status: int, outcome: str = "ok") -> None:
         if not self._over:
             self._over = True
-            self._call.ended(status)
+            self._call.ended(status, outcome)

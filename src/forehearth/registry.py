@@ -10,9 +10,15 @@ from typing import Any
 
 import msgspec
 
+from forehearth.accounting.leases import Leases
+from forehearth.caching.caches import Caches
 from forehearth.config.secrets import held
+from forehearth.core.routing_settings import AffinitySettings, StrategyName
 from forehearth.core.settings import ProviderSettings
+from forehearth.policies.drains import Drains
+from forehearth.policies.journal import WriteDown
 from forehearth.ports.provider import Provider
+from forehearth.ports.refusals import Refusals
 from forehearth.ports.sender import Sender
 from forehearth.ports.token_source import TokenIssuer
 from forehearth.providers import address
@@ -21,6 +27,13 @@ from forehearth.providers.credentials import CredentialSettings
 from forehearth.providers.embedded import Embedded, EmbeddedSettings
 from forehearth.providers.openai_compatible import OpenAICompatible, OpenAICompatibleSettings
 from forehearth.providers.scripted import Scripted, ScriptedSettings
+from forehearth.routing.plan import Strategy
+from forehearth.routing.states import Pools
+from forehearth.routing.strategies.least_busy import least_busy
+from forehearth.routing.strategies.least_latency import least_latency
+from forehearth.routing.strategies.priority import priority
+from forehearth.routing.strategies.session_affinity import session_affinity
+from forehearth.routing.strategies.weighted import weighted
 from forehearth.transport.proxies import choose_proxy
 from forehearth.transport.scripted import ScriptedSender
 from forehearth.transport.token_keeper import RefusalWatch, TokenKeepers
@@ -40,6 +53,18 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
     """Where the embedded model host listens."""
     tokens: TokenKeepers = msgspec.field(default_factory=TokenKeepers)
     """Who fetches the tokens of backends with a credential; to be begun when all are opened, and ended."""
+    pools: Pools = msgspec.field(default_factory=Pools)
+    """Where every pool of backends is added that is made with them, for those who want to look at them."""
+    caches: Caches = msgspec.field(default_factory=Caches)
+    """Where every cache is added that is made with them."""
+    leases: Leases | None = None
+    """What this worker holds of limits; None where there are none."""
+    drains: Drains = msgspec.field(default_factory=Drains)
+    """Who reads answers to their end whose clients left."""
+    refusals: Refusals | None = None
+    """Who is told of callers that are not let in; None where nobody is."""
+    writing: WriteDown | None = None
+    """What writes calls down; None where they are not."""
 
 
 class Opened(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,6 +74,10 @@ class Opened(msgspec.Struct, frozen=True, kw_only=True):
     sender: Sender
     restarts: bool = False
     """See `routing.directory.Backend`."""
+    total_seconds: float
+    """The longest that a call there may take."""
+    by_script: bool = False
+    """Whether each answer follows from its own call, so that a refusal says nothing of the next one."""
 
 
 class Kind(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,11 +103,13 @@ def over_http(provider: Callable[..., Provider]) -> Callable[[str, Any, Surround
         direct = chosen == "none" or (credential is not None and scheme == "http")
         connection = msgspec.structs.replace(settings.connection, proxy=None if direct else chosen)
         settings = msgspec.structs.replace(settings, connection=connection)
+        most = connection.total_seconds
         if credential is None:
-            return Opened(provider=provider(name, settings), sender=Veil(around.http, held(settings)))
+            sender = Veil(around.http, held(settings))
+            return Opened(provider=provider(name, settings), sender=sender, total_seconds=most)
         keeper = around.tokens.keeper(credential, lambda: _issuer(credential), backend=name)
         sender = Veil(RefusalWatch(around.http, keeper), held(settings), lambda: keeper.issued)
-        return Opened(provider=provider(name, settings, keeper), sender=sender)
+        return Opened(provider=provider(name, settings, keeper), sender=sender, total_seconds=most)
 
     return opened
 
@@ -90,11 +121,13 @@ def _issuer(credential: CredentialSettings) -> TokenIssuer:
 
 
 def _embedded(name: str, settings: EmbeddedSettings, around: Surroundings) -> Opened:
-    return Opened(provider=Embedded(name, settings, socket=around.embedded_socket), sender=around.http, restarts=True)
+    provider = Embedded(name, settings, socket=around.embedded_socket)
+    return Opened(provider=provider, sender=around.http, restarts=True, total_seconds=settings.total_seconds)
 
 
 def _scripted(name: str, settings: ScriptedSettings, _around: Surroundings) -> Opened:
-    return Opened(provider=Scripted(name, settings), sender=ScriptedSender(name, settings))
+    provider, most = Scripted(name, settings), settings.connection.total_seconds
+    return Opened(provider=provider, sender=ScriptedSender(name, settings), total_seconds=most, by_script=True)
 
 
 PROVIDERS: Mapping[str, Kind] = {
@@ -105,3 +138,12 @@ PROVIDERS: Mapping[str, Kind] = {
 }
 
 PROVIDER_SETTINGS: Mapping[str, type[ProviderSettings]] = {name: kind.settings for name, kind in PROVIDERS.items()}
+
+STRATEGIES: Mapping[StrategyName, Callable[[AffinitySettings | None], Strategy]] = {
+    "priority": lambda _: priority,
+    "weighted": lambda _: weighted,
+    "least_latency": lambda _: least_latency,
+    "least_busy": lambda _: least_busy,
+    "session_affinity": session_affinity,
+}
+"""Ways to choose among the backends of a priority. One of them has to know what a session is known by."""

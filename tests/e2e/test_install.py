@@ -44,7 +44,8 @@ case "$*" in
 esac
 """
 
-FILES = ("requirements.lock", "requirements-build.lock", "requirements-dev.lock", "pyproject.toml")
+LOCKS = ("requirements.lock", "requirements-build.lock", "requirements-dev.lock", "requirements-soak.lock")
+FILES = (*LOCKS, "pyproject.toml")
 
 
 @dataclass
@@ -206,6 +207,20 @@ def test_the_tests_need_more_and_leave_it_there(checkout: Checkout) -> None:
     assert checkout.calls == ["packages requirements-dev.lock", "project", "npm"]
     assert checkout.install().returncode == 0
     assert checkout.calls == []
+
+
+def test_the_long_tier_needs_still_more(checkout: Checkout) -> None:
+    assert checkout.install("--soak").returncode == 0
+    assert checkout.calls == [*DEV, "packages requirements-soak.lock"]
+    assert checkout.install("--soak").returncode == 0
+    assert checkout.install("--dev").returncode == 0
+    assert checkout.calls == []
+    checkout.append("requirements-soak.lock", "\n")
+    assert checkout.install("--dev").returncode == 0
+    assert checkout.calls == []
+    assert checkout.install("--soak", BREAK="pip:ERROR: a fault").returncode == 1
+    assert checkout.install("--soak").returncode == 0
+    assert checkout.calls == ["packages requirements-soak.lock"]
 
 
 @pytest.mark.parametrize("how", ["pip:ERROR: a fault", "killed"])

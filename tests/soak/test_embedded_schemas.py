@@ -15,15 +15,16 @@ from forehearth.embedded.catalogue import source_of
 from forehearth.embedded.host import EmbeddedHost, HostLimits, open_host
 from forehearth.embedded.package_client import find
 from forehearth.embedded.weights import default_cache, ensure
+from tests.soak.length import part
 from tests.unit.embedded.fake_engine import parsed, post
 from tests.unit.embedded.random_schemas import SchemaMaker
 
 CHAT = "smollm2-135m-instruct"
-SCHEMAS = 400
+SCHEMAS = part(400, least=120)
 WARM = 100
 GROWTH_MIB = 32
 
-pytestmark = [pytest.mark.models, pytest.mark.timeout(1_800)]
+pytestmark = pytest.mark.models
 
 
 async def outcome(host: EmbeddedHost, seed: int) -> str:

@@ -10,8 +10,6 @@ from pathlib import Path
 
 import pytest
 import uvloop
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from forehearth.core.errors import Broken, Overloaded, TimedOut, Unreachable
 from forehearth.core.upstream import Origin, Request, Timeouts
@@ -19,12 +17,15 @@ from forehearth.testing.fault_proxy import Fault, FaultProxy
 from forehearth.testing.raw_upstream import Peer, RawUpstream
 from forehearth.transport.client import HttpClient
 from forehearth.transport.limits import ClientLimits
+from tests.soak.length import part
+from tests.unit.dice import by_dice
 from tests.unit.transport.exchange import judge_cut, judge_damage
 
 LOOPS = {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
-FAULTY_CALLS = 30_000
+CUT, DAMAGED = part(300_000, least=2_000), part(200_000, least=2_000)
+FAULTY_CALLS = part(30_000)
 AT_ONCE = 60
-PLAIN_CALLS = 300_000
+PLAIN_CALLS = part(300_000, least=80_000)
 WARM_UP = 60_000
 LIMITS = ClientLimits(connections_per_origin=40, waiting_per_origin=40, body_bytes=500_000, idle_seconds=2.0)
 TIMES = Timeouts(connect=1.0, first_byte=0.5, idle=0.4, total=1.5)
@@ -43,16 +44,23 @@ def loop():
     loop.close()
 
 
-@settings(max_examples=300_000, deadline=None, suppress_health_check=list(HealthCheck))
-@given(seed=st.integers(0, 2**64), cuts=st.binary(max_size=8))
-def test_responses_however_they_are_cut(loop, seed, cuts):
-    judge_cut(loop, seed, cuts)
+def test_responses_however_they_are_cut(loop, record_property):
+    @by_dice(CUT)
+    def judge(dice):
+        judge_cut(loop, dice.getrandbits(64), dice.randbytes(dice.randrange(9)))
+
+    judge()
+    record_property("responses", CUT)
 
 
-@settings(max_examples=200_000, deadline=None, suppress_health_check=list(HealthCheck))
-@given(seed=st.integers(0, 2**64), place=st.integers(0, 255), noise=st.binary(max_size=4), gone=st.integers(0, 4))
-def test_responses_however_they_are_damaged(loop, seed, place, noise, gone):
-    judge_damage(loop, seed, place, noise, gone)
+def test_responses_however_they_are_damaged(loop, record_property):
+    @by_dice(DAMAGED)
+    def judge(dice):
+        noise = dice.randbytes(dice.randrange(5))
+        judge_damage(loop, dice.getrandbits(64), dice.randrange(256), noise, dice.randrange(5))
+
+    judge()
+    record_property("responses", DAMAGED)
 
 
 def open_files() -> int:
@@ -73,6 +81,7 @@ def some_fault(dice: random.Random) -> Fault | None:
 async def answers(peer: Peer, dice: random.Random) -> None:
     """Whole answers and streams, some of them wrong or cut short."""
     while await peer.request():
+        peer._upstream.requests.clear()
         choice = dice.random()
         if choice < 0.4:
             await peer.send(OK)
@@ -145,7 +154,6 @@ async def storm(seed: int) -> tuple[Counter[str], Counter[str], HttpClient]:
         return outcomes, upstream.fired + proxy.fired, client
 
 
-@pytest.mark.timeout(900)
 @pytest.mark.parametrize("kind", LOOPS)
 def test_faults_by_chance(kind, record_property):
     seed = random.randrange(2**32)
@@ -199,7 +207,6 @@ async def many_calls(figures: dict[str, float]) -> None:
         )
 
 
-@pytest.mark.timeout(900)
 @pytest.mark.parametrize("kind", LOOPS)
 def test_many_calls_leave_nothing(kind, record_property):
     figures: dict[str, float] = {}

@@ -9,6 +9,7 @@ from forehearth.core.exchange import Head, Reply
 from forehearth.core.permission import Permission
 from forehearth.core.place import Place
 from forehearth.core.principal import Grant, Principal
+from forehearth.core.refusal import Refusal
 from forehearth.core.settings import ModelSettings
 from forehearth.core.upstream import Request, Response
 from forehearth.core.usage import Usage
@@ -18,6 +19,8 @@ from forehearth.policies.usage import CountUsage
 from forehearth.providers.openai_compatible import OpenAICompatible, OpenAICompatibleSettings
 from forehearth.routing.attempts import Attempts
 from forehearth.routing.directory import Backend, Deployment, Directory
+from forehearth.routing.pool import Pool, Unmetered
+from forehearth.routing.routes import Route
 from forehearth.testing.clock import VirtualClock
 from forehearth.wire.surfaces import surface_of
 
@@ -101,13 +104,24 @@ class Counts:
         self.attempts.append((backend, outcome))
 
 
+class Told:
+    """Keeps what is told of callers that are not let in."""
+
+    def __init__(self) -> None:
+        self.told: list[Refusal] = []
+
+    def refused(self, refusal: Refusal) -> None:
+        self.told.append(refusal)
+
+
 class Door:
     """What a client of the gateway would do, without HTTP in between."""
 
-    def __init__(self, gateway: Gateway, counts: Counts, hosts: dict[str, Host]) -> None:
+    def __init__(self, gateway: Gateway, counts: Counts, hosts: dict[str, Host], refusals: Told) -> None:
         self.gateway = gateway
         self.counts = counts
         self.hosts = hosts
+        self.refusals = refusals
 
     @property
     def host(self) -> Host:
@@ -168,7 +182,7 @@ def make_door(
 ) -> Door:
     """A door to deployments `chat` and `vectors`, and route `default`, on hosts `one` and, if given, `two`."""
     hosts = {"one": Host(*answers)} | ({"two": second} if second else {})
-    counts, clock = Counts(), VirtualClock()
+    counts, clock, refusals = Counts(), VirtualClock(), Told()
     backends = tuple(
         Backend(
             name=name,
@@ -182,13 +196,13 @@ def make_door(
         name: Deployment(name=name, facts=ModelSettings(type=kind, publisher="Somebody"), backends=backends)
         for name, kind in (("chat", "chat_completion"), ("vectors", "embeddings"))
     }
-    directory = Directory(deployments, {"default": "chat"}, created=1_700_000_000)
+    directory = Directory(deployments, {"default": Route(chain=("chat",))}, created=1_700_000_000)
     resource = Resource(
         name=RESOURCE,
         surface_of=surface_of(directory, ["sales"]),
         directory=directory,
         onions={
-            name: compose([CountUsage(name, counts)], Attempts(deployment, counts))
+            name: compose([CountUsage(name, counts)], Attempts(Pool(deployment, clock, Unmetered()), counts))
             for name, deployment in deployments.items()
         },
     )
@@ -201,5 +215,6 @@ def make_door(
         clock=clock,
         new_id=lambda: f"id-{next(numbers)}",
         max_body=1_000_000,
+        refusals=refusals,
     )
-    return Door(Gateway(parts), counts, hosts)
+    return Door(Gateway(parts), counts, hosts, refusals)

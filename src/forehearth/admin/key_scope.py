@@ -27,6 +27,7 @@ class Tenant(msgspec.Struct, frozen=True, kw_only=True):
     routes: Mapping[str, str]
     """Names that stand for a deployment; a key is limited to deployments alone."""
     projects: frozenset[str]
+    products: frozenset[str] = frozenset()
 
 
 class KeyScope(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,7 +39,9 @@ class KeyScope(msgspec.Struct, frozen=True, kw_only=True):
     operations: tuple[str, ...] | None = None
     projects: tuple[str, ...] | None = None
     networks: tuple[str, ...] | None = None
+    product: str | None = None
     expires: int | None = None
+    roles_only: bool = False
 
 
 def check(scope: KeyScope, tenant: Tenant, now: float) -> KeyScope:
@@ -51,15 +54,16 @@ def check(scope: KeyScope, tenant: Tenant, now: float) -> KeyScope:
         operations=_known(scope.operations, "operations", [each.value for each in Operation]),
         projects=_known(scope.projects, "projects", tenant.projects),
         networks=_networks(scope.networks),
+        product=_product(scope.product, tenant),
     )
 
 
-def require_within(wanted: KeyRecord, maker: KeyRecord, until: float) -> None:
-    """Pass a key that may do no more than the key that makes it, or gives it a new text. `until` is when that ends.
+def beyond(wanted: KeyRecord, maker: KeyRecord, until: float, *, roles: bool = True) -> list[str]:
+    """In what a key may do more than the key that makes it. `until` is when that ends.
 
-    Raises `PermissionDenied`.
+    `roles` says whether what its roles allow is within what the other one's do.
     """
-    beyond = [
+    return [
         name
         for name, fits in (
             ("admin", maker.admin or not wanted.admin),
@@ -67,14 +71,21 @@ def require_within(wanted: KeyRecord, maker: KeyRecord, until: float) -> None:
             ("operations", _is_within(wanted.operations, maker.operations)),
             ("projects", _is_within(wanted.projects, maker.projects)),
             ("networks", _networks_within(wanted.networks, maker.networks)),
+            ("product", maker.product in (None, wanted.product)),
             ("expires", _ends(wanted) <= min(_ends(maker), until)),
+            ("roles", roles),
         )
         if not fits
     ]
-    if beyond:
+
+
+def require_within(wanted: KeyRecord, maker: KeyRecord, until: float, *, roles: bool = True) -> None:
+    """Pass a key that may do no more than the key that makes it, or gives it a new text. Raises `PermissionDenied`."""
+    found = beyond(wanted, maker, until, roles=roles)
+    if found:
         raise PermissionDenied(
             f"The key `{maker.id}` cannot give what it does not have: the other one goes beyond it in "
-            f"{', '.join(beyond)}. Limit it as this one is, or use a key without these limits."
+            f"{', '.join(found)}. Limit it as this one is, or use a key without these limits."
         )
 
 
@@ -107,6 +118,12 @@ def _deployments(given: tuple[str, ...] | None, tenant: Tenant) -> tuple[str, ..
                 param="deployments",
             )
     return _known(given, "deployments", tenant.deployments)
+
+
+def _product(given: str | None, tenant: Tenant) -> str | None:
+    if given is not None:
+        _known((given,), "product", tenant.products)
+    return given
 
 
 def _known(given: tuple[str, ...] | None, member: str, there: Collection[str]) -> tuple[str, ...] | None:

@@ -4,10 +4,11 @@ What callers send leaves here once and is kept nowhere. A record is kept under i
 have the same; its id is for those who mean this one key and not the next of that name.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 import msgspec
 
+from forehearth.admin.assignment_documents import AssignmentDocuments
 from forehearth.admin.key_scope import ID_PREFIX, KeyScope, Tenant, check, require_within
 from forehearth.core.call import Operation
 from forehearth.core.clock import Clock
@@ -20,6 +21,7 @@ from forehearth.documents.repository import Documents, Listing, Order
 from forehearth.identity.key_records import KIND, MOST_SECRETS, Digester, KeyRecord, KeySecret, decode, encode, read
 from forehearth.identity.key_text import hint, new_key
 from forehearth.identity.keys import DEVELOPMENT
+from forehearth.identity.roles import Role
 from forehearth.ports.documents import DocumentStore
 
 _TRIES = 3
@@ -59,6 +61,7 @@ class Keys:
         self._tools = tools
         self._digest = Digester(tools.pepper)
         self._documents = Documents(store, KIND, new_id=self._new_id, clock=tools.clock)
+        self._assignments = AssignmentDocuments(store, tools.clock)
 
     async def page(self, resource: str, order: Order, name: str | None = None) -> KeyPage:
         """A resource's keys. Raises `InvalidField`."""
@@ -85,11 +88,13 @@ class Keys:
             operations=None if wanted.operations is None else tuple(map(Operation, wanted.operations)),
             projects=wanted.projects,
             networks=wanted.networks,
+            product=wanted.product,
+            roles_only=wanted.roles_only,
             expires=wanted.expires,
             created=int(now),
             secrets=(secret,),
         )
-        await self._require_within(maker, record)
+        await self.require_within(maker, record, ())
         try:
             await self._documents.create(
                 Place(resource=resource),
@@ -123,46 +128,49 @@ class Keys:
     async def revoke(self, maker: Principal, resource: str, key: str, secret: str | None = None) -> KeyRecord:
         """End a key, or with `secret` that one of its secrets; the key, too, when it is the last. Returns what it was.
 
-        Raises `NotFound` or `PermissionDenied`.
+        Raises `NotFound`, `NotAuthenticated`, or `PreconditionFailed` where others change it again and again.
         """
-        document = await self._find(resource, key)
-        record = decode(document.body)
-        await self._known(maker, record.resource)
-        if secret is not None and all(each.id != secret for each in record.secrets):
-            raise NotFound(f"The key '{record.name}' has no secret '{secret[:64]}'.", param="secret")
-        if secret is not None and len(record.secrets) > 1:
-            await self._change(None, resource, record.id, lambda found: _without(found, secret))
-        else:
-            await self._documents.delete(document.place, document.id)
-            await self._tools.spread()
-        return record
-
-    async def _change(
-        self, maker: Principal | None, resource: str, key: str, turn: Callable[[KeyRecord], KeyRecord]
-    ) -> KeyRecord:
-        """Write a key anew, as `turn` makes it of what it is at that moment."""
         for tries_left in range(_TRIES - 1, -1, -1):
             document = await self._find(resource, key)
-            record = turn(decode(document.body))
-            if maker is not None:
-                await self._require_within(maker, record)
+            record = decode(document.body)
+            await self.known(maker, record.resource)
+            if secret is not None and all(each.id != secret for each in record.secrets):
+                raise NotFound(f"The key '{record.name}' has no secret '{secret[:64]}'.", param="secret")
+            if secret is not None and len(record.secrets) > 1:
+                await self._change(None, resource, record.id, lambda found: _without(found, secret))
+                return record
             try:
-                changed = msgspec.structs.replace(document, body=encode(record))
-                await self._documents.update(changed, etag=document.etag)
+                await self._documents.delete(document.place, document.id, etag=document.etag)
                 break
-            except PreconditionFailed:
+            except PreconditionFailed:  # it was given a secret meanwhile, or it is another one of that name
                 if not tries_left:
                     raise
+        await self._assignments.forget(record)
         await self._tools.spread()
         return record
 
-    async def _require_within(self, maker: Principal, wanted: KeyRecord) -> None:
-        """A key makes no key that may do more than itself; people and applications are asked for their role alone."""
-        own = await self._known(maker, wanted.resource)
-        if own is not None:
-            require_within(wanted, own, maker.until)
+    async def confine(self, key: KeyRecord) -> bool:
+        """Have a key open what its roles allow and no more, from now on and for good; whether it did not before.
 
-    async def _known(self, maker: Principal, resource: str) -> KeyRecord | None:
+        Who calls this tells the workers. Raises `NotFound` where it was ended meanwhile.
+        """
+        if key.roles_only:
+            return False
+        await self._write(None, key.resource, key.id, lambda found: msgspec.structs.replace(found, roles_only=True))
+        return True
+
+    async def require_within(self, maker: Principal, wanted: KeyRecord, given: Sequence[Role]) -> None:
+        """Pass a key that may do no more than the key that it is made or changed with, with the roles that are `given`.
+
+        People and applications are asked for their role alone. Raises `PermissionDenied`.
+        """
+        own = await self.known(maker, wanted.resource)
+        if own is None:
+            return
+        fits = not own.roles_only or wanted.inference(given) <= own.inference(await self._assignments.roles_of(own))
+        require_within(wanted, own, maker.until, roles=fits)
+
+    async def known(self, maker: Principal, resource: str) -> KeyRecord | None:
         """The record of the key that somebody works with, as it is now; None where it is not one of ours.
 
         Raises `NotAuthenticated` where it was ended meanwhile.
@@ -173,6 +181,31 @@ class Keys:
             return await self.get(resource, maker.id)
         except NotFound:
             raise NotAuthenticated("The key that was used was revoked meanwhile.") from None
+
+    async def _change(
+        self, maker: Principal | None, resource: str, key: str, turn: Callable[[KeyRecord], KeyRecord]
+    ) -> KeyRecord:
+        """Write a key anew, as `turn` makes it of what it is at that moment, and tell the workers."""
+        record = await self._write(maker, resource, key, turn)
+        await self._tools.spread()
+        return record
+
+    async def _write(
+        self, maker: Principal | None, resource: str, key: str, turn: Callable[[KeyRecord], KeyRecord]
+    ) -> KeyRecord:
+        for tries_left in range(_TRIES - 1, -1, -1):
+            document = await self._find(resource, key)
+            record = turn(decode(document.body))
+            if maker is not None:
+                await self.require_within(maker, record, await self._assignments.roles_of(record))
+            try:
+                changed = msgspec.structs.replace(document, body=encode(record))
+                await self._documents.update(changed, etag=document.etag)
+                break
+            except PreconditionFailed:
+                if not tries_left:
+                    raise
+        return record
 
     async def _find(self, resource: str, key: str) -> Document:
         place = Place(resource=resource)

@@ -18,6 +18,7 @@ import msgspec
 from forehearth.admin.office import Actor, Office
 from forehearth.cli.admin_client import AdminApi, Remote, is_here, refusal
 from forehearth.cli.output import CommandFailed, Exit
+from forehearth.core.document import StoreFailed
 from forehearth.core.errors import Misconfigured
 from forehearth.core.permission import Permission
 from forehearth.core.place import Place
@@ -158,6 +159,8 @@ async def _offline(data: Path, config: Path | None, act: Act[Some]) -> Some:
                 f"a server works in {data}", f"Ask it by --url, such as --url {DEFAULT_URL}.", Exit.CONFIGURATION
             ) from error
         raise
+    except StoreFailed as error:
+        raise CommandFailed(f"{error}", "Is the database there that store.postgres names?") from error
 
 
 class Local:
@@ -184,7 +187,8 @@ class Local:
 
 def _operator(office: Office) -> Principal:
     grants = tuple(
-        Grant(place=Place(resource=name), permissions=frozenset({Permission.ADMINISTER})) for name in office.tenants
+        Grant(place=Place(resource=name), permissions=frozenset({Permission.ADMINISTER}), assigns=None)
+        for name in office.tenants
     )
     user = os.getuid()
     try:

@@ -10,7 +10,7 @@ import click
 from forehearth.cli.admin_client import AdminApi
 from forehearth.cli.admin_target import Target, on_target, run
 from forehearth.cli.moments import Duration, Moment, shown
-from forehearth.cli.output import say_json
+from forehearth.cli.output import say_json, say_table
 from forehearth.core.call import Operation
 
 OPERATIONS = click.Choice([each.value for each in Operation])
@@ -31,7 +31,9 @@ def keys() -> None:
 @click.option("--project", "projects", multiple=True, help="Kept with the key; inference does not ask for it yet.")
 @click.option("--expires", type=Moment(time.time), help="When it ends: 30d from now, or a date.  [default: never]")
 @click.option("--network", "networks", multiple=True, help="Only from this network, such as 10.0.0.0/8; likewise.")
-@click.option("--admin", is_flag=True, help="It opens /admin, too: it can make and end keys.")
+@click.option("--product", help="Of this product: its calls have the product's limits, for its deployments alone.")
+@click.option("--admin", is_flag=True, help="It opens /admin, too: it can make and end keys, and give roles.")
+@click.option("--roles-only", is_flag=True, help="It opens what its roles allow: see 'forehearth roles assign'.")
 @resource_option
 @json_option
 @on_target
@@ -44,28 +46,34 @@ def create(
     projects: tuple[str, ...],
     expires: int | None,
     networks: tuple[str, ...],
+    product: str | None,
     admin: bool,
+    roles_only: bool,
     resource: str | None,
     as_json: bool,
 ) -> None:
     r"""Make a key for NAME and print it. It is shown this once and kept nowhere.
 
     The key alone goes to stdout, so that a script can take it; what it opens is told on stderr. Without limits it
-    opens all of its resource's inference. Behind a reverse proxy, --network sees the proxy's address.
+    opens all of its resource's inference; with --roles-only nothing, until it is given a role. Behind a reverse
+    proxy, --network sees the proxy's address.
 
     \b
     Examples:
       forehearth keys create shop --deployment chat --expires 90d
+      forehearth keys create search --product gold
       KEY=$(forehearth keys create shop --network 10.0.0.0/8)
     """
-    body: dict[str, object] = {"name": name, "admin": admin}
+    body: dict[str, object] = {"name": name, "admin": admin, "rolesOnly": roles_only}
     limits = {"deployments": deployments, "operations": operations, "projects": projects, "networks": networks}
     body |= {member: list(given) for member, given in limits.items() if given}
+    if product is not None:
+        body["product"] = product
     if expires is not None:
         body["expires"] = datetime.fromtimestamp(expires, UTC).isoformat()
 
     async def act(api: AdminApi) -> Any:
-        return await api.call("POST", "/admin/keys", query=_of(resource), body=body)
+        return await api.call("POST", "/admin/keys", query=of(resource), body=body)
 
     _hand_over(run(target, act), as_json=as_json)
 
@@ -84,16 +92,13 @@ def list_(*, target: Target, resource: str | None, as_json: bool) -> None:
     """
 
     async def act(api: AdminApi) -> list[Any]:
-        return await _all(api, _of(resource))
+        return await every(api, "/admin/keys", of(resource))
 
     found = run(target, act)
     if as_json:
         say_json(found)
         return
-    rows = [("NAME", "ID", "SECRETS", "EXPIRES", "OPENS"), *map(_row, found)]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    say_table([("NAME", "ID", "SECRETS", "EXPIRES", "OPENS"), *map(_row, found)])
 
 
 @keys.command()
@@ -117,7 +122,7 @@ def rotate(*, target: Target, holder: str, overlap: int, now: bool, resource: st
 
     async def act(api: AdminApi) -> Any:
         body = {"overlapSeconds": overlap, "now": now}
-        return await api.call("POST", f"{_path(holder)}/rotate", query=_of(resource), body=body)
+        return await api.call("POST", f"{_path(holder)}/rotate", query=of(resource), body=body)
 
     _hand_over(run(target, act), as_json=as_json)
 
@@ -137,7 +142,7 @@ def revoke(*, target: Target, holder: str, secret: str | None, resource: str | N
     """
 
     async def act(api: AdminApi) -> None:
-        await api.call("DELETE", _path(holder), query=_of(resource, secret=secret))
+        await api.call("DELETE", _path(holder), query=of(resource, secret=secret))
 
     run(target, act)
     click.echo(f"{holder} is revoked." if secret is None else f"{secret} of {holder} is revoked.", err=True)
@@ -147,16 +152,17 @@ def _path(holder: str) -> str:
     return f"/admin/keys/{quote(holder, safe='')}"
 
 
-def _of(resource: str | None, **others: str | None) -> dict[str, str]:
+def of(resource: str | None, **others: str | None) -> dict[str, str]:
+    """A query with what is given."""
     return {name: value for name, value in {"resource": resource, **others}.items() if value is not None}
 
 
-async def _all(api: AdminApi, query: dict[str, str]) -> list[Any]:
-    """Every key, page by page."""
+async def every(api: AdminApi, path: str, query: dict[str, str]) -> list[Any]:
+    """Everything that a path lists, page by page."""
     found: list[Any] = []
     page: Any = {"nextLink": ""}
     while "nextLink" in page:
-        page = await api.call("GET", "/admin/keys", query={"limit": "100", **query, **following(page)})
+        page = await api.call("GET", path, query={"limit": "100", **query, **following(page)})
         found += page["value"]
     return found
 
@@ -183,7 +189,9 @@ def _row(key: Any) -> tuple[str, str, str, str, str]:
 
 def _opens(key: Any) -> str:
     what = [", ".join(key[member]) for member in ("deployments", "operations") if key[member] is not None]
-    text = "; ".join(what) or "all of inference"
+    text = "; ".join([*(["what its roles allow"] if key["rolesOnly"] else []), *what]) or "all of inference"
+    if key["product"] is not None:
+        text = f"product {key['product']}" + (f", {text}" if what else "")
     if key["networks"] is not None:
         text += f", from {', '.join(key['networks'])}"
     return f"{text}, and /admin" if key["admin"] else text

@@ -47,7 +47,22 @@ COMMANDS: Final[dict[str, Entry]] = {
     "keys": Entry(
         "forehearth.cli.keys:keys", "Make, list, rotate and revoke API keys.", "forehearth keys create my-app"
     ),
+    "roles": Entry(
+        "forehearth.cli.roles:roles",
+        "Give roles to people, applications and keys, or take them away.",
+        "forehearth roles list",
+    ),
     "audit": Entry("forehearth.cli.audit:audit", "Show who did what.", "forehearth audit --since 24h"),
+    "status": Entry("forehearth.cli.status:status", "Show how the backends are.", "forehearth status"),
+    "cache": Entry(
+        "forehearth.cli.cache:cache", "Show what the caches hold, or empty them.", "forehearth cache show"
+    ),
+    "usage": Entry(
+        "forehearth.cli.usage:usage", "Show what calls used, and what they cost.", "forehearth usage --from 7d --by day"
+    ),
+    "explain": Entry(
+        "forehearth.cli.explain:explain", "Show what became of one request.", "forehearth explain REQUEST_ID"
+    ),
     "login": Entry(
         "forehearth.cli.login:login",
         "Get tokens of 'serve --dev-issuer', with no cloud.",

@@ -5,6 +5,7 @@ Answers go to stdout and errors to stderr, so that either can be piped.
 
 import json
 import sys
+from collections.abc import Sequence
 from enum import IntEnum
 
 import click
@@ -39,6 +40,13 @@ class CommandFailed(Exception):
 def say_json(value: object) -> None:
     """Print a command's answer as JSON."""
     click.echo(json.dumps(value, indent=2))
+
+
+def say_table(rows: Sequence[Sequence[str]]) -> None:
+    """Print a table, whose first row has the columns' names."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
 def say_error(message: str, remedy: str, exit_code: Exit, *, as_json: bool) -> None:

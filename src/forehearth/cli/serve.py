@@ -106,7 +106,7 @@ def _serve(settings: Settings, data: DataDirectory, *, preload: bool, dev_issuer
     redactor = Redactor(held(settings))
     with logging_as(settings.log, redactor=redactor, stream=sys.stderr), locked(data):
         key = development_key(data, os.environ.get("FOREHEARTH_API_KEY"))
-        pepper(data)
+        pepper(data, settings.store.pepper)
         redactor.register(key.secret)
         listeners = listen(settings.server)
         place = Place(

@@ -85,9 +85,7 @@ def _example(place: Place, origin: str) -> str:
     """A call to paste: chat where there is a model for it, else embeddings; empty without a deployment."""
     settings = place.settings
     kinds = {name: each.model.type for name, each in settings.deployments.items()}
-    kinds = {
-        name: kinds[route.deployment] for name, route in settings.routes.items() if route.deployment in kinds
-    } | kinds
+    kinds = {name: kinds[route.chain[0]] for name, route in settings.routes.items() if route.chain[0] in kinds} | kinds
     body: dict[str, object]
     for kind, path in (("chat_completion", "chat/completions"), ("embeddings", "embeddings")):
         name = next((each for each, its in kinds.items() if its == kind), None)

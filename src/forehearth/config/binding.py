@@ -332,14 +332,15 @@ def _takes(type_: types.Type, node: nodes.Node) -> bool:
 
 
 def _written(type_: types.Type | None, node: nodes.Node) -> str:
-    """A single value as it is written where a type wants more than that: within its one required key, if it has one."""
+    """A single value as it is written where a type wants more than that: within its one required or usual key."""
     if not isinstance(node, nodes.Scalar) or kind(node) == "null" or found(node) == "text":
         return ""
     text = shortened(node.text)
     if not isinstance(type_, types.StructType):
         return text if isinstance(type_, scalars.SCALARS) else ""
     required = [field.encode_name for field in type_.fields if field.required]
-    return f"{{{required[0]}: {text}}}" if len(required) == 1 else ""
+    wanted = required or [field.encode_name for field in type_.fields if shape(field.type).extra.get("usual")]
+    return f"{{{wanted[0]}: {text}}}" if len(wanted) == 1 else ""
 
 
 def _is_required(field: types.Field) -> bool:

@@ -11,6 +11,14 @@ from forehearth.core.settings import ProviderSettings, ServerSettings
 
 _GGUF = ".gguf"
 _MODEL = ("backends", "*", "model")
+_TARGETS = (
+    ("deployment",),
+    ("deployments", "*"),
+    ("rules", "*", "deployment"),
+    ("rules", "*", "deployments", "*"),
+)
+"""Where a route names deployments."""
+_NO_DEPLOYMENTS = "there are none: add it under 'deployments'"
 
 
 def across(binder: Binder, providers: Mapping[str, type[ProviderSettings]], folder: Path) -> dict[KeyPath, str]:
@@ -19,6 +27,7 @@ def across(binder: Binder, providers: Mapping[str, type[ProviderSettings]], fold
     The answer is where models are named by a file, and that file's full path.
     """
     _references(binder)
+    _embeddings(binder)
     _shared_names(binder)
     _ports(binder)
     _certificate(binder)
@@ -57,10 +66,25 @@ def _references(binder: Binder) -> None:
             if node.text not in backends:
                 hint = suggestion(node.text, backends, "there are") or "there are none: add it under 'backends'"
                 binder.tell(node.mark, path, f"there is no backend{scalars.called(node)}", hint)
-        for path, node in list(_texts(binder, tenant, "routes", "deployment")):
+        for below in _TARGETS:
+            for path, node in list(_texts(binder, tenant, "routes", *below)):
+                if node.text not in deployments:
+                    hint = suggestion(node.text, deployments, "there are") or _NO_DEPLOYMENTS
+                    binder.tell(node.mark, path, f"there is no deployment{scalars.called(node)}", hint)
+
+
+def _embeddings(binder: Binder) -> None:
+    """The vectors of a semantic cache come from a deployment that makes some."""
+    for tenant in _tenants(binder):
+        deployments = _names(binder, *tenant, "deployments")
+        for path, node in list(_texts(binder, tenant, "deployments", "cache", "semantic", "embeddings")):
+            kind = binder.values.get((*tenant, "deployments", node.text, "model", "type"))
             if node.text not in deployments:
-                hint = suggestion(node.text, deployments, "there are") or "there are none: add it under 'deployments'"
+                hint = suggestion(node.text, deployments, "there are")
                 binder.tell(node.mark, path, f"there is no deployment{scalars.called(node)}", hint)
+            elif not isinstance(kind, nodes.Scalar) or kind.text != "embeddings":
+                hint = "name one whose model.type is embeddings"
+                binder.tell(node.mark, path, f"the deployment{scalars.called(node)} makes no vectors", hint)
 
 
 def _shared_names(binder: Binder) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar, cast
 
 import msgspec
 import msgspec.inspect as types
@@ -22,6 +22,8 @@ FILE_NAME: Final = "forehearth.yaml"
 
 BUILT_IN: Final = Path(__file__).with_name("embedded.yaml")
 """The configuration without a file: the models that Forehearth brings itself."""
+
+Form = TypeVar("Form")
 
 _TOP: Final = nodes.Mark(1, 1)
 _SETTINGS: Final = types.type_info(Settings)
@@ -55,6 +57,15 @@ def load(
     if binder.problems or not isinstance(settings, Settings):
         raise ConfigError(binder.problems)
     return _with_models(settings, model_files)
+
+
+def load_as(path: Path, form: type[Form]) -> Form:
+    """What a file has that is no configuration but is written like one, as a type says. Raises `ConfigError`."""
+    binder = Binder(file=str(path), folder=path.absolute().parent, providers={}, environ={})
+    found = binder.bind(types.type_info(form), _tree(binder, _decoded(_read(path), str(path))), ())
+    if binder.problems:
+        raise ConfigError(binder.problems)
+    return cast("Form", found)
 
 
 def _tree(binder: Binder, text: str) -> nodes.Node:

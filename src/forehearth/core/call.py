@@ -6,6 +6,7 @@ from enum import StrEnum
 import msgspec
 
 from forehearth.core.principal import Principal
+from forehearth.core.record import CallRecord
 
 
 class Operation(StrEnum):
@@ -32,10 +33,22 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     has_model_member: bool = False
     """Whether the body has such a member at all, if only null."""
     stream: bool = False
+    usage_asked: bool | None = None
+    """Whether the body asks for usage at the end of the stream; None where it has no `stream_options` at all."""
+    output: int | None = None
+    """The longest answer that the body asks for, in tokens, of each choice; None where it sets no bound."""
+    output_members: tuple[str, ...] = ()
+    """The members in which it could, and which it has, if only null."""
+    choices: int = 1
+    """How many answers it asks for; 0 where the operation has none (embeddings)."""
     project: str = ""
     """The project whose path it came in by; empty on the resource's own paths."""
     principal: Principal
     forward: Mapping[bytes, bytes] = {}
     """Request headers that are handed on to backends: named ones only, never a credential."""
+    headers: Mapping[bytes, bytes] = {}
+    """All headers as they came, for rules that look at one. Credentials are among them: never kept, told or sent on."""
     started: float
     """When the head arrived, on the monotonic clock."""
+    record: CallRecord = msgspec.field(default_factory=CallRecord)
+    """What becomes of it; shared by every copy that a policy makes of the call."""

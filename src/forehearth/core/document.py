@@ -1,10 +1,14 @@
 """One thing that the server keeps: a key, a response, a file's facts. It belongs to a place."""
 
+import re
 from collections.abc import Mapping
+from typing import Final
 
 import msgspec
 
 from forehearth.core.place import Place
+
+_NOT_STORABLE: Final = re.compile(r"[\x00\ud800-\udfff]")
 
 
 class Document(msgspec.Struct, frozen=True, kw_only=True):
@@ -17,12 +21,12 @@ class Document(msgspec.Struct, frozen=True, kw_only=True):
     parent: str = ""
     """The id of what it hangs under; empty where there is no such thing."""
     sequence: int = 0
-    """Grows with each document; the store gives it."""
+    """Grows with each document that is asked for after another was answered; the store gives it."""
     created: float
     """Unix seconds."""
     updated: float
     etag: str = ""
-    """Changes with every write; the store gives it."""
+    """Changes with every write, and is never had again by another document of the same id; the store gives it."""
     metadata: Mapping[str, str] = {}
     body: bytes
     expires: float | None = None
@@ -56,5 +60,26 @@ class DocumentChanged(Exception):
     """It is not as it was when it was read, or it is gone."""
 
 
+class CursorLost(Exception):
+    """There is no document from which the page could begin or before which it could end. `bound` is which of them."""
+
+    def __init__(self, bound: str) -> None:
+        super().__init__(bound)
+        self.bound = bound
+
+
 class StoreFailed(Exception):
-    """The store cannot be written or read now: its disk is full, or its server away. Nothing was changed."""
+    """The store cannot be written or read now: its disk is full, or its server away. The same may succeed later.
+
+    Nothing was changed, unless it is `uncertain`: then the server went away before it answered, and what was asked may
+    have been carried out. Read before asking again.
+    """
+
+    def __init__(self, message: str, *, uncertain: bool = False) -> None:
+        super().__init__(message)
+        self.uncertain = uncertain
+
+
+def storable(text: str) -> bool:
+    """Whether every store can keep a text: no U+0000, and no half of a surrogate pair."""
+    return _NOT_STORABLE.search(text) is None

@@ -23,22 +23,31 @@
         BodyTooLarge                more bytes than are accepted
         BodyTooSlow                 the body did not arrive in time
         TooManyRequests             come back later (retry_after)
+        QuotaExceeded               what there is for an hour or longer is used up (retry_after)
       Failed                        a backend's
         Unreachable                 no connection: name, TCP, TLS or proxy                  next backend
         TimedOut                    a phase took too long; next backend if it was `connect`
         Broken                      reset, cut short, or not an answer at all
         Overloaded                  it is starting, restarting or full (retry_after)        next backend
-        BackendRefused              it answered with an error of its own
+        BackendRefused              it answered with an error of its own       next backend if busy, ill or not ours
+        AllBusy                     every backend is full or asked to be left alone (retry_after)
+        AllDown                     every backend is left out because it is ill (retry_after)
+      LedgerUnwritable              ours: it cannot be written down what the call uses (retry_after)
       Misconfigured                 ours: the configuration cannot be used
 
-`retry_elsewhere` says whether the next backend may be tried: true only where it is certain, or as good as, that the
-call was not carried out.
+`retry_elsewhere` says whether the next backend, or a route's next deployment, may be tried: true only where it is
+certain, or as good as, that the call was not carried out.
 """
 
 from typing import ClassVar
 
+from forehearth.core.exchange import Header
+from forehearth.core.principal import Principal
+
 RETRYABLE_STATUSES = frozenset({408, 429, 500, 502, 503, 504, 529})
-"""Answers of a backend after which another one may be asked."""
+"""Answers of a backend that is busy or ill: another one may be asked."""
+LOCKED_OUT_STATUSES = frozenset({401, 403, 404})
+"""Answers of a backend that does not let the gateway in, or has no such model: another one may be asked."""
 
 
 class ForehearthError(Exception):
@@ -52,6 +61,8 @@ class ForehearthError(Exception):
         self.message = message
         self.retry_after = retry_after
         """Seconds after which the same call may succeed; None when that is not known."""
+        self.headers: tuple[Header, ...] = ()
+        """What is said besides, in headers."""
 
 
 class Refused(ForehearthError):
@@ -65,15 +76,23 @@ class Refused(ForehearthError):
 
 
 class NotAuthenticated(Refused):
-    """No credential, or one that is not known here."""
+    """No credential, or one that is not known here. `principal` is who it was, where that is known all the same."""
 
     code = "unauthorized"
 
+    def __init__(self, message: str, *, principal: Principal | None = None) -> None:
+        super().__init__(message)
+        self.principal = principal
+
 
 class PermissionDenied(Refused):
-    """Who calls is known, and may not do this here."""
+    """Who calls is known, and may not do this here. `principal` is who it is, where whoever raises it can tell."""
 
     code = "permission_denied"
+
+    def __init__(self, message: str, *, principal: Principal | None = None) -> None:
+        super().__init__(message)
+        self.principal = principal
 
 
 class PathNotFound(Refused):
@@ -194,6 +213,12 @@ class TooManyRequests(Refused):
     code = "too_many_requests"
 
 
+class QuotaExceeded(Refused):
+    """What there is for an hour, a day or longer is used up; `retry_after` says when there is more."""
+
+    code = "quota_exceeded"
+
+
 class Failed(ForehearthError):
     """A backend's fault. `backend` names it, for logs and metrics; callers are not told."""
 
@@ -261,11 +286,27 @@ class BackendRefused(Failed):
         self.param = param
         self.type = type
         self.inner_error = inner_error
+        self.retry_elsewhere = status in RETRYABLE_STATUSES or status in LOCKED_OUT_STATUSES
 
-    @property
-    def may_go_elsewhere(self) -> bool:
-        """Whether another backend may be asked: this one is busy or ill, and the call itself is not at fault."""
-        return self.status in RETRYABLE_STATUSES
+
+class AllBusy(Failed):
+    """No backend of the deployment can take a call now; one of them at least is well, but full, or it wants a pause."""
+
+    code = "backends_busy"
+    retry_elsewhere = True
+
+
+class AllDown(Failed):
+    """Every backend of the deployment is left out because it failed too often lately; nothing was sent."""
+
+    code = "backends_down"
+    retry_elsewhere = True
+
+
+class LedgerUnwritable(ForehearthError):
+    """Our own fault: the disk takes no record of the call, so it was not sent to any backend."""
+
+    code = "ledger_unwritable"
 
 
 class Misconfigured(ForehearthError):

@@ -4,8 +4,9 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from forehearth.core.limit_settings import LimitSettings, check_limits
 from forehearth.core.secret import Secret
-from forehearth.core.settings_types import HttpUrl, Name, Text, Unfit, Values
+from forehearth.core.settings_types import DocumentUrl, HttpUrl, Name, Text, Unfit, Values
 
 Tenant = Annotated[
     str,
@@ -36,7 +37,7 @@ class OidcSettings(Values, frozen=True, kw_only=True, forbid_unknown_fields=True
     """What its tokens may have as `aud`."""
     algorithms: Annotated[tuple[Algorithm, ...], msgspec.Meta(min_length=1)] = ("RS256",)
     """The only signature algorithms that are accepted of it."""
-    keys_url: HttpUrl | None = None
+    keys_url: DocumentUrl | None = None
     """Where its key set is; without it, its discovery document says."""
 
 
@@ -125,3 +126,9 @@ class ProjectSettings(Values, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     description: Text | None = None
     """What it is for, in your words."""
+    limits: tuple[LimitSettings, ...] = ()
+    """Limits for the calls that come in by its path."""
+
+    def __post_init__(self) -> None:
+        """Refuse limits that contradict one another. Raises `Unfit`."""
+        check_limits(self.limits)

@@ -8,7 +8,20 @@ from typing import Annotated, ClassVar, Literal
 
 import msgspec
 
+from forehearth.core.cache_settings import CacheSettings
 from forehearth.core.identity_settings import IdentitySettings, ProjectSettings
+from forehearth.core.ledger_settings import LedgerSettings
+from forehearth.core.limit_settings import LimitSettings, ProductSettings, TokenSettings, check_limits
+from forehearth.core.price_settings import ListedAs, PriceSettings
+from forehearth.core.routing_settings import (
+    AffinitySettings,
+    BackendLimits,
+    Count,
+    HealthSettings,
+    RetrySettings,
+    RouteSettings,
+    StrategyName,
+)
 from forehearth.core.secret import Secret
 from forehearth.core.settings_types import (
     Bytes,
@@ -19,8 +32,10 @@ from forehearth.core.settings_types import (
     ProxyUrl,
     Seconds,
     Text,
+    Unfit,
     Values,
 )
+from forehearth.core.store_settings import StoreSettings
 
 ResourceName = Annotated[
     str,
@@ -36,6 +51,8 @@ class ProviderSettings(Values, frozen=True, kw_only=True, forbid_unknown_fields=
 
     model_files: ClassVar[bool] = False
     """Whether a deployment's `model` may be a file here; a relative one is then taken from the file's folder."""
+    priced_as: ClassVar[str | None] = None
+    """Whose prices its models have in the price list; None where that is seen by the address, or not at all."""
 
 
 class TlsSettings(Values, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -126,6 +143,17 @@ class DeploymentBackend(Values, frozen=True, kw_only=True, forbid_unknown_fields
     """A name under `backends`."""
     model: Text | None = None
     """The model's name there; the deployment's, when not given. For `embedded`: a catalogue name or a GGUF file."""
+    priority: Count = 1
+    """Lower ones are asked first; a higher one when all lower ones are down, busy or full."""
+    weight: Count | None = None
+    """The share of the calls that it gets among those of its priority. With `strategy: priority`, those of a priority
+    are asked in the order in which they stand here where none of them has a weight. 1, where it counts."""
+    limits: BackendLimits = BackendLimits()
+    """What it can take."""
+    prices: PriceSettings | None = None
+    """What tokens cost there, where that is another price than the deployment's."""
+    price_as: ListedAs | None = None
+    """The provider and the model whose listed price they have there, such as `openai/gpt-4o`."""
 
 
 class DeploymentSettings(Values, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -133,14 +161,45 @@ class DeploymentSettings(Values, frozen=True, kw_only=True, forbid_unknown_field
 
     model: ModelSettings = ModelSettings()
     backends: Annotated[tuple[DeploymentBackend, ...], msgspec.Meta(min_length=1)]
-    """Where its calls go, asked in this order: the next one when one cannot be reached."""
+    """Where its calls go: the next one when one cannot be reached, is busy or ill."""
+    strategy: StrategyName = "priority"
+    """Which of the backends of a priority is asked first. `priority`: by their order or weight; `weighted`: by weight;
+    `least_latency`: the one that begins to answer soonest; `least_busy`: the one with the fewest calls for its weight;
+    `session_affinity`: the same one for all calls of a session."""
+    affinity: AffinitySettings | None = None
+    """With `session_affinity`: what a session is known by."""
+    retries: RetrySettings = RetrySettings()
+    """How often another backend is asked after one failed."""
+    health: HealthSettings = HealthSettings()
+    """When a backend is left out for a while."""
+    deadline_seconds: Seconds | None = None
+    """Seconds for a whole call, all tries and the stream included; the longest `total_seconds` of its backends, when
+    not given."""
+    cache: CacheSettings | None = None
+    """Which of its answers are given again without asking a backend; none, unless given."""
+    prices: PriceSettings | None = None
+    """What tokens cost. Unless given, what the price list has for the model at its provider; else it is unknown."""
+    price_as: ListedAs | None = None
+    """The provider and the model whose listed price they have, such as `openai/gpt-4o`."""
+    limits: tuple[LimitSettings, ...] = ()
+    """Limits for its calls."""
+    tokens: TokenSettings = TokenSettings()
+    """How many tokens a call may use, for limits."""
+    ask_usage: bool = True
+    """Whether backends are asked to report usage at the end of streams. Clients that did not ask do not see it."""
+    on_client_gone: Literal["cancel", "drain"] = "cancel"
+    """When a client leaves before its answer ends. `cancel`: the backend is left too, and what came is counted;
+    `drain`: the answer is read to its end, so that it is known what it used."""
 
-
-class RouteSettings(Values, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A name that stands for a deployment."""
-
-    deployment: Name
-    """A name under `deployments`."""
+    def __post_init__(self) -> None:
+        """Refuse an affinity that nothing asks for, and the strategy without one. Raises `Unfit`."""
+        if self.strategy == "session_affinity" and self.affinity is None:
+            hint = "add it, such as affinity: {header: x-session-id}"
+            raise Unfit("session_affinity needs an affinity", member="strategy", hint=hint)
+        if self.strategy != "session_affinity" and self.affinity is not None:
+            hint = "add strategy: session_affinity"
+            raise Unfit(f"the strategy {self.strategy} has no affinity", member="affinity", hint=hint)
+        check_limits(self.limits)
 
 
 class ResourceSettings(Values, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -152,6 +211,8 @@ class ResourceSettings(Values, frozen=True, kw_only=True, forbid_unknown_fields=
     """Further names that its clients can use, each standing for one of its deployments."""
     projects: dict[Name, ProjectSettings] = {}
     """Its projects, besides `default`."""
+    products: dict[Name, ProductSettings] = {}
+    """Its products: bundles of deployments and limits, handed to callers with their keys."""
 
 
 class AuditSettings(Values, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -176,10 +237,14 @@ class Settings(Values, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Further names that clients can use, each standing for a deployment."""
     projects: dict[Name, ProjectSettings] = {}
     """Projects, besides `default`, which is always there."""
+    products: dict[Name, ProductSettings] = {}
+    """Products: bundles of deployments and limits, handed to callers with their keys."""
     resources: dict[ResourceName, ResourceSettings] = {}
     """Further resources, by the name in `{name}.services.ai.azure.com` and `{name}.openai.azure.com`."""
     identity: IdentitySettings = IdentitySettings()
     audit: AuditSettings = AuditSettings()
+    ledger: LedgerSettings = LedgerSettings()
+    store: StoreSettings = StoreSettings()
 
 
 class OutboundSettings(Values, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -193,6 +258,8 @@ class OutboundSettings(Values, frozen=True, kw_only=True, forbid_unknown_fields=
     """PEM file with that certificate's private key, when it is not in the same file."""
     proxy: ProxyUrl | None = None
     """Proxy for this host; without it `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` decide; `none` goes direct."""
+    connections: Annotated[int, msgspec.Meta(ge=1)] = 1_024
+    """Open connections of one worker to this host, one for each call in flight; further calls wait for one of them."""
     connect_seconds: Seconds = 5.0
     """Seconds for name resolution, TCP and TLS together."""
     first_byte_seconds: Seconds = 120.0

@@ -3,8 +3,9 @@
 What a type says is checked when the file is read, and so is what its `Meta(extra=…)` says:
 
     "required"   the key must be in the file, although code may leave it to its default
+    "usual"      the key that a value alone is meant for, where no key is required
     "file"       a path of a file that must exist; a relative one is taken from the configuration file's folder
-    "url"        the address of a host: http or https, a host, no user, query or fragment
+    "url"        the address of a host or of one document there: http or https, a host, no user
     "proxy"      the same, or the word `none`
 """
 
@@ -38,6 +39,14 @@ HttpUrl = Annotated[
     str,
     msgspec.Meta(
         pattern=r"^https?://[^\s/?#@]+(/[^\s?#]*)?$", extra={"url": True}, description="an http:// or https:// URL"
+    ),
+]
+DocumentUrl = Annotated[
+    str,
+    msgspec.Meta(
+        pattern=r"^https?://[^\s/?#@]+(/[^\s?#]*)?(\?[^\s#]*)?$",
+        extra={"url": True},
+        description="an http:// or https:// URL, its query included",
     ),
 ]
 ProxyUrl = Annotated[

@@ -30,6 +30,8 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True):
     tls: TlsFiles = TlsFiles()
     proxy: str | None = None
     """`http://[user:password@]host:port` of the proxy to go through, already chosen for this host."""
+    connections: int | None = None
+    """How many connections there may be; None for the sender's own bound."""
 
 
 class Timeouts(msgspec.Struct, frozen=True, kw_only=True):

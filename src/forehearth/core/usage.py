@@ -1,4 +1,4 @@
-"""What a call used, as its backend counted it."""
+"""What a call used."""
 
 import msgspec
 
@@ -12,3 +12,5 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True):
     """How many of `prompt` came from a cache."""
     reasoning: int = 0
     """How many of `completion` were reasoning that is not shown."""
+    counted: bool = False
+    """Whether it was counted here, because the backend did not say."""

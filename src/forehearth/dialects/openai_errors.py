@@ -10,8 +10,10 @@ from collections.abc import Mapping
 import msgspec
 
 from forehearth.core.errors import BackendRefused
+from forehearth.dialects.waits import retry_after, spent
 
 _LONGEST_MESSAGE = 1_000
+_TOO_MANY = 429
 _SECRET = re.compile(r"(?i)\b(?:sk-|bearer\s+|eyj)[\w.~+/-]{4,}=*|(?<=://)[^/\s@]+@")
 _ADDRESS = re.compile(r"(?i)\b(?:https?|wss?)://[^\s\"'<>]+")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
@@ -29,17 +31,13 @@ def read(status: int, headers: Mapping[bytes, bytes], body: bytes, *, backend: s
         type=_short(error.get("type")),
         inner_error=_inner(error),
         backend=backend,
-        retry_after=retry_after(headers),
+        retry_after=_wait(status, headers),
     )
 
 
-def retry_after(headers: Mapping[bytes, bytes]) -> float | None:
-    """Seconds that a host asks to wait (`retry-after-ms`, else `retry-after` in seconds); None when it does not say."""
-    for name, unit in ((b"retry-after-ms", 0.001), (b"retry-after", 1.0)):
-        value = headers.get(name, b"")
-        if value.isdigit() and len(value) <= 9:  # noqa: PLR2004 - thirty years are long enough
-            return int(value) * unit
-    return None
+def _wait(status: int, headers: Mapping[bytes, bytes]) -> float | None:
+    asked = retry_after(headers)
+    return spent(headers) if asked is None and status == _TOO_MANY else asked
 
 
 def _error_object(body: bytes) -> Mapping[str, object]:

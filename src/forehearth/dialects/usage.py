@@ -5,6 +5,7 @@ Reading never changes a byte, and what cannot be read counts as not reported: us
 
 import re
 from contextlib import suppress
+from typing import Annotated
 
 import msgspec
 
@@ -18,14 +19,18 @@ _LONGEST_EVENT = 1 << 20
 """An event longer than this is not looked into; usage events are a few hundred bytes."""
 
 
+_Tokens = Annotated[int, msgspec.Meta(ge=0, le=1_000_000_000)]
+"""What a call can have used. A host that reports anything else has reported nothing: it would spoil every sum."""
+
+
 class _Details(msgspec.Struct):
-    cached_tokens: int | None = None
-    reasoning_tokens: int | None = None
+    cached_tokens: _Tokens | None = None
+    reasoning_tokens: _Tokens | None = None
 
 
 class _Counts(msgspec.Struct):
-    prompt_tokens: int
-    completion_tokens: int | None = None
+    prompt_tokens: _Tokens
+    completion_tokens: _Tokens | None = None
     prompt_tokens_details: _Details | None = None
     completion_tokens_details: _Details | None = None
 

@@ -3,18 +3,21 @@
 A foreign id and one that nobody has are answered alike, because they are looked for alike: by place, kind and id.
 """
 
-from collections.abc import Callable, Mapping
+import itertools
+from collections.abc import Callable, Iterator, Mapping
 
 import msgspec
 
 from forehearth.core.clock import Clock
-from forehearth.core.document import Document, DocumentChanged, DocumentExists, Query
+from forehearth.core.document import CursorLost, Document, DocumentChanged, DocumentExists, Query, storable
 from forehearth.core.errors import Conflict, InvalidField, NotFound, PreconditionFailed
 from forehearth.core.place import Place
 from forehearth.ports.documents import DocumentStore
 
 MOST = 100
 """Documents of a page."""
+LONGEST_ID = 256
+"""Characters of an id or a parent."""
 
 
 class Listing(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,6 +55,7 @@ class Documents:
     def __init__(self, store: DocumentStore, kind: str, *, new_id: Callable[[], str], clock: Clock) -> None:
         self._store = store
         self._kind = kind
+        self._called = kind.replace("_", " ")
         self._new_id = new_id
         self._clock = clock
 
@@ -65,7 +69,11 @@ class Documents:
         metadata: Mapping[str, str] | None = None,
         expires: float | None = None,
     ) -> Document:
-        """Keep a new one, under a new id unless one is given. Raises `Conflict` where that id is taken."""
+        """Keep a new one, under a new id unless one is given.
+
+        Raises `Conflict` where that id is taken, and `InvalidField` for what cannot be kept.
+        """
+        _require_storable(metadata or {}, id=id or "", parent=parent)
         now = self._clock.unix()
         document = Document(
             place=place,
@@ -81,30 +89,34 @@ class Documents:
         try:
             return await self._store.insert(document)
         except DocumentExists:
-            raise Conflict(f"There is a {self._kind} '{document.id}' already.", param="id") from None
+            raise Conflict(f"There is a {self._called} '{document.id}' already.", param="id") from None
 
     async def get(self, place: Place, id: str) -> Document:  # noqa: A002 - what it is
         """The document. Raises `NotFound`."""
-        found = await self._store.get(place, self._kind, id)
+        found = await self._store.get(place, self._kind, id) if _may_be(id) else None
         if found is None or (found.expires is not None and found.expires <= self._clock.unix()):
             raise self._missing(id)
         return found
 
     async def update(self, document: Document, *, etag: str | None = None) -> Document:
-        """Write it anew; with an `etag` only if it is still that one. Raises `NotFound`, `PreconditionFailed`."""
+        """Write it anew; with an `etag` only if it is still that one.
+
+        Raises `NotFound`, `PreconditionFailed`, and `InvalidField` for what cannot be kept.
+        """
+        _require_storable(document.metadata, parent=document.parent)
         await self.get(document.place, document.id)
         changed = msgspec.structs.replace(document, kind=self._kind, updated=self._clock.unix())
         try:
             return await self._store.replace(changed, etag=etag)
         except DocumentChanged:
-            raise PreconditionFailed(
-                f"The {self._kind} '{document.id}' was changed meanwhile: read it again."
-            ) from None
+            raise self._changed(document.id) from None
 
-    async def delete(self, place: Place, id: str) -> None:  # noqa: A002 - what it is
-        """Remove it. Raises `NotFound`."""
+    async def delete(self, place: Place, id: str, *, etag: str | None = None) -> None:  # noqa: A002 - what it is
+        """Remove it; with an `etag` only if it is still that one. Raises `NotFound`, `PreconditionFailed`."""
         await self.get(place, id)
-        await self._store.delete(place, self._kind, id)
+        if await self._store.delete(place, self._kind, id, etag=etag):
+            return
+        raise self._missing(id) if etag is None else self._changed(id)
 
     async def list(
         self,
@@ -117,19 +129,26 @@ class Documents:
         """One page. Raises `InvalidField` for a page that cannot be."""
         if not 1 <= order.limit <= MOST:
             raise InvalidField(f"'limit' is a whole number from 1 to {MOST}.", param="limit")
-        found = await self._store.page(
-            Query(
-                place=place,
-                kind=self._kind,
-                now=self._clock.unix(),
-                parent=parent,
-                metadata=metadata or {},
-                after=order.after,
-                before=order.before,
-                limit=order.limit,
-                newest_first=order.newest_first,
-            )
+        for bound, cursor in (("after", order.after), ("before", order.before)):
+            if not _may_be(cursor or ""):
+                raise self._no_such(bound)
+        if not all(map(storable, (parent or "", *_texts(metadata or {})))):
+            return Listing(documents=(), has_more=False)
+        query = Query(
+            place=place,
+            kind=self._kind,
+            now=self._clock.unix(),
+            parent=parent,
+            metadata=metadata or {},
+            after=order.after,
+            before=order.before,
+            limit=order.limit,
+            newest_first=order.newest_first,
         )
+        try:
+            found = await self._store.page(query)
+        except CursorLost as lost:
+            raise self._no_such(lost.bound) from None
         has_more = len(found) > order.limit
         kept = found[-order.limit :] if order.before is not None else found[: order.limit]
         return Listing(documents=tuple(kept), has_more=has_more)
@@ -139,4 +158,32 @@ class Documents:
         return await self._store.remove_expired(self._clock.unix(), limit)
 
     def _missing(self, id: str) -> NotFound:  # noqa: A002 - what it is
-        return NotFound(f"There is no {self._kind} '{id}'.")
+        shown = id[:LONGEST_ID].encode(errors="replace").decode()
+        return NotFound(f"There is no {self._called} '{shown}'.")
+
+    def _changed(self, id: str) -> PreconditionFailed:  # noqa: A002 - what it is
+        return PreconditionFailed(f"The {self._called} '{id}' was changed meanwhile: read it again.")
+
+    def _no_such(self, bound: str) -> InvalidField:
+        return InvalidField(f"'{bound}' is not the id of a {self._called} in this list.", param=bound)
+
+
+def _may_be(id: str) -> bool:  # noqa: A002 - what it is
+    """Whether anything can have this id."""
+    return len(id) <= LONGEST_ID and storable(id)
+
+
+def _texts(metadata: Mapping[str, str]) -> Iterator[str]:
+    return itertools.chain(metadata.keys(), metadata.values())
+
+
+def _require_storable(metadata: Mapping[str, str], **ids: str) -> None:
+    """Raises `InvalidField` for what some store cannot keep."""
+    for param, text in ids.items():
+        if not _may_be(text):
+            raise InvalidField(
+                f"'{param}' has at most {LONGEST_ID} characters, and no U+0000 or half of a surrogate pair.",
+                param=param,
+            )
+    if not all(map(storable, _texts(metadata))):
+        raise InvalidField("'metadata' has no U+0000 and no half of a surrogate pair.", param="metadata")

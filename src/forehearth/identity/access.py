@@ -16,9 +16,10 @@ def require(principal: Principal, endpoint: Endpoint, place: Place) -> None:
     if endpoint.permission is None:
         return
     if principal.kind == "key" and not endpoint.keys:
-        raise NotAuthenticated(_TOKENS_ONLY)
+        raise NotAuthenticated(_TOKENS_ONLY, principal=principal)
     if not principal.may(endpoint.permission, place):
         raise PermissionDenied(
             f"The principal `{principal.id or principal.name}` lacks the required data action "
-            f"`{endpoint.permission.value}` to perform `{endpoint.method} {endpoint.path}` operation."
+            f"`{endpoint.permission.value}` to perform `{endpoint.method} {endpoint.path}` operation.",
+            principal=principal,
         )

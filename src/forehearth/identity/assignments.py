@@ -1,26 +1,29 @@
-"""From what a token says of its holder to what the holder may do: the roles that the configuration gives them."""
+"""From what a token says of its holder to what the holder may do, by the roles that were assigned to them.
 
-import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+Assignments are of the configuration, which stay as they are, or made at run time, which `replace` tells anew.
+"""
+
+import logging
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Literal, Protocol
 
 import msgspec
 
 from forehearth.core.errors import Misconfigured
 from forehearth.core.identity_settings import AssignmentSettings
-from forehearth.core.permission import Permission
-from forehearth.core.place import Place
 from forehearth.core.principal import Grant
 from forehearth.identity import roles
+from forehearth.identity.assignment_records import AssignmentRecord, PrincipalType, plain_id
 
 _Who = tuple[str, str, str]
-"""An issuer, a kind of holder by the configuration's key for it, and the holder's id there."""
+"""An issuer, a type of principal, and the principal's id there."""
 DEVELOPMENT = "development"
-_HOLDERS = ("user", "group", "application", "app_role")
-_ALLOWED = {role.name: role.permissions for role in roles.ROLES}
-_AT_AN_AGENT = frozenset({Permission.CALL_AGENT})
-"""All that a role allows where it is given at an agent, as in Azure: the rest of it takes a project, or more."""
-_GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+CONFIGURED = "configured-"
+"""How the ids of those of the configuration begin; the position in `identity.assignments` follows."""
+OF_THE_ISSUER = "development-"
+"""How the ids of those begin that the development issuer brings along."""
+_HOLDERS: tuple[PrincipalType, ...] = ("user", "group", "application", "app_role")
+_log = logging.getLogger("forehearth.identity")
 
 
 class Facts(Protocol):
@@ -69,21 +72,39 @@ class _Given(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Assignments:
-    """All role assignments, by whom they are for. Ids that are GUIDs are the same in capitals; other ids are not."""
+    """All role assignments to holders of tokens, by whom they are for."""
 
     def __init__(
-        self, assignments: Sequence[AssignmentSettings], *, default: str, issuers: Sequence[str] = (DEVELOPMENT,)
+        self,
+        assignments: Sequence[AssignmentSettings],
+        *,
+        default: str,
+        issuers: Sequence[str] = (DEVELOPMENT,),
+        of_the_issuer: Sequence[AssignmentSettings] = (),
     ) -> None:
         """`default` is the resource of those that name none, `issuers` are those whose tokens are trusted.
+
+        `of_the_issuer` are those that the development issuer brings along.
 
         An id means nothing without its issuer: another one could give it to somebody else. Raises `Misconfigured`
         for a role or an issuer that there is not, and where it is not clear whose id is meant.
         """
+        self.configured = tuple(
+            _record(each, f"{prefix}{position}", position, default, issuers)
+            for prefix, some in ((CONFIGURED, assignments), (OF_THE_ISSUER, of_the_issuer))
+            for position, each in enumerate(some)
+        )
+        """Those of the configuration, in its order, and those of the development issuer."""
+        self.replace(())
+
+    def replace(self, records: Iterable[AssignmentRecord]) -> None:
+        """Know these besides the configured ones from now on, and no others. One that makes no sense gives nothing."""
         found: dict[_Who, list[_Given]] = {}
-        for position, assignment in enumerate(assignments):
-            issuer = _issuer(assignment, issuers, position)
-            given = _Given(tenant=(assignment.tenant or "").lower(), grant=_grant(assignment, default, position))
-            found.setdefault((issuer, *_holder(assignment)), []).append(given)
+        for record in (*self.configured, *records):
+            grant = _grant(record)
+            if grant is not None and record.principal_type != "key":
+                who = (record.issuer, record.principal_type, record.principal_id)
+                found.setdefault(who, []).append(_Given(tenant=record.tenant, grant=grant))
         self._given = {who: tuple(given) for who, given in found.items()}
 
     def grants_of(self, facts: Facts) -> Mapping[str, tuple[Grant, ...]]:
@@ -101,15 +122,41 @@ class Assignments:
         return by_resource
 
 
-def _names_of(facts: Facts) -> Iterator[tuple[str, str]]:
+def _names_of(facts: Facts) -> Iterator[tuple[PrincipalType, str]]:
     """Everything that an assignment may call this holder. A user is not the application that is used."""
-    yield facts.kind, _id(facts.id)
+    yield facts.kind, plain_id(facts.id)
     if facts.kind == "application":
-        yield "application", _id(facts.application)
+        yield "application", plain_id(facts.application)
     for group in facts.groups:
-        yield "group", _id(group)
+        yield "group", plain_id(group)
     for role in facts.roles:
-        yield "app_role", _id(role)
+        yield "app_role", plain_id(role)
+
+
+def _record(
+    assignment: AssignmentSettings,
+    id: str,  # noqa: A002 - what it is
+    position: int,
+    default: str,
+    issuers: Sequence[str],
+) -> AssignmentRecord:
+    """One of the configuration. Raises `Misconfigured`."""
+    kind, principal = _holder(assignment)
+    try:
+        role = roles.named(assignment.role)
+    except ValueError as error:
+        raise Misconfigured(f"identity.assignments[{position}].role: {error}") from None
+    return AssignmentRecord(
+        id=id,
+        role=role.name,
+        principal_type=kind,
+        principal_id=principal,
+        issuer=_issuer(assignment, issuers, position),
+        tenant=(assignment.tenant or "").lower(),
+        resource=assignment.resource or default,
+        project=assignment.project or "",
+        agent=assignment.agent or "",
+    )
 
 
 def _issuer(assignment: AssignmentSettings, issuers: Sequence[str], position: int) -> str:
@@ -125,22 +172,19 @@ def _issuer(assignment: AssignmentSettings, issuers: Sequence[str], position: in
     )
 
 
-def _holder(assignment: AssignmentSettings) -> tuple[str, str]:
+def _holder(assignment: AssignmentSettings) -> tuple[PrincipalType, str]:
     given = {kind: getattr(assignment, kind) for kind in _HOLDERS}
-    return next((kind, _id(value)) for kind, value in given.items() if value is not None)
+    return next((kind, plain_id(value)) for kind, value in given.items() if value is not None)
 
 
-def _grant(assignment: AssignmentSettings, default: str, position: int) -> Grant:
-    try:
-        role = roles.named(assignment.role)
-    except ValueError as error:
-        raise Misconfigured(f"identity.assignments[{position}].role: {error}") from None
-    place = Place(
-        resource=assignment.resource or default, project=assignment.project or "", agent=assignment.agent or ""
+def _grant(record: AssignmentRecord) -> Grant | None:
+    role = roles.find(record.role)
+    if role is None:
+        _log.error("the role assignment %s gives nothing: there is no role '%s'", record.id, record.role)
+        return None
+    return Grant(
+        place=record.place,
+        permissions=roles.allowed(role, record.place),
+        resource_level=role.resource_level,
+        assigns=None if role.assigns is None else frozenset(role.assigns),
     )
-    allowed = _ALLOWED[role.name] & _AT_AN_AGENT if place.agent else _ALLOWED[role.name]
-    return Grant(place=place, permissions=allowed, resource_level=role.resource_level)
-
-
-def _id(text: str) -> str:
-    return text.lower() if _GUID.fullmatch(text) else text

@@ -72,6 +72,10 @@ class Callers:
             return self._principal(claims, resource)
         return self._later(claims, resource)
 
+    def forget(self) -> None:
+        """Ask anew what the holders of tokens may do, because that has changed."""
+        self._principals.clear()
+
     async def _later(self, claims: Awaitable[Claims], resource: str) -> Principal:
         return self._principal(await claims, resource)
 

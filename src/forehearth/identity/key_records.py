@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+from collections.abc import Iterable
 
 import msgspec
 
@@ -10,6 +11,7 @@ from forehearth.core.document import Document
 from forehearth.core.permission import Permission
 from forehearth.core.place import Place
 from forehearth.core.principal import Grant
+from forehearth.identity.roles import Role, allowed, named
 
 _log = logging.getLogger("forehearth.identity")
 
@@ -34,6 +36,11 @@ READING = frozenset(
     }
 )
 """What every key may do: see what there is."""
+INFERENCE = READING.union(*OPERATIONS.values())
+"""What a key without limits opens of its resource."""
+_ASSIGNED_BY_KEYS = frozenset(named("Foundry Account Owner").assigns or ())
+"""A key that opens `/admin` gives holders of tokens what a Foundry Account Owner may give: whoever is one could make
+such a key."""
 
 
 class KeySecret(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -63,6 +70,10 @@ class KeyRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     projects: tuple[str, ...] | None = None
     networks: tuple[str, ...] | None = None
     """Where it may be used from."""
+    product: str | None = None
+    """The product that its calls are of: they have its limits, and are for its deployments alone."""
+    roles_only: bool = False
+    """Whether it opens what its roles allow, and nothing while it has none. A key that was given a role stays so."""
     expires: int | None = None
     """When it ends, in Unix seconds."""
     created: int
@@ -76,16 +87,26 @@ class KeyRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         """Its secrets that are good."""
         return tuple(each for each in self.secrets if now < self.ends(each))
 
-    def grants(self) -> tuple[Grant, ...]:
-        """What it opens."""
+    def inference(self, given: Iterable[Role] = ()) -> frozenset[Permission]:
+        """What it opens of inference, where these roles are `given` to it: what they allow, within its own limits."""
         operations = OPERATIONS if self.operations is None else self.operations
-        allowed = READING.union(*(OPERATIONS[each] for each in operations))
-        return (grant(self.resource, allowed | {Permission.ADMINISTER} if self.admin else allowed),)
+        own = READING.union(*(OPERATIONS[each] for each in operations))
+        held = tuple(given)
+        if not (self.roles_only or held):
+            return own
+        return own & frozenset[Permission]().union(*(allowed(each, Place(resource=self.resource)) for each in held))
+
+    def grants(self, given: Iterable[Role] = ()) -> tuple[Grant, ...]:
+        """What it opens. `/admin` is opened by how it was made, and by no role: a role adds to inference alone."""
+        opens = self.inference(given)
+        if not self.admin:
+            return (grant(self.resource, opens),)
+        return (grant(self.resource, opens | {Permission.ADMINISTER}, assigns=_ASSIGNED_BY_KEYS),)
 
 
-def grant(resource: str, permissions: frozenset[Permission]) -> Grant:
+def grant(resource: str, permissions: frozenset[Permission], *, assigns: frozenset[str] | None = frozenset()) -> Grant:
     """Keys are of a resource, and end where its projects begin."""
-    return Grant(place=Place(resource=resource), permissions=permissions, resource_level=True)
+    return Grant(place=Place(resource=resource), permissions=permissions, resource_level=True, assigns=assigns)
 
 
 class Digester:

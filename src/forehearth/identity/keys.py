@@ -16,8 +16,9 @@ from forehearth.core.exchange import Head
 from forehearth.core.permission import Permission
 from forehearth.core.principal import Principal
 from forehearth.core.secret import Secret
-from forehearth.identity.key_records import OPERATIONS, READING, Digester, KeyRecord, grant
+from forehearth.identity.key_records import INFERENCE, Digester, KeyRecord, grant
 from forehearth.identity.networks import Networks
+from forehearth.identity.roles import Role
 
 _log = logging.getLogger("forehearth.identity")
 
@@ -32,7 +33,7 @@ _LONGEST = 4_096
 _FROM_ELSEWHERE = (
     "Access denied due to Virtual Network/Firewall rules. This key is not taken from the address that it is used from."
 )
-_EVERYTHING = READING.union({Permission.ADMINISTER}, *OPERATIONS.values())
+_EVERYTHING = INFERENCE | {Permission.ADMINISTER}
 
 
 class _Entry(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,6 +44,10 @@ class _Entry(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _EMPTY: Mapping[bytes, _Entry] = {}
+Products = Mapping[str, frozenset[str] | None]
+"""The products of a resource, and which deployments each has; None for all."""
+_NO_PRODUCTS: Mapping[str, Products] = {}
+_NO_ROLES: Mapping[str, Sequence[Role]] = {}
 
 
 class KeyRing:
@@ -51,25 +56,49 @@ class KeyRing:
     It holds hashes and no key. The development key is in it from the beginning and opens every resource.
     """
 
-    def __init__(self, pepper: bytes, *, development: Secret, resources: Sequence[str]) -> None:
+    def __init__(
+        self,
+        pepper: bytes,
+        *,
+        development: Secret,
+        resources: Sequence[str],
+        products: Mapping[str, Products] = _NO_PRODUCTS,
+    ) -> None:
         self._digest = Digester(pepper)
+        self._products = products
         self._nobody = _Entry(digest=bytes(32), principal=Principal(name="nobody", kind="key"), ends=float("-inf"))
         digest = self._digest(development.reveal().encode())
         self._always = {name: {digest: _development(digest, name, resources)} for name in resources}
         self._rings: Mapping[str, Mapping[bytes, _Entry]] = self._always
 
-    def replace(self, records: Iterable[KeyRecord]) -> None:
-        """Know these from now on, and the development key, and no others. One that makes no sense opens nothing."""
+    def replace(self, records: Iterable[KeyRecord], given: Mapping[str, Sequence[Role]] = _NO_ROLES) -> None:
+        """Know these from now on, and the development key, and no others. One that makes no sense opens nothing.
+
+        `given` are the roles that were given to keys, by a key's id.
+        """
         rings = {name: dict(ring) for name, ring in self._always.items()}
         for record in records:
             ring = rings.get(record.resource)
             if ring is None:
                 continue
             try:
-                ring.update([(each.digest, each) for each in _entries(record)])
+                deployments = self._deployments(record)
+                entries = _entries(record, deployments, given.get(record.id, ()))
+                ring.update([(each.digest, each) for each in entries])
             except ValueError as error:
                 _log.error("the key %s cannot be used: %s", record.id, error)
         self._rings = rings
+
+    def _deployments(self, record: KeyRecord) -> frozenset[str] | None:
+        """What a key may call: what it is limited to, and its product has. Raises `ValueError` for no such product."""
+        own = None if record.deployments is None else frozenset(record.deployments)
+        if record.product is None:
+            return own
+        products = self._products.get(record.resource, {})
+        if record.product not in products:
+            raise ValueError(f"there is no product '{record.product}' in the configuration")
+        bundle = products[record.product]
+        return bundle if own is None else own if bundle is None else own & bundle
 
     def identify(self, head: Head, resource: str, now: float) -> Principal | None:
         """The holder of a key in `head`, as `resource` knows it; None where there is none, or none that is good.
@@ -77,7 +106,7 @@ class KeyRing:
         Raises `PermissionDenied` where a key is good, and is not used from one of its networks.
         """
         ring = self._rings.get(resource, _EMPTY)
-        elsewhere = False
+        elsewhere: Principal | None = None
         for candidate in candidates(head.headers):
             digest = self._digest(candidate)
             entry = ring.get(digest, self._nobody)  # whose digest is compared, too: an unknown key takes as long
@@ -85,9 +114,9 @@ class KeyRing:
                 continue
             if entry.networks is None or entry.networks.have(head.client):
                 return entry.principal
-            elsewhere = True
-        if elsewhere:
-            raise PermissionDenied(_FROM_ELSEWHERE)
+            elsewhere = entry.principal
+        if elsewhere is not None:
+            raise PermissionDenied(_FROM_ELSEWHERE, principal=elsewhere)
         return None
 
 
@@ -109,18 +138,23 @@ def _is_token(bearer: bytes) -> bool:
 def _development(digest: bytes, resource: str, resources: Sequence[str]) -> _Entry:
     """The development key as one resource knows it: its own grant is the first, and so the first that is asked."""
     order = sorted(resources, key=lambda each: each != resource)
-    grants = tuple(grant(each, _EVERYTHING) for each in order)
+    grants = tuple(grant(each, _EVERYTHING, assigns=None) for each in order)
     principal = Principal(name=DEVELOPMENT, kind="key", id=DEVELOPMENT, grants=grants)
     return _Entry(digest=digest, principal=principal, ends=float("inf"))
 
 
-def _entries(record: KeyRecord) -> Iterable[_Entry]:
-    grants = record.grants()
-    deployments = None if record.deployments is None else frozenset(record.deployments)
+def _entries(record: KeyRecord, deployments: frozenset[str] | None, given: Sequence[Role]) -> Iterable[_Entry]:
+    grants = record.grants(given)
     networks = None if record.networks is None else Networks.read(record.networks)
     for secret in record.secrets:
         ends = record.ends(secret)
         principal = Principal(
-            name=record.name, kind="key", id=record.id, grants=grants, deployments=deployments, until=ends
+            name=record.name,
+            kind="key",
+            id=record.id,
+            grants=grants,
+            deployments=deployments,
+            product=record.product or "",
+            until=ends,
         )
         yield _Entry(digest=bytes.fromhex(secret.digest), principal=principal, ends=ends, networks=networks)

@@ -11,6 +11,7 @@ import msgspec
 
 from forehearth.config.nearest import suggestion
 from forehearth.core.permission import DATA_ACTIONS, Permission
+from forehearth.core.place import Place
 
 _SERVICE = "Microsoft.CognitiveServices"
 _ACCOUNT = f"{_SERVICE}/accounts"
@@ -19,6 +20,14 @@ _READ = f"{_SERVICE}/*/read"
 _ASSIGN = "Microsoft.Authorization/roleAssignments/write"
 _IMPERSONATE = f"{_ACCOUNT}/AIServices/agents/endpoints/UserIdentityImpersonation/action"
 """Speaking to an agent for somebody else. No built-in role has it."""
+
+
+def _matches(patterns: tuple[str, ...], action: str) -> bool:
+    return any(re.fullmatch(_expression(pattern), action, re.IGNORECASE) for pattern in patterns)
+
+
+def _expression(pattern: str) -> str:
+    return ".*".join(re.escape(part) for part in pattern.split("*"))
 
 
 class Role(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,6 +44,9 @@ class Role(msgspec.Struct, frozen=True, kw_only=True):
     """Whether it opens `/admin`. Azure has no such API, so none of its actions says this."""
     resource_level: bool = False
     """Whether it ends at the resource: it is for what is asked of that, and not of its projects."""
+    assigns: tuple[str, ...] | None = ()
+    """The roles that its holder may give to others, of those that open `/admin`; None for every role. On the service
+    that is a condition on `roleAssignments/write`."""
 
     @property
     def permissions(self) -> frozenset[Permission]:
@@ -67,6 +79,7 @@ ROLES = (
         old_names=("Azure AI Account Owner",),
         actions=(_EVERYTHING, _ASSIGN),
         administers=True,
+        assigns=("Foundry User",),
     ),
     Role(
         name="Foundry Owner",
@@ -75,7 +88,7 @@ ROLES = (
         not_data_actions=(_IMPERSONATE,),
         actions=(_EVERYTHING,),
     ),
-    Role(name="Owner", actions=(_EVERYTHING, _ASSIGN), administers=True),
+    Role(name="Owner", actions=(_EVERYTHING, _ASSIGN), administers=True, assigns=None),
     Role(name="Contributor", actions=(_EVERYTHING,)),
     Role(name="Reader", actions=(_READ,)),
     Role(
@@ -107,6 +120,20 @@ ROLES = (
 
 _BY_NAME = {name.casefold(): role for role in ROLES for name in (role.name, *role.old_names)}
 _NAMES = tuple(name for role in ROLES for name in (role.name, *role.old_names))
+_ALLOWED = {role.name: role.permissions for role in ROLES}
+
+
+def allowed(role: Role, place: Place) -> frozenset[Permission]:
+    """What one of the roles allows where it is given at that place: below the resource less than all of it.
+
+    At an agent it is calling it, as in Azure: the rest of it takes a project, or more. `/admin` is the resource's.
+    """
+    everything = _ALLOWED[role.name]
+    if place.agent:
+        return everything & {Permission.CALL_AGENT}
+    if place.project:
+        return frozenset() if role.resource_level else everything - {Permission.ADMINISTER}
+    return everything
 
 
 def find(name: str) -> Role | None:
@@ -120,11 +147,3 @@ def named(name: str) -> Role:
     if role is None:
         raise ValueError(f"there is no role '{name}': {suggestion(name, _NAMES, 'there are')}")
     return role
-
-
-def _matches(patterns: tuple[str, ...], action: str) -> bool:
-    return any(re.fullmatch(_expression(pattern), action, re.IGNORECASE) for pattern in patterns)
-
-
-def _expression(pattern: str) -> str:
-    return ".*".join(re.escape(part) for part in pattern.split("*"))

@@ -1,69 +1,240 @@
-"""Counts the tokens that a backend reports, whole or at the end of a stream."""
+"""Finds out what each answer used, and writes it to the call's record.
 
-from collections.abc import Callable
-from typing import Self
+The backend is asked to report it, at the end of streams too, where a client did not ask for that it does not see it.
+What a backend does not report is counted here, by the deployment's vocabulary or by its bytes, and marked as counted.
+When a client leaves, the backend's connection is closed and what came until then is counted; or, where the deployment
+says so, the answer is read to its end, which is what the backend will charge for.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any, Self
 
 import msgspec
 
+from forehearth.accounting.tokens import TokenBounds
 from forehearth.core.call import Call
+from forehearth.core.errors import ForehearthError
 from forehearth.core.exchange import Reply, Stream
+from forehearth.core.limit_settings import TokenSettings
 from forehearth.core.usage import Usage
-from forehearth.dialects import usage
+from forehearth.dialects import answers, json_members, usage
+from forehearth.dialects.answers import StreamText
 from forehearth.dialects.usage import StreamUsage
+from forehearth.dialects.usage_events import WithoutUsage
+from forehearth.policies.drains import Drains
 from forehearth.policies.onion import Proceed
 from forehearth.ports.meter import Meter
 
+_NAME = "usage"
+_OPTIONS = "stream_options"
+_ASKING = b'{"include_usage":true}'
+_DONE = b"data: [DONE]\n\n"
+_SILENT_EVENTS = 2
+"""Events of each choice that may have no token: its role, and its end."""
+
 
 class CountUsage:
-    """A policy. A stream that its client leaves early has counted what was reported until then."""
+    """A policy, next to the attempts at the backends. With `drains`, answers whose clients left are read to the end."""
 
-    def __init__(self, deployment: str, meter: Meter) -> None:
+    def __init__(
+        self,
+        deployment: str,
+        meter: Meter,
+        *,
+        tokens: TokenBounds | None = None,
+        drains: Drains | None = None,
+        asks: bool = True,
+    ) -> None:
         self._deployment = deployment
         self._meter = meter
+        self._tokens = tokens or TokenBounds(TokenSettings(), "", None)
+        self._drains = drains
+        self._asks = asks
 
     async def __call__(self, call: Call, proceed: Proceed) -> Reply:
-        """Pass the call on and read the usage of what comes back."""
-        reply = await proceed(call)
+        """Pass the call on, and look at what comes back."""
+        hides = self._asks and call.stream and not call.usage_asked
+        sent = _asking(call) if hides else call
+        reply = await (proceed(sent) if self._drains is None else self._outlasting(sent, proceed, self._drains))
         if reply.stream is not None:
-            return msgspec.structs.replace(reply, stream=_Watched(reply.stream, self._count))
-        found = usage.read(reply.body)
-        if found is not None:
-            self._count(found)
+            return msgspec.structs.replace(reply, stream=self._watched(call, reply.stream, hides=hides))
+        self._note_whole(call, reply)
         return reply
 
-    def _count(self, found: Usage) -> None:
-        self._meter.tokens(self._deployment, found)
+    def note(self, call: Call, found: Usage | None, texts: Sequence[str]) -> None:
+        """Write down what was reported, or count what was said."""
+        record = call.record
+        if found is None:
+            prompt = self._tokens.counted(call, self._tokens.of(call, None)).prompt
+            completion, most = self._tokens.count(texts), record.reserved - record.estimated
+            if record.reserved and not record.cut:
+                completion = min(completion, most)
+            found = Usage(prompt=prompt, completion=completion, counted=True)
+            by = "the deployment's vocabulary" if self._tokens.counts else "bytes, which is an upper bound"
+            record.say(_NAME, f"The backend did not report usage; it was counted here, by {by}.")
+        else:
+            self._meter.tokens(self._deployment, found)
+        record.usage = found
+        if record.attempts:
+            record.attempts[-1].usage = found
+
+    def _note_whole(self, call: Call, reply: Reply) -> None:
+        found = usage.read(reply.body)
+        self.note(call, found, () if found is not None else answers.texts(reply.body))
+
+    def _watched(self, call: Call, stream: Stream, *, hides: bool) -> "_Watched":
+        return _Watched(self, call, stream, hides=hides, drains=self._drains)
+
+    async def _outlasting(self, call: Call, proceed: Proceed, drains: Drains) -> Reply:
+        """The reply; when the client leaves before there is one, it is waited for all the same."""
+        asking = asyncio.ensure_future(proceed(call))
+        try:
+            return await asyncio.shield(asking)
+        except asyncio.CancelledError:
+            call.record.hold()
+            drains.begin(self._finish(call, asking))
+            raise
+
+    async def _finish(self, call: Call, asking: "asyncio.Future[Reply]") -> None:
+        try:
+            reply = await asking
+            if reply.stream is None:
+                self._note_whole(call, reply)
+            else:
+                await self._watched(call, reply.stream, hides=False).drain()
+        except ForehearthError as error:
+            call.record.say(_NAME, f"The client had left, and the backend failed: {error.code}.")
+        finally:
+            call.record.close()
 
 
 class _Watched:
-    """A stream that is looked at as it passes, and reported on once, when it ends or is let go."""
+    """A stream that is looked at as it passes, and reported on once: when it ends, breaks off or is let go."""
 
-    __slots__ = ("_count", "_stream", "_watcher")
+    __slots__ = (
+        "_call",
+        "_drains",
+        "_hidden",
+        "_is_over",
+        "_most",
+        "_policy",
+        "_reported",
+        "_stream",
+        "_text",
+        "_usage",
+    )
 
-    def __init__(self, stream: Stream, count: Callable[[Usage], None]) -> None:
+    def __init__(self, policy: CountUsage, call: Call, stream: Stream, *, hides: bool, drains: Drains | None) -> None:
+        self._policy = policy
+        self._call = call
         self._stream = stream
-        self._count: Callable[[Usage], None] | None = count
-        self._watcher = StreamUsage()
+        self._drains = drains
+        self._usage = StreamUsage()
+        self._text = StreamText()
+        self._hidden = WithoutUsage() if hides else None
+        self._most = call.record.reserved - call.record.estimated
+        self._is_over = False
+        self._reported = False
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> bytes:
-        try:
-            piece = await self._stream.__anext__()
-        except BaseException:
-            self._report()
-            raise
-        self._watcher.feed(piece)
-        return piece
+        while not self._is_over:
+            try:
+                piece = await self._stream.__anext__()
+            except StopAsyncIteration:
+                self._is_over = True
+                self._report()
+                rest = self._hidden.finish() if self._hidden is not None else b""
+                if rest:
+                    return rest
+                break
+            except BaseException:
+                self._is_over = True
+                self._report(cut=True)
+                raise
+            self._look_at(piece)
+            shown = piece if self._hidden is None else self._hidden.feed(piece)
+            if self._is_too_long():
+                return shown + await self._end_early()
+            if shown:
+                return shown
+        raise StopAsyncIteration
 
     async def aclose(self) -> None:
-        """See `core.exchange.Stream`."""
-        self._report()
+        """See `core.exchange.Stream`. Before the end, it is the client that left."""
+        if not self._is_over and self._drains is not None:
+            self._is_over = True
+            self._call.record.hold()
+            self._drains.begin(self._drain_and_close())
+            return
+        is_early, self._is_over = not self._is_over, True
+        self._report(cut=is_early)
         await self._stream.aclose()
 
-    def _report(self) -> None:
-        count, self._count = self._count, None
-        found = self._watcher.finish()
-        if count is not None and found is not None:
-            count(found)
+    async def drain(self) -> None:
+        """Read to the end for its usage alone. What goes wrong in it only means that less is known."""
+        cut = True
+        try:
+            async for piece in self._stream:
+                self._look_at(piece)
+                if self._is_too_long():
+                    break
+            else:
+                cut = False
+        except ForehearthError as error:
+            self._call.record.say(_NAME, f"The client had left, and the stream broke off: {error.code}.")
+        finally:
+            self._report(cut=cut)
+            await self._stream.aclose()
+
+    async def _drain_and_close(self) -> None:
+        try:
+            await self.drain()
+        finally:
+            self._call.record.close()
+
+    def _look_at(self, piece: bytes) -> None:
+        self._usage.feed(piece)
+        self._text.feed(piece)
+
+    def _is_too_long(self) -> bool:
+        """Whether there are more events with text in them than tokens were reserved: the backend ignored its bound."""
+        if not self._call.record.reserved or self._text.events <= self._most + _SILENT_EVENTS * self._call.choices:
+            return False
+        return self._text.spoken() > self._most
+
+    async def _end_early(self) -> bytes:
+        """The end of a stream whose budget is used up, well-formed."""
+        self._is_over = True
+        await self._stream.aclose()
+        message = f"The answer was ended after {self._most} tokens: what was reserved for it is used up."
+        self._call.record.say(_NAME, "The backend went beyond the bound that it was sent; its stream was ended.")
+        self._report(cut=True)
+        end = answers.cut_short(self._text, message)
+        found = self._call.record.usage
+        if self._call.usage_asked and found is not None:
+            end += answers.usage_event(self._text, found.prompt, found.completion)
+        return end + _DONE
+
+    def _report(self, *, cut: bool = False) -> None:
+        if self._reported:
+            return
+        self._reported = True
+        self._call.record.cut = cut
+        found = self._usage.finish()
+        self._policy.note(self._call, found, () if found is not None else self._text.texts())
+
+
+def _asking(call: Call) -> Call:
+    """The call, with usage asked for at the end of its stream."""
+    if call.usage_asked is None:
+        body = json_members.insert_first(call.body, _OPTIONS, _ASKING)
+    else:
+        given = [each for each in json_members.members(call.body) if each.key == _OPTIONS][-1]
+        options: dict[str, Any] | None = msgspec.json.decode(call.body[given.value_start : given.end])
+        value = msgspec.json.encode({**(options or {}), "include_usage": True})
+        body = json_members.replace(call.body, _OPTIONS, value)
+    return msgspec.structs.replace(call, body=body)

@@ -10,7 +10,10 @@ class AuditStore(Protocol):
     """Keeps records, and changes none. Raises `StoreFailed`."""
 
     async def append(self, records: Sequence[AuditRecord]) -> None:
-        """Keep these, in this order, all or none."""
+        """Keep these, in this order, all or none. Their texts are `storable`.
+
+        Asked again after an uncertain failure, it may keep them twice: a record too many is better than one that lacks.
+        """
         ...
 
     async def page(self, query: AuditQuery) -> list[AuditRecord]:

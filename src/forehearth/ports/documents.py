@@ -7,10 +7,16 @@ from forehearth.core.place import Place
 
 
 class DocumentStore(Protocol):
-    """Keeps documents. What it has answered to is kept, whatever happens to the process. Raises `StoreFailed`."""
+    """Keeps documents. What it has answered to is kept, whatever happens to the process. Raises `StoreFailed`.
+
+    Its texts are `storable`, and ids and parents short; the repository sees to it.
+    """
 
     async def insert(self, document: Document) -> Document:
-        """Keep a new one, and return it with its sequence and etag. Raises `DocumentExists`."""
+        """Keep a new one, and return it with its sequence and etag. Raises `DocumentExists`.
+
+        One that had expired when the new one was `created` gives way to it.
+        """
         ...
 
     async def get(self, place: Place, kind: str, id: str) -> Document | None:  # noqa: A002 - what it is
@@ -24,12 +30,12 @@ class DocumentStore(Protocol):
         """
         ...
 
-    async def delete(self, place: Place, kind: str, id: str) -> bool:  # noqa: A002 - what it is
-        """Remove it; whether it was there."""
+    async def delete(self, place: Place, kind: str, id: str, *, etag: str | None = None) -> bool:  # noqa: A002 - what it is
+        """Remove it, with an `etag` only if it is still that one; whether it was there, and so."""
         ...
 
     async def page(self, query: Query) -> list[Document]:
-        """At most `limit + 1` of them, so that it can be told whether there are more."""
+        """At most `limit + 1` of them, so that it can be told whether there are more. Raises `CursorLost`."""
         ...
 
     async def of_all_places(self, kind: str) -> list[Document]:
@@ -41,5 +47,5 @@ class DocumentStore(Protocol):
         ...
 
     async def remove_expired(self, now: float, limit: int) -> int:
-        """Remove what has expired, `limit` at most; how many there were."""
+        """Remove what has expired, the longest gone first, `limit` at most; how many there were."""
         ...

@@ -35,3 +35,19 @@ class Traffic(Protocol):
     def first_byte(self, surface: str, operation: str, deployment: str, seconds: float) -> None:
         """Note how long after the head the first piece of a stream came."""
         ...
+
+
+class PoolMeter(Protocol):
+    """What becomes of one deployment's pool of backends."""
+
+    def ejected(self, backend: str, model: str) -> None:
+        """Count that a backend was ejected."""
+        ...
+
+    def retried(self, *, allowed: bool) -> None:
+        """Count a call that another backend could be asked for; the retry budget allowed it or not."""
+        ...
+
+    def spilled(self) -> None:
+        """Count a call that was served by another priority because the first one was busy."""
+        ...

@@ -10,6 +10,7 @@ from forehearth.core.endpoint import Endpoint
 from forehearth.core.errors import ForehearthError
 from forehearth.core.exchange import Head, Reply
 from forehearth.core.principal import Principal
+from forehearth.core.record import CallRecord
 from forehearth.core.trace import Trace
 
 
@@ -34,6 +35,8 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     principal: Principal
     started: float
     """When the head arrived, on the monotonic clock."""
+    record: CallRecord = msgspec.field(default_factory=CallRecord)
+    """What becomes of the call that it is."""
 
 
 class Surface(Protocol):

@@ -1,6 +1,6 @@
 """From a host's configured URL and connection settings to where and how it is dialled."""
 
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 
 from forehearth.core.errors import Misconfigured
 from forehearth.core.settings import OutboundSettings
@@ -29,7 +29,19 @@ def origin(url: str, connection: OutboundSettings) -> tuple[Origin, str]:
     files = TlsFiles(
         ca_bundle=connection.ca_bundle, certificate=connection.client_certificate, key=connection.client_key
     )
-    return Origin(scheme=scheme, host=host, port=port, tls=files, proxy=connection.proxy), path
+    return Origin(
+        scheme=scheme, host=host, port=port, tls=files, proxy=connection.proxy, connections=connection.connections
+    ), path
+
+
+def of_document(url: str) -> tuple[str, str]:
+    """The address of the host that has a document, and what it is asked for: the path, and the query if there is one.
+
+    Azure AD B2C, for one, tells its key sets apart by their queries alone.
+    """
+    parts = urlsplit(url)
+    base = urlunsplit((parts.scheme, parts.netloc, "", "", parts.fragment))
+    return base, urlunsplit(("", "", parts.path or "/", parts.query, ""))
 
 
 def timeouts(connection: OutboundSettings) -> Timeouts:

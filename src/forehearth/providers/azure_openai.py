@@ -21,6 +21,8 @@ _NEWEST = {"classic": "2024-10-21", "v1": None, "models": "2024-05-01-preview"}
 class AzureOpenAISettings(ProviderSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A resource such as `https://{name}.openai.azure.com` or `https://{name}.services.ai.azure.com`."""
 
+    priced_as = "azure"
+
     endpoint: HttpUrl
     """The resource's URL, without `/openai` or `/models`."""
     form: Literal["classic", "v1", "models"] = "v1"

@@ -1,5 +1,6 @@
 """The deployments of this server and the routes that stand for them, by name."""
 
+import math
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 
@@ -8,9 +9,14 @@ import msgspec
 from forehearth.core.call import Call, Operation
 from forehearth.core.errors import DeploymentNotFound, OperationNotSupported
 from forehearth.core.principal import Principal
+from forehearth.core.routing_settings import BackendLimits, HealthSettings, RetrySettings
 from forehearth.core.settings import ModelSettings
 from forehearth.ports.provider import Provider
 from forehearth.ports.sender import Sender
+from forehearth.routing.routes import Chain, Route
+
+_SPILLOVER = b"x-ms-spillover-deployment"
+"""The header that names the deployment to spill over to, for one call."""
 
 
 class Backend(msgspec.Struct, frozen=True, kw_only=True):
@@ -23,16 +29,26 @@ class Backend(msgspec.Struct, frozen=True, kw_only=True):
     """The model's name there."""
     restarts: bool = False
     """Whether it is ours and comes back by itself, so that a broken connection means: try again in a moment."""
+    priority: int = 1
+    """Lower ones are asked first."""
+    weight: int | None = None
+    """1 where it counts and is not given."""
+    limits: BackendLimits = BackendLimits()
+    """What it can take of this worker."""
 
 
 class Deployment(msgspec.Struct, frozen=True, kw_only=True):
-    """A name clients ask for, what is known of its model, and who serves it, in the order to be asked."""
+    """A name clients ask for, what is known of its model, who serves it, and the rules of their pool."""
 
     name: str
     facts: ModelSettings
     backends: tuple[Backend, ...]
     resource: str = ""
     """The resource that it belongs to; empty for the default one."""
+    retries: RetrySettings = RetrySettings()
+    health: HealthSettings = HealthSettings()
+    deadline: float = math.inf
+    """Seconds for a whole call, all tries and the stream included."""
 
     @property
     def label(self) -> str:
@@ -43,35 +59,69 @@ class Deployment(msgspec.Struct, frozen=True, kw_only=True):
 class Directory:
     """Looks names up. `created` (Unix seconds) is when this configuration was taken up: lists show it as a date."""
 
-    def __init__(self, deployments: Mapping[str, Deployment], routes: Mapping[str, str], *, created: int) -> None:
+    def __init__(self, deployments: Mapping[str, Deployment], routes: Mapping[str, Route], *, created: int) -> None:
         self.created = created
-        self._named = {**deployments, **{route: deployments[target] for route, target in routes.items()}}
+        self._deployments = deployments
+        self._routes = routes
+        self._chains = {name: (found,) for name, found in deployments.items()}
 
     def named(self, principal: Principal) -> Mapping[str, Deployment]:
-        """Every name that this caller can ask for: deployments, then routes."""
+        """Every name that this caller can ask for: deployments, then routes; each with what is told of its model."""
         allowed = principal.deployments
-        if allowed is None:
-            return self._named
-        return {name: found for name, found in self._named.items() if _is_among(allowed, name, found)}
+        named = {name: found for name, found in self._deployments.items() if allowed is None or name in allowed}
+        for name, route in self._routes.items():
+            chain = self._open(route.chain, name, allowed)
+            if chain:
+                named[name] = chain[0]
+        return named
 
-    def resolve(self, call: Call) -> Deployment:
-        """The deployment for a call. Raises `DeploymentNotFound`, `OperationNotSupported`."""
-        deployment = self._named.get(call.name)
+    def resolve(self, call: Call) -> tuple[Deployment, ...]:
+        """The deployments for a call: the first, and those that answer when the ones before cannot.
+
+        Raises `DeploymentNotFound`, `OperationNotSupported`.
+        """
         allowed = call.principal.deployments
-        if deployment is None or (allowed is not None and not _is_among(allowed, call.name, deployment)):
+        route = self._routes.get(call.name)
+        if route is not None:
+            chain = self._open(route.choose(call), call.name, allowed)
+        else:
+            chain = self._chains.get(call.name, ()) if allowed is None or call.name in allowed else ()
+        if not chain:
             raise DeploymentNotFound(
                 "The API deployment for this resource does not exist. If you created the deployment within the last "
                 "5 minutes, please wait a moment and try again."
             )
-        if (deployment.facts.type == "embeddings") is not (call.operation is Operation.EMBEDDINGS):
-            raise OperationNotSupported(
-                f"The {call.operation.value} operation does not work with the specified model, {call.name}. Please "
-                f"choose different model and try again. (Its deployment says model.type: {deployment.facts.type}.)",
-                param="model",
-            )
-        return deployment
+        wanted = call.headers.get(_SPILLOVER)
+        if wanted is not None:
+            chain = self._with_spillover(chain, wanted, allowed)
+        if len(chain) == 1 and _can(chain[0], call.operation):
+            return chain
+        able = tuple(each for each in chain if _can(each, call.operation))
+        if able:
+            return able
+        raise OperationNotSupported(
+            f"The {call.operation.value} operation does not work with the specified model, {call.name}. Please "
+            f"choose different model and try again. (Its deployment says model.type: {chain[0].facts.type}.)",
+            param="model",
+        )
+
+    def _open(self, chain: Chain, name: str, allowed: AbstractSet[str] | None) -> tuple[Deployment, ...]:
+        """Those of a route's deployments that a caller's key has, by their own name or by the route's."""
+        return tuple(self._deployments[each] for each in chain if allowed is None or name in allowed or each in allowed)
+
+    def _with_spillover(
+        self, chain: tuple[Deployment, ...], wanted: bytes, allowed: AbstractSet[str] | None
+    ) -> tuple[Deployment, ...]:
+        """With the deployment that the caller named for when the first ones cannot, as on the service.
+
+        Raises `DeploymentNotFound`.
+        """
+        name = wanted.decode("latin-1")
+        found = self._deployments.get(name)
+        if found is None or (allowed is not None and name not in allowed):
+            raise DeploymentNotFound(f"The deployment that {_SPILLOVER.decode()} names does not exist.")
+        return chain if found in chain else (*chain, found)
 
 
-def _is_among(allowed: AbstractSet[str], name: str, deployment: Deployment) -> bool:
-    """Whether a key's list has this name, or the deployment that a route's name stands for."""
-    return name in allowed or deployment.name in allowed
+def _can(deployment: Deployment, operation: Operation) -> bool:
+    return (deployment.facts.type == "embeddings") is (operation is Operation.EMBEDDINGS)

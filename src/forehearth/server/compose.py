@@ -1,20 +1,26 @@
 """Puts the gateway together from settings: opened backends, resources with their deployments, onions and surfaces."""
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+
+import msgspec
 
 from forehearth.core.clock import SystemClock
 from forehearth.core.ids import request_ids
-from forehearth.core.settings import DeploymentSettings, ResourceSettings, Settings
+from forehearth.core.settings import ResourceSettings, Settings
 from forehearth.gateway import Gateway, Parts, Resource
-from forehearth.policies.onion import Proceed, compose
-from forehearth.policies.usage import CountUsage
+from forehearth.policies.journal import WriteDown
+from forehearth.policies.onion import Policy, Proceed, compose
 from forehearth.ports.identity import Identity
-from forehearth.ports.meter import Meter
-from forehearth.registry import PROVIDERS, Kind, Opened, Surroundings
-from forehearth.routing.attempts import Attempts
-from forehearth.routing.directory import Backend, Deployment, Directory
+from forehearth.registry import PROVIDERS, Kind, Surroundings
+from forehearth.routing.directory import Deployment, Directory
 from forehearth.routing.resources import by_host
+from forehearth.routing.routes import route
+from forehearth.server.caching import Caching
+from forehearth.server.ledger import written_down
+from forehearth.server.limiting import Limiting
+from forehearth.server.pooling import Pooling
+from forehearth.server.pricing import Pricing
 from forehearth.telemetry.metrics import Metrics
 from forehearth.wire.surfaces import surface_of
 
@@ -31,8 +37,15 @@ def build_gateway(
     """The entrance to everything that `settings` names. `created` is when they were taken up, in Unix seconds."""
     kinds = {kind.settings: kind for kind in providers.values()}
     opened = {name: kinds[type(backend)].open(name, backend, around) for name, backend in settings.backends.items()}
+    pooling = Pooling(opened, metrics, SystemClock(), workers=settings.server.workers, pools=around.pools)
+    caching = Caching(metrics, SystemClock(), around.caches)
+    pricing = Pricing(settings.backends, SystemClock())
+    limiting = Limiting(around.leases, around.drains, metrics, pricing.amount)
+    parts = _Parts(
+        pooling=pooling, caching=caching, limiting=limiting, pricing=pricing, writing=around.writing, created=created
+    )
     resources = {
-        name: _resource(name, wanted, opened, metrics, created, is_default=name == settings.server.resource)
+        name: _resource(name, wanted, parts, is_default=name == settings.server.resource)
         for name, wanted in all_resources(settings).items()
     }
     default = resources.pop(settings.server.resource)
@@ -45,50 +58,63 @@ def build_gateway(
             clock=SystemClock(),
             new_id=request_ids(secrets.randbits(128)),
             max_body=settings.server.limits.body_bytes,
+            refusals=around.refusals,
         )
     )
 
 
 def all_resources(settings: Settings) -> dict[str, ResourceSettings]:
     """Every resource by its name; the default one is what stands at the top of the configuration."""
-    default = ResourceSettings(deployments=settings.deployments, routes=settings.routes, projects=settings.projects)
+    default = ResourceSettings(
+        deployments=settings.deployments,
+        routes=settings.routes,
+        projects=settings.projects,
+        products=settings.products,
+    )
     return {settings.server.resource: default, **settings.resources}
 
 
-def _resource(
-    name: str,
-    wanted: ResourceSettings,
-    opened: Mapping[str, Opened],
-    metrics: Metrics,
-    created: int,
-    *,
-    is_default: bool,
-) -> Resource:
+class _Parts(msgspec.Struct, frozen=True, kw_only=True):
+    """What the layers around a deployment's calls are made by."""
+
+    pooling: Pooling
+    caching: Caching
+    limiting: Limiting
+    pricing: Pricing
+    writing: WriteDown | None
+    created: int
+
+
+def _resource(name: str, wanted: ResourceSettings, parts: _Parts, *, is_default: bool) -> Resource:
+    pooling, limiting = parts.pooling, parts.limiting
     label = "" if is_default else name
-    deployments = {each: _deployment(each, label, settings, opened) for each, settings in wanted.deployments.items()}
-    routes = {each: route.deployment for each, route in wanted.routes.items()}
-    directory = Directory(deployments, routes, created=created)
+    deployments = {each: pooling.deployment(each, label, its) for each, its in wanted.deployments.items()}
+    routes = {each: route(its) for each, its in wanted.routes.items()}
+    directory = Directory(deployments, routes, created=parts.created)
+    answers = {
+        each: compose([limiting.usage(deployments[each], its)], pooling.attempts(name, deployments[each], its))
+        for each, its in wanted.deployments.items()
+    }
     return Resource(
         name=name,
         surface_of=surface_of(directory, wanted.projects),
         directory=directory,
-        onions={each: _onion(deployment, metrics) for each, deployment in deployments.items()},
+        onions={
+            each: compose(_policies(name, deployment, wanted, parts, answers), answers[each])
+            for each, deployment in deployments.items()
+        },
     )
 
 
-def _deployment(name: str, resource: str, wanted: DeploymentSettings, opened: Mapping[str, Opened]) -> Deployment:
-    backends = tuple(
-        Backend(
-            name=place.backend,
-            provider=opened[place.backend].provider,
-            sender=opened[place.backend].sender,
-            model=place.model or name,
-            restarts=opened[place.backend].restarts,
-        )
-        for place in wanted.backends
-    )
-    return Deployment(name=name, facts=wanted.model, backends=backends, resource=resource)
-
-
-def _onion(deployment: Deployment, meter: Meter) -> Proceed:
-    return compose([CountUsage(deployment.label, meter)], Attempts(deployment, meter))
+def _policies(
+    resource: str, deployment: Deployment, wanted: ResourceSettings, parts: _Parts, answers: Mapping[str, Proceed]
+) -> Sequence[Policy]:
+    """The layers of a deployment's calls around what asks its backends, the outermost first."""
+    its = wanted.deployments[deployment.name]
+    price_of = parts.pricing.prices(deployment, its)
+    limits = parts.limiting.policies(wanted, deployment, its)
+    caches = parts.caching.policies(resource, deployment, its.cache, answers)
+    if parts.writing is None:
+        return [*limits, *caches]
+    outcomes, intents = written_down(parts.writing, resource, deployment, its, price_of)
+    return [outcomes, *limits, *caches, intents]

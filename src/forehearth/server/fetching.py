@@ -24,13 +24,14 @@ class Fetching:
 
     async def __call__(self, url: str) -> bytes:
         """The document at `url`. Raises a `Failed` that says what went wrong."""
-        scheme, host, port, path = address.split(url)
+        base, target = address.of_document(url)
+        scheme, host, port, _ = address.split(base)
         proxy = choose_proxy(self._environ, scheme, host, port)
-        origin, _ = address.origin(url, OutboundSettings(proxy=None if proxy == "none" else proxy))
+        origin, _ = address.origin(base, OutboundSettings(proxy=None if proxy == "none" else proxy))
         request = Request(
             origin=origin,
             method=b"GET",
-            target=path.encode() or b"/",
+            target=target.encode(),
             headers=((b"accept", b"application/json"),),
             timeouts=_TIMES,
         )

@@ -2,12 +2,15 @@
 
 import msgspec
 
+from forehearth.admin.refusals import Refusals
+from forehearth.admin.role_scope import ENTRA, Holders
 from forehearth.core.clock import Clock
 from forehearth.core.secret import Secret
 from forehearth.core.settings import Settings
 from forehearth.identity.assignments import DEVELOPMENT, Assignments
 from forehearth.identity.callers import Callers
 from forehearth.identity.development.issuer import DevelopmentIssuer
+from forehearth.identity.development.people import People
 from forehearth.identity.development.trust import trusted_issuer
 from forehearth.identity.issuers import trusted_issuers
 from forehearth.identity.keys import KeyRing
@@ -24,6 +27,10 @@ class Identities(msgspec.Struct, frozen=True, kw_only=True):
     """To be told when keys change."""
     tokens: Tokens
     """To be closed in the end."""
+    assignments: Assignments
+    """To be told when roles are assigned, or taken away."""
+    refusals: Refusals
+    """Who is told of those that are not let in."""
 
 
 def build_identities(
@@ -41,13 +48,50 @@ def build_identities(
     """
     default = settings.server.resource
     trusted = trusted_issuers(settings.identity, fetch, clock)
-    given = settings.identity.assignments
     if issuer is not None:
         own = trusted_issuer(issuer.trusted, clock)
         trusted |= {own.iss: own}
-        given = (*given, *assignments(issuer))
-    names = [*(["entra"] if settings.identity.entra else []), *settings.identity.oidc] or [DEVELOPMENT]
-    keys = KeyRing(pepper, development=key, resources=(default, *settings.resources))
+    given = build_assignments(settings, issuer)
+    keys = KeyRing(pepper, development=key, resources=(default, *settings.resources), products=_products(settings))
     tokens = Tokens(trusted, clock)
-    grants_of = Assignments(given, default=default, issuers=names).grants_of
-    return Identities(callers=Callers(keys, tokens, grants_of, clock), keys=keys, tokens=tokens)
+    callers = Callers(keys, tokens, given.grants_of, clock)
+    return Identities(callers=callers, keys=keys, tokens=tokens, assignments=given, refusals=Refusals(clock))
+
+
+def build_assignments(settings: Settings, issuer: DevelopmentIssuer | None = None) -> Assignments:
+    """The role assignments of the configuration, and those that `issuer` brings along. Raises `Misconfigured`."""
+    return Assignments(
+        settings.identity.assignments,
+        default=settings.server.resource,
+        issuers=_issuers(settings),
+        of_the_issuer=() if issuer is None else assignments(issuer),
+    )
+
+
+def holders(settings: Settings) -> Holders:
+    """To whom roles can be assigned."""
+    entra = settings.identity.entra
+    return Holders(
+        issuers=_issuers(settings),
+        directories=frozenset() if entra is None else frozenset(map(str.lower, entra.tenants)),
+        development=People(settings.identity.development).ids(),
+    )
+
+
+def _issuers(settings: Settings) -> tuple[str, ...]:
+    """Whose ids there are; the development issuer's where nobody else is trusted."""
+    identity = settings.identity
+    return (*((ENTRA,) if identity.entra else ()), *identity.oidc) or (DEVELOPMENT,)
+
+
+def _products(settings: Settings) -> dict[str, dict[str, frozenset[str] | None]]:
+    """By resource, the products that its keys may be of, and which deployments each has."""
+    others = {name: its.products for name, its in settings.resources.items()}
+    of = {settings.server.resource: settings.products, **others}
+    return {
+        resource: {
+            name: None if product.deployments is None else frozenset(product.deployments)
+            for name, product in products.items()
+        }
+        for resource, products in of.items()
+    }

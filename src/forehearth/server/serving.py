@@ -10,16 +10,19 @@ from forehearth.core.clock import SystemClock
 from forehearth.core.ids import request_ids
 from forehearth.gateway import Gateway
 from forehearth.http.server import HttpServer, Listener
+from forehearth.policies.drains import Drains
 from forehearth.registry import Surroundings
-from forehearth.server.administration import administered
+from forehearth.server.administration import Inside, administered
 from forehearth.server.app import create_app
+from forehearth.server.caching import opened_caches
 from forehearth.server.compose import build_gateway
 from forehearth.server.context import WorkerContext
+from forehearth.server.counters import opened_leases
 from forehearth.server.development import open_development_issuer
 from forehearth.server.fetching import Fetching
 from forehearth.server.identity import build_identities
-from forehearth.server.installation import pepper
-from forehearth.server.stores import opened_stores
+from forehearth.server.ledger import opened_ledger
+from forehearth.server.stores import awaited_stores
 from forehearth.transport.client import HttpClient
 from forehearth.transport.token_keeper import TokenKeepers
 from forehearth.wire.development_issuer import routes as issuer_routes
@@ -28,26 +31,45 @@ from forehearth.wire.development_issuer import routes as issuer_routes
 async def run_worker(context: WorkerContext) -> None:
     """Serve until the context's shutdown is over."""
     settings, clock = context.settings, SystemClock()
-    async with HttpClient() as client, TokenKeepers() as keepers, opened_stores(context.data) as stores:
+    async with (
+        awaited_stores(settings.store, context.data, clock, context.shutdown.begun) as stores,
+        HttpClient() as client,
+        TokenKeepers() as keepers,
+        opened_leases(settings, context.data, clock, context.index) as leases,
+        opened_ledger(context, clock) as ledger,
+        Drains() as drains,
+    ):
         context.metrics.watch_connections(lambda: client.counters.connections_opened)
-        around = Surroundings(
-            http=client, environ=context.environ, embedded_socket=context.embedded_socket, tokens=keepers
-        )
         issuer = open_development_issuer(context, clock)
         identities = build_identities(
             settings,
             issuer=issuer,
             key=context.key,
-            pepper=pepper(context.data),
+            pepper=stores.pepper,
             fetch=Fetching(client, context.environ),
             clock=clock,
+        )
+        around = Surroundings(
+            http=client,
+            environ=context.environ,
+            embedded_socket=context.embedded_socket,
+            tokens=keepers,
+            leases=leases,
+            drains=drains,
+            refusals=identities.refusals,
+            writing=None if ledger is None else ledger.writing,
         )
         gateway = build_gateway(
             settings, around, identity=identities.callers, metrics=context.metrics, created=int(clock.unix())
         )
+        context.metrics.watch_backends(around.pools.states)
+        context.metrics.watch_caches(around.caches.states)
         await keepers.begin()
         try:
-            async with administered(context, stores, identities, clock) as admin:
+            async with (
+                opened_caches(context, stores, clock, around.caches) as caches,
+                administered(context, stores, identities, clock, Inside(around.pools, caches, ledger)) as admin,
+            ):
                 own = issuer_routes(issuer, settings.server.tls.names) if issuer is not None else []
                 await _serve(context, gateway, [*own, admin])
         finally:

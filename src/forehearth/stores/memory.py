@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import msgspec
 
 from forehearth.core.audit import AuditQuery, AuditRecord
-from forehearth.core.document import Document, DocumentChanged, DocumentExists, Query
+from forehearth.core.document import CursorLost, Document, DocumentChanged, DocumentExists, Query
 from forehearth.core.place import Place
 
 _Key = tuple[Place, str, str]
@@ -18,14 +18,17 @@ class MemoryDocuments:
         self._documents: dict[_Key, Document] = {}
         self._versions: dict[str, int] = {}
         self._last = 0
+        self._writes = 0
 
     async def insert(self, document: Document) -> Document:
         """See `ports.documents`."""
         key = (document.place, document.kind, document.id)
-        if key in self._documents:
+        found = self._documents.get(key)
+        if found is not None and not _has_expired(found, document.created):
             raise DocumentExists
+        self._documents.pop(key, None)
         self._last += 1
-        return self._keep(msgspec.structs.replace(document, sequence=self._last, etag="1"))
+        return self._keep(msgspec.structs.replace(document, sequence=self._last))
 
     async def get(self, place: Place, kind: str, id: str) -> Document | None:  # noqa: A002 - the port's
         """See `ports.documents`."""
@@ -36,15 +39,14 @@ class MemoryDocuments:
         found = self._documents.get((document.place, document.kind, document.id))
         if found is None or etag not in (None, found.etag):
             raise DocumentChanged
-        kept = msgspec.structs.replace(
-            document, sequence=found.sequence, created=found.created, etag=str(int(found.etag) + 1)
-        )
-        return self._keep(kept)
+        return self._keep(msgspec.structs.replace(document, sequence=found.sequence, created=found.created))
 
-    async def delete(self, place: Place, kind: str, id: str) -> bool:  # noqa: A002 - the port's
+    async def delete(self, place: Place, kind: str, id: str, *, etag: str | None = None) -> bool:  # noqa: A002 - the port's
         """See `ports.documents`."""
-        if self._documents.pop((place, kind, id), None) is None:
+        found = self._documents.get((place, kind, id))
+        if found is None or etag not in (None, found.etag):
             return False
+        del self._documents[place, kind, id]
         self._changed(kind)
         return True
 
@@ -52,18 +54,20 @@ class MemoryDocuments:
         """See `ports.documents`."""
         found = [each for each in self._documents.values() if _fits(each, query)]
         found.sort(key=lambda each: each.sequence, reverse=query.newest_first)
-        for bound, keeps_later in ((query.after, True), (query.before, False)):
-            edge = self._documents.get((query.place, query.kind, bound)) if bound is not None else None
-            if bound is not None:
-                later = query.newest_first is not keeps_later
-                found = [
-                    each for each in found if edge and (each.sequence > edge.sequence) is later and each is not edge
-                ]
+        for name, bound, keeps_later in (("after", query.after, True), ("before", query.before, False)):
+            if bound is None:
+                continue
+            edge = self._documents.get((query.place, query.kind, bound))
+            if edge is None:
+                raise CursorLost(name)
+            later = query.newest_first is not keeps_later
+            found = [each for each in found if (each.sequence > edge.sequence) is later and each is not edge]
         return found[: query.limit + 1] if query.before is None else found[-query.limit - 1 :]
 
     async def of_all_places(self, kind: str) -> list[Document]:
         """See `ports.documents`."""
-        return [each for each in self._documents.values() if each.kind == kind]
+        found = (each for each in self._documents.values() if each.kind == kind)
+        return sorted(found, key=lambda each: each.sequence)
 
     async def version(self, kind: str) -> int:
         """See `ports.documents`."""
@@ -71,17 +75,18 @@ class MemoryDocuments:
 
     async def remove_expired(self, now: float, limit: int) -> int:
         """See `ports.documents`."""
-        gone = [key for key, each in self._documents.items() if each.expires is not None and each.expires <= now][
-            :limit
-        ]
-        for key in gone:
+        found = [(each.expires, key) for key, each in self._documents.items() if each.expires is not None]
+        gone = sorted((each for each in found if each[0] <= now), key=lambda each: each[0])[:limit]
+        for _, key in gone:
             self._changed(self._documents.pop(key).kind)
         return len(gone)
 
     def _keep(self, document: Document) -> Document:
-        self._documents[document.place, document.kind, document.id] = document
+        self._writes += 1
+        kept = msgspec.structs.replace(document, etag=str(self._writes))
+        self._documents[document.place, document.kind, document.id] = kept
         self._changed(document.kind)
-        return document
+        return kept
 
     def _changed(self, kind: str) -> None:
         self._versions[kind] = self._versions.get(kind, 0) + 1
@@ -116,9 +121,13 @@ def _fits(document: Document, query: Query) -> bool:
     return (
         (document.place, document.kind) == (query.place, query.kind)
         and query.parent in (None, document.parent)
-        and (document.expires is None or document.expires > query.now)
+        and not _has_expired(document, query.now)
         and query.metadata.items() <= document.metadata.items()
     )
+
+
+def _has_expired(document: Document, now: float) -> bool:
+    return document.expires is not None and document.expires <= now
 
 
 def _is_asked_for(record: AuditRecord, query: AuditQuery) -> bool:

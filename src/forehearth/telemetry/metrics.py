@@ -3,17 +3,23 @@
 Labels are names from the configuration or from fixed sets; nothing that a caller writes becomes one.
 """
 
-from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import msgspec
 
+from forehearth.core.backend_state import BackendState
+from forehearth.core.cache_state import CacheState
 from forehearth.core.usage import Usage
+from forehearth.telemetry import caches, ledger, limits
+from forehearth.telemetry.caches import CacheCounts, CacheGauges
 from forehearth.telemetry.cells import Cells, Sample, read_all
+from forehearth.telemetry.histogram import FIRST_BYTE_SECONDS, Histogram
+from forehearth.telemetry.ledger import LedgerCounts
+from forehearth.telemetry.limits import LimitCounts
+from forehearth.telemetry.pools import BackendGauges, PoolCounts
 
 REQUEST_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0)
-FIRST_BYTE_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 
 
 class Family(msgspec.Struct, frozen=True):
@@ -34,6 +40,31 @@ FAMILIES: Mapping[str, Family] = {
         Family(
             "forehearth_backend_attempts_total", "counter", "Tries at a backend, by outcome: ok, or what went wrong."
         ),
+        Family(
+            "forehearth_backend_state", "gauge", "1 for the state that a worker has a backend in, 0 for the others."
+        ),
+        Family("forehearth_backend_in_flight", "gauge", "Calls and streams that a backend answers."),
+        Family("forehearth_backend_ejections_total", "counter", "How often a backend was ejected."),
+        Family(
+            "forehearth_retries_total",
+            "counter",
+            "Calls for which another backend could be asked; refused: there were too many retries.",
+        ),
+        Family(
+            "forehearth_spillovers_total", "counter", "Calls served by another priority because the first one was busy."
+        ),
+        Family(caches.LOOKUPS, "counter", "Calls of deployments with a cache, by what they found in it."),
+        Family(caches.REFUSED, "counter", "Near answers that were not given, by what differed."),
+        Family(caches.UNEMBEDDED, "counter", "Messages that the semantic cache had no vector of."),
+        Family(caches.ANSWERS, "counter", "Answers that were kept, or were not ones to be given again."),
+        Family(caches.ENTRIES, "gauge", "Answers in each worker's cache."),
+        Family(caches.BYTES, "gauge", "Bytes that they take, about."),
+        Family(limits.REFUSALS, "counter", "Calls refused, by the limit that they were over."),
+        Family(limits.WAITS, "histogram", "How long calls waited that a limit had nothing free for in memory."),
+        Family(limits.EXCESS, "counter", "Used beyond what was reserved: the backend ignored its bound."),
+        Family(ledger.RECORDS, "counter", "Records of calls that came to the ledger, by why they are flagged."),
+        Family(ledger.UNWRITTEN, "counter", "Calls that could not be written down, by what became of them."),
+        Family(ledger.BEHIND, "gauge", "Since when a worker could not bring calls to the ledger; 0 is well."),
         Family("forehearth_in_flight", "gauge", "Requests that are being answered."),
         Family("forehearth_upstream_connections_opened_total", "counter", "Connections opened to backends."),
         Family("forehearth_worker_info", "gauge", "One for each worker, with its process id and versions."),
@@ -42,31 +73,19 @@ FAMILIES: Mapping[str, Family] = {
         Family(
             "forehearth_keys_age_seconds",
             "gauge",
-            "Since when a worker could not look whether keys changed; 0 is well.",
+            "Since when a worker could not look whether keys or role assignments changed; 0 is well.",
         ),
         Family("forehearth_audit_lost_total", "counter", "Audit records that could not be kept."),
+        Family(
+            "forehearth_refusals_unrecorded_total",
+            "counter",
+            "Refused calls that the audit log does not tell of, because there were too many different ones.",
+        ),
         Family("forehearth_worker_cpu_seconds_total", "counter", "Processor time of each worker."),
         Family("forehearth_worker_resident_bytes", "gauge", "Memory of each worker."),
     )
 }
 """Every metric there is, in the order in which it is told."""
-
-
-class _Histogram:
-    """The cells of one histogram with one set of labels. Buckets are kept apart and summed up when read."""
-
-    __slots__ = ("_bounds", "_cells", "_sum", "_values")
-
-    def __init__(self, cells: Cells, name: str, bounds: tuple[float, ...], labels: tuple[tuple[str, str], ...]) -> None:
-        self._bounds = bounds
-        self._values = cells.values
-        limits = [*(f"{bound:g}" for bound in bounds), "+Inf"]
-        self._cells = [cells.cell(f"{name}_bucket", *labels, ("le", limit)) for limit in limits]
-        self._sum = cells.cell(f"{name}_sum", *labels)
-
-    def observe(self, seconds: float) -> None:
-        self._values[self._cells[bisect_left(self._bounds, seconds)]] += 1.0
-        self._values[self._sum] += seconds
 
 
 class Metrics:
@@ -76,13 +95,19 @@ class Metrics:
         self._cells = cells
         self._values = cells.values
         self._worker = ("worker", worker)
-        self._requests: dict[tuple[str, str, str, int], tuple[int, _Histogram]] = {}
-        self._first_bytes: dict[tuple[str, str, str], _Histogram] = {}
-        self._durations: dict[tuple[str, str, str], _Histogram] = {}
+        self._requests: dict[tuple[str, str, str, int], tuple[int, Histogram]] = {}
+        self._first_bytes: dict[tuple[str, str, str], Histogram] = {}
+        self._durations: dict[tuple[str, str, str], Histogram] = {}
         self._tokens: dict[str, tuple[int, int, int, int]] = {}
         self._attempts: dict[tuple[str, str], int] = {}
         self._in_flight = cells.cell("forehearth_in_flight")
         self._opened = cells.cell("forehearth_upstream_connections_opened_total")
+        self._backends = BackendGauges(cells, self._worker)
+        self._caches = CacheGauges(cells, self._worker)
+        self.limits = LimitCounts(cells)
+        """What becomes of limits."""
+        self.ledger = LedgerCounts(cells, self._worker)
+        """What becomes of the records of calls."""
         self._connections: Callable[[], int] = int
         self._connections_seen = 0
         self._forget_gauges()
@@ -101,7 +126,7 @@ class Metrics:
         key = (surface, operation, deployment)
         known = self._first_bytes.get(key)
         if known is None:
-            known = self._first_bytes[key] = _Histogram(
+            known = self._first_bytes[key] = Histogram(
                 self._cells, "forehearth_first_byte_seconds", FIRST_BYTE_SECONDS, _labels(*key)
             )
         known.observe(seconds)
@@ -139,8 +164,26 @@ class Metrics:
         self._connections = total
         self._connections_seen = total()
 
+    def watch_backends(self, states: Callable[[], Iterable[BackendState]]) -> None:
+        """From now on show how backends are, as `states` tells it, looked at by `refresh`."""
+        self._backends.states = states
+
+    def pool(self, deployment: str) -> PoolCounts:
+        """What counts the doings of one deployment's pool."""
+        return PoolCounts(self._cells, deployment)
+
+    def cache(self, deployment: str) -> CacheCounts:
+        """What counts the doings of one deployment's cache."""
+        return CacheCounts(self._cells, deployment)
+
+    def watch_caches(self, states: Callable[[], Iterable[CacheState]]) -> None:
+        """From now on show how full caches are, as `states` tells it, looked at by `refresh`."""
+        self._caches.states = states
+
     def refresh(self) -> None:
         """Take over what is not told but looked at: before a page is made, and once in a while."""
+        self._caches.refresh()
+        self._backends.refresh()
         total = self._connections()
         self._values[self._opened] += total - self._connections_seen
         self._connections_seen = total
@@ -160,18 +203,22 @@ class Metrics:
         self._values[self._cells.cell("forehearth_worker_resident_bytes", self._worker)] = resident
 
     def keys_age(self, seconds: float) -> None:
-        """Say how old this worker's knowledge of keys is."""
+        """Say how old this worker's knowledge of keys and role assignments is."""
         self._values[self._cells.cell("forehearth_keys_age_seconds", self._worker)] = seconds
 
     def audit_lost(self, count: int) -> None:
         """Count audit records that could not be kept."""
         self._values[self._cells.cell("forehearth_audit_lost_total")] += count
 
-    def _new_request(self, surface: str, operation: str, deployment: str, status: int) -> tuple[int, _Histogram]:
+    def refusals_unrecorded(self, count: int) -> None:
+        """Count refused calls that the audit log does not tell of."""
+        self._values[self._cells.cell("forehearth_refusals_unrecorded_total")] += count
+
+    def _new_request(self, surface: str, operation: str, deployment: str, status: int) -> tuple[int, Histogram]:
         labels = _labels(surface, operation, deployment)
         durations = self._durations.get((surface, operation, deployment))
         if durations is None:
-            durations = self._durations[surface, operation, deployment] = _Histogram(
+            durations = self._durations[surface, operation, deployment] = Histogram(
                 self._cells, "forehearth_request_seconds", REQUEST_SECONDS, labels
             )
         return self._cells.cell("forehearth_requests_total", *labels, ("status", str(status))), durations

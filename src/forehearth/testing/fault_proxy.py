@@ -31,6 +31,7 @@ class FaultProxy:
     """Listens on a loopback port of its own and passes bytes on to `host` and `port`.
 
     `fault` is what happens to each new connection; `choose`, when given, picks it by the connection's number, from 0.
+    `down` and `up` are a host that is killed and comes back.
     """
 
     def __init__(
@@ -66,6 +67,21 @@ class FaultProxy:
     ) -> None:
         if self._server is not None:
             self._server.close()
+        await self._end_all()
+
+    async def down(self) -> None:
+        """Refuse connections and close those that are open: the host was killed."""
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+            await self._end_all()
+
+    async def up(self) -> None:
+        """Listen again, on the same port."""
+        if self._server is None:
+            self._server = await asyncio.start_server(self._accept, "127.0.0.1", self.port)
+
+    async def _end_all(self) -> None:
         running = list(self._running)
         for task in running:
             task.cancel()

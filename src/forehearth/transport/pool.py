@@ -38,6 +38,7 @@ class Pool:
         self._proxy = proxy
         self._dialer = dialer
         self._limits = limits
+        self._most = origin.connections or limits.connections_per_origin
         self._counters = counters
         self._monotonic = monotonic
         self._idle: list[Connection] = []
@@ -83,7 +84,7 @@ class Pool:
         Raises `Unreachable`, `Overloaded`, and `TimedOut` for the phase `connect` or `total`.
         """
         while True:
-            if len(self._connections) + self._reserved < self._limits.connections_per_origin:
+            if len(self._connections) + self._reserved < self._most:
                 self._reserved += 1
             else:
                 connection = await self._wait(min(self._monotonic() + timeouts.connect, began + timeouts.total))

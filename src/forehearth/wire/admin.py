@@ -1,4 +1,4 @@
-"""`/admin`: keys and the audit log, for operators.
+"""`/admin`: keys, role assignments, the audit log, the backends, caches and usage, for operators.
 
 Everything here is decided on the raw path, as it was sent: a path that needs decoding is none of ours. Who calls is
 asked before anything else; then what they ask for, and whether they may; only then is a body read.
@@ -7,7 +7,6 @@ asked before anything else; then what they ask for, and whether they may; only t
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from typing import cast
-from urllib.parse import urlencode
 
 import msgspec
 from starlette.requests import ClientDisconnect, Request
@@ -22,57 +21,79 @@ from forehearth.core.document import StoreFailed
 from forehearth.core.endpoint import Endpoint
 from forehearth.core.errors import (
     BodyTooLarge,
+    Broken,
     ForehearthError,
     InvalidField,
     MalformedBody,
     MethodNotAllowed,
+    NotAuthenticated,
     Overloaded,
     PathNotFound,
+    PermissionDenied,
     Refused,
     UnsupportedMediaType,
 )
 from forehearth.core.exchange import Header, Reply
-from forehearth.core.permission import Permission
 from forehearth.core.place import Place
 from forehearth.core.principal import Principal
+from forehearth.core.refusal import Refusal
 from forehearth.core.trace import Trace
-from forehearth.documents.repository import Order
 from forehearth.identity.access import require
+from forehearth.ports.refusals import Refusals
 from forehearth.wire import admin_bodies as bodies
+from forehearth.wire import admin_cache, admin_roles, admin_usage
+from forehearth.wire.admin_asked import (
+    CREATED,
+    MOST,
+    NO_STORE,
+    OK,
+    Asked,
+    Handler,
+    Note,
+    admin_endpoint,
+    json_reply,
+    no_content,
+    page_reply,
+)
+from forehearth.wire.admin_backends import backends_page
+from forehearth.wire.admin_requests import request_view
+from forehearth.wire.admin_roles import RolePages
 from forehearth.wire.envelope import JSON
 from forehearth.wire.verdict import verdict
 
 PREFIX = b"/admin"
 TRACE = "forehearth.trace"
 """Where a request's `Trace` is in its scope."""
-_MOST = 100
-"""Entries of one page."""
 _FLUSH_SECONDS = 2.0
 """How long an answer waits for its audit record to be written."""
-_OK, _CREATED, _NO_CONTENT, _UNAUTHORIZED, _FORBIDDEN = 200, 201, 204, 401, 403
+_UNAUTHORIZED, _FORBIDDEN = 401, 403
 _STORE_AWAY = Overloaded("The store cannot be used now; nothing was changed.", retry_after=5.0)
+_STORE_IN_DOUBT = Broken("The store went away before it answered: look whether it was done before you ask again.")
 _ID = re.compile(rb"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
-"""A key's id or its name. None of them has anything to decode in it."""
-_NO_STORE: Header = (b"cache-control", b"no-store")
-
-
-def _endpoint(method: str, path: str, name: str) -> Endpoint:
-    return Endpoint(method=method, path=path, permission=Permission.ADMINISTER, name=name)
-
+"""A key's id or its name, or another id. None of them has anything to decode in it."""
 
 ENDPOINTS = (
-    _endpoint("GET", "/admin/keys", "keys.list"),
-    _endpoint("POST", "/admin/keys", "keys.create"),
-    _endpoint("GET", "/admin/keys/{id}", "keys.get"),
-    _endpoint("DELETE", "/admin/keys/{id}", "keys.revoke"),
-    _endpoint("POST", "/admin/keys/{id}/rotate", "keys.rotate"),
-    _endpoint("GET", "/admin/audit", "audit.list"),
+    admin_endpoint("GET", "/admin/keys", "keys.list"),
+    admin_endpoint("POST", "/admin/keys", "keys.create"),
+    admin_endpoint("GET", "/admin/keys/{id}", "keys.get"),
+    admin_endpoint("DELETE", "/admin/keys/{id}", "keys.revoke"),
+    admin_endpoint("POST", "/admin/keys/{id}/rotate", "keys.rotate"),
+    *admin_roles.ENDPOINTS,
+    admin_endpoint("GET", "/admin/audit", "audit.list"),
+    admin_endpoint("GET", "/admin/backends", "backends.list"),
+    admin_endpoint("GET", "/admin/cache", "cache.show"),
+    admin_endpoint("DELETE", "/admin/cache", "cache.purge"),
+    admin_endpoint("GET", "/admin/usage", "usage.show"),
+    admin_endpoint("GET", "/admin/requests/{id}", "requests.get"),
 )
 _ONLY_RESOURCE = frozenset({"resource"})
 _PARAMETERS: Mapping[str, frozenset[str]] = {
     "keys.list": frozenset({"resource", "limit", "after", "name"}),
     "keys.revoke": frozenset({"resource", "secret"}),
     "audit.list": frozenset({"resource", "limit", "after", "since", "actor", "action"}),
+    "cache.purge": admin_cache.PURGE_PARAMETERS,
+    **admin_roles.PARAMETERS,
+    "usage.show": admin_usage.PARAMETERS,
 }
 _EVERY_PARAMETER = _ONLY_RESOURCE.union(*_PARAMETERS.values())
 
@@ -86,37 +107,24 @@ class AdminRequest(msgspec.Struct, frozen=True, kw_only=True):
     body: Callable[[], Awaitable[bytes]]
 
 
-class _Note(msgspec.Struct, kw_only=True):
-    """What the audit log will say of a request, filled in as it becomes known."""
-
-    resource: str
-    target: str = ""
-    detail: str = ""
-
-
-class _Asked(msgspec.Struct, frozen=True, kw_only=True):
-    """What a request asks for, by somebody who may."""
-
-    principal: Principal
-    resource: str
-    key: str
-    query: Mapping[str, str]
-    body: Callable[[], Awaitable[bytes]]
-    note: _Note
-
-
 class AdminPages:
     """The endpoints, without a server around them."""
 
     def __init__(self, office: Office) -> None:
         self._office = office
-        self._handlers: Mapping[str, Callable[[_Asked], Awaitable[Reply]]] = {
+        self._handlers: Mapping[str, Handler] = {
             "keys.list": self._list_keys,
             "keys.create": self._create_key,
             "keys.get": self._get_key,
             "keys.revoke": self._revoke_key,
             "keys.rotate": self._rotate_key,
             "audit.list": self._list_audit,
+            "backends.list": self._list_backends,
+            "cache.show": self._show_caches,
+            "cache.purge": self._purge_caches,
+            **RolePages(office).handlers,
+            "usage.show": self._show_usage,
+            "requests.get": self._get_request,
         }
 
     def resource(self, query: bytes, default: str) -> str:
@@ -133,36 +141,36 @@ class AdminPages:
             endpoint, key = _find(asked.method, asked.path)
         except Refused as error:
             return refusal(error)
-        note = _Note(resource=self.resource(asked.query, default), target=key)
+        note = Note(resource=self.resource(asked.query, default), target=key)
         try:
             reply = await self._answer(endpoint, asked, actor.principal, note)
         except Refused as error:
             note.detail = error.message
             reply = refusal(error)
-        except StoreFailed:
-            note.detail = "the store could not be used"
-            reply = refusal(_STORE_AWAY)
+        except StoreFailed as error:
+            note.detail = "the store could not be used" + (", and may have done it" if error.uncertain else "")
+            reply = refusal(_STORE_IN_DOUBT if error.uncertain else _STORE_AWAY)
         if endpoint.method != "GET" or reply.status == _FORBIDDEN:
             await self._note(endpoint, actor, note, reply.status)
         return reply
 
-    async def _answer(self, endpoint: Endpoint, asked: AdminRequest, principal: Principal, note: _Note) -> Reply:
+    async def _answer(self, endpoint: Endpoint, asked: AdminRequest, principal: Principal, note: Note) -> Reply:
         require(principal, endpoint, Place(resource=note.resource))
         query = bodies.query(asked.query, _PARAMETERS.get(endpoint.name, _ONLY_RESOURCE))
         if query.get("resource", note.resource) != note.resource:
             raise InvalidField(f"There is no resource '{query['resource'][:100]}'.", param="resource")
         return await self._handlers[endpoint.name](
-            _Asked(
+            Asked(
                 principal=principal,
                 resource=note.resource,
-                key=note.target,
+                id=note.target,
                 query=query,
                 body=asked.body,
                 note=note,
             )
         )
 
-    async def _note(self, endpoint: Endpoint, actor: Actor, note: _Note, status: int) -> None:
+    async def _note(self, endpoint: Endpoint, actor: Actor, note: Note, status: int) -> None:
         principal = actor.principal
         who = f"by {principal.id}" if principal.id not in ("", principal.name) else ""
         self._office.audit.record(
@@ -170,6 +178,7 @@ class AdminPages:
                 at=self._office.clock.unix(),
                 request_id=actor.request_id,
                 resource=note.resource,
+                project=note.project,
                 actor=principal.name,
                 actor_kind=principal.kind,
                 action=endpoint.name,
@@ -181,42 +190,41 @@ class AdminPages:
         )
         await self._office.audit.flush(_FLUSH_SECONDS)
 
-    async def _list_keys(self, asked: _Asked) -> Reply:
-        order = Order(limit=bodies.count(asked.query.get("limit"), most=_MOST), after=asked.query.get("after"))
-        page = await self._office.keys.page(asked.resource, order, asked.query.get("name"))
+    async def _list_keys(self, asked: Asked) -> Reply:
+        found = await self._office.keys.page(asked.resource, asked.order, asked.query.get("name"))
         now = self._office.clock.unix()
-        shown = tuple(bodies.KeyView.of(each, now) for each in page.records)
-        return _page("/admin/keys", asked.query, shown, page.after)
+        shown = tuple(bodies.KeyView.of(each, now) for each in found.records)
+        return page_reply("/admin/keys", asked.query, shown, found.after)
 
-    async def _create_key(self, asked: _Asked) -> Reply:
+    async def _create_key(self, asked: Asked) -> Reply:
         wanted = bodies.read(await asked.body(), bodies.NewKey)
         asked.note.target = wanted.name
         tenant = self._office.tenants[asked.resource]
         issued = await self._office.keys.create(asked.principal, asked.resource, tenant, wanted.scope())
         asked.note.target, asked.note.detail = issued.record.id, bodies.in_words(issued.record)
-        return self._issued(issued, _CREATED, (b"location", f"/admin/keys/{issued.record.id}".encode()))
+        return self._issued(issued, CREATED, (b"location", f"/admin/keys/{issued.record.id}".encode()))
 
-    async def _get_key(self, asked: _Asked) -> Reply:
-        record = await self._office.keys.get(asked.resource, asked.key)
-        return _reply(_OK, bodies.KeyView.of(record, self._office.clock.unix()))
+    async def _get_key(self, asked: Asked) -> Reply:
+        record = await self._office.keys.get(asked.resource, asked.id)
+        return json_reply(OK, bodies.KeyView.of(record, self._office.clock.unix()))
 
-    async def _rotate_key(self, asked: _Asked) -> Reply:
+    async def _rotate_key(self, asked: Asked) -> Reply:
         wanted = bodies.read(await asked.body() or b"{}", bodies.Rotation)
         issued = await self._office.keys.rotate(
-            asked.principal, asked.resource, asked.key, overlap=wanted.overlap_seconds, at_once=wanted.now
+            asked.principal, asked.resource, asked.id, overlap=wanted.overlap_seconds, at_once=wanted.now
         )
         asked.note.target, asked.note.detail = issued.record.id, bodies.in_words(issued.record)
-        return self._issued(issued, _OK)
+        return self._issued(issued, OK)
 
-    async def _revoke_key(self, asked: _Asked) -> Reply:
+    async def _revoke_key(self, asked: Asked) -> Reply:
         secret = asked.query.get("secret")
-        record = await self._office.keys.revoke(asked.principal, asked.resource, asked.key, secret)
+        record = await self._office.keys.revoke(asked.principal, asked.resource, asked.id, secret)
         asked.note.target = record.id
         asked.note.detail = f"{record.name}, its secret {secret}" if secret else record.name
-        return Reply(status=_NO_CONTENT, headers=(_NO_STORE,))
+        return no_content()
 
-    async def _list_audit(self, asked: _Asked) -> Reply:
-        limit = bodies.count(asked.query.get("limit"), most=_MOST)
+    async def _list_audit(self, asked: Asked) -> Reply:
+        limit = bodies.count(asked.query.get("limit"), most=MOST)
         query = AuditQuery(
             resource=asked.resource,
             actor=asked.query.get("actor"),
@@ -227,11 +235,28 @@ class AdminPages:
         )
         found = await self._office.audit.page(query)
         shown = tuple(bodies.AuditView.of(each) for each in found[:limit])
-        return _page("/admin/audit", asked.query, shown, shown[-1].id if len(found) > limit else None)
+        return page_reply("/admin/audit", asked.query, shown, shown[-1].id if len(found) > limit else None)
+
+    async def _list_backends(self, asked: Asked) -> Reply:
+        return json_reply(OK, backends_page(self._office, asked.resource))
+
+    async def _show_caches(self, asked: Asked) -> Reply:
+        return json_reply(OK, admin_cache.caches_page(self._office, asked.resource))
+
+    async def _purge_caches(self, asked: Asked) -> Reply:
+        asked.note.detail = await admin_cache.purge(self._office, asked.resource, asked.query)
+        return no_content()
+
+    async def _show_usage(self, asked: Asked) -> Reply:
+        kind, body = await admin_usage.usage(self._office, asked.resource, asked.query)
+        return Reply(status=OK, headers=(kind, NO_STORE), body=body)
+
+    async def _get_request(self, asked: Asked) -> Reply:
+        return json_reply(OK, await request_view(self._office, asked.resource, asked.id))
 
     def _issued(self, issued: IssuedKey, status: int, *headers: Header) -> Reply:
         view = bodies.KeyView.of(issued.record, self._office.clock.unix(), issued.key.reveal())
-        return _reply(status, view, *headers)
+        return json_reply(status, view, *headers)
 
 
 Authorise = Callable[[Request, str], Awaitable[Principal]]
@@ -242,10 +267,17 @@ key; what they may do is asked here."""
 class AdminRoute(BaseRoute):
     """`/admin` in a Starlette application. Its scopes carry the request's `Trace` under `TRACE`."""
 
-    def __init__(self, pages: AdminPages, authorise: Authorise, resource_of: Callable[[bytes], str]) -> None:
+    def __init__(
+        self,
+        pages: AdminPages,
+        authorise: Authorise,
+        resource_of: Callable[[bytes], str],
+        refusals: Refusals | None = None,
+    ) -> None:
         self._pages = pages
         self._authorise = authorise
         self._resource_of = resource_of
+        self._refusals = refusals
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         """See Starlette."""
@@ -264,11 +296,15 @@ class AdminRoute(BaseRoute):
     async def _answered(self, request: Request) -> Reply:
         scope = request.scope
         default = self._resource_of(request.headers.get("host", "").encode("latin-1"))
-        try:
-            principal = await self._authorise(request, self._pages.resource(scope["query_string"], default))
-        except ForehearthError as error:
-            return refusal(error)
+        resource = self._pages.resource(scope["query_string"], default)
         trace = cast("Trace", scope[TRACE])
+        try:
+            principal = await self._authorise(request, resource)
+        except ForehearthError as error:
+            reply = refusal(error)
+            if self._refusals is not None and isinstance(error, NotAuthenticated | PermissionDenied):
+                self._refusals.refused(_told(error, scope, resource, reply.status))
+            return reply
         asked = AdminRequest(
             method=scope["method"],
             path=scope["raw_path"],
@@ -278,13 +314,31 @@ class AdminRoute(BaseRoute):
         return await self._pages.answer(asked, Actor(principal=principal, request_id=trace.request_id), default)
 
 
+def _told(error: NotAuthenticated | PermissionDenied, scope: Scope, resource: str, status: int) -> Refusal:
+    """What is known of somebody who is not let in."""
+    try:
+        operation = _find(scope["method"], scope["raw_path"])[0].name
+    except Refused:
+        operation = PREFIX[1:].decode()
+    client = scope.get("client")
+    return Refusal(
+        request_id=scope[TRACE].request_id,
+        resource=resource,
+        operation=operation,
+        principal=error.principal,
+        address=client[0] if client else "",
+        status=status,
+        reason=error.message,
+    )
+
+
 def refusal(error: ForehearthError) -> Reply:
     """No, in the form of Azure's core."""
     said = verdict(error)
     content: dict[str, object] = {"code": said.code, "message": said.message}
     if said.param is not None:
         content["target"] = said.param
-    headers = (JSON, _NO_STORE, (b"x-ms-error-code", said.code.encode()), *said.headers)
+    headers = (JSON, NO_STORE, (b"x-ms-error-code", said.code.encode()), *said.headers)
     return Reply(status=said.status, headers=headers, body=msgspec.json.encode({"error": content}))
 
 
@@ -330,12 +384,3 @@ async def _body(request: Request) -> bytes:
     if body and kind != "application/json":
         raise UnsupportedMediaType("The body must be JSON: send it with content-type: application/json.")
     return bytes(body)
-
-
-def _page(path: str, query: Mapping[str, str], shown: tuple[msgspec.Struct, ...], after: str | None) -> Reply:
-    following = "" if after is None else f"{path}?{urlencode({**query, 'after': after})}"
-    return _reply(_OK, bodies.Page(value=shown, next_link=following))
-
-
-def _reply(status: int, content: msgspec.Struct, *headers: Header) -> Reply:
-    return Reply(status=status, headers=(JSON, _NO_STORE, *headers), body=msgspec.json.encode(content))

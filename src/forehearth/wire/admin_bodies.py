@@ -36,7 +36,9 @@ class NewKey(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     operations: tuple[str, ...] | None = None
     projects: tuple[str, ...] | None = None
     networks: tuple[str, ...] | None = None
+    product: str | None = None
     expires: Annotated[datetime, _MOMENT] | None = None
+    roles_only: bool = False
 
     def scope(self) -> KeyScope:
         """The same, as `admin` has it."""
@@ -47,7 +49,9 @@ class NewKey(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             operations=self.operations,
             projects=self.projects,
             networks=self.networks,
+            product=self.product,
             expires=None if self.expires is None else int(self.expires.timestamp()),
+            roles_only=self.roles_only,
         )
 
 
@@ -88,6 +92,8 @@ class KeyView(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_de
     operations: tuple[str, ...] | None
     projects: tuple[str, ...] | None
     networks: tuple[str, ...] | None
+    product: str | None
+    roles_only: bool
     created: datetime
     expires: datetime | None
     secrets: tuple[SecretView, ...]
@@ -107,6 +113,8 @@ class KeyView(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_de
             operations=record.operations,
             projects=record.projects,
             networks=record.networks,
+            product=record.product,
+            roles_only=record.roles_only,
             created=moment(record.created),
             expires=moment_or_none(record.expires),
             secrets=tuple(SecretView.of(each) for each in record.secrets),
@@ -122,6 +130,7 @@ class AuditView(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     actor: str
     actor_kind: str
     action: str
+    project: str
     target: str
     allowed: bool
     status: int
@@ -137,6 +146,7 @@ class AuditView(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
             actor=record.actor,
             actor_kind=record.actor_kind,
             action=record.action,
+            project=record.project,
             target=record.target,
             allowed=record.allowed,
             status=record.status,
@@ -157,7 +167,9 @@ def in_words(record: KeyRecord) -> str:
     lists = {name: getattr(record, name) for name in ("deployments", "operations", "projects", "networks")}
     words = [f"{name}={','.join(given)}" for name, given in lists.items() if given is not None]
     end = [] if record.expires is None else [f"expires={moment(record.expires).isoformat()}"]
-    return "; ".join([record.name, *(["admin"] if record.admin else []), *words, *end])
+    marks = [word for word, is_so in (("admin", record.admin), ("roles only", record.roles_only)) if is_so]
+    product = [] if record.product is None else [f"product={record.product}"]
+    return "; ".join([record.name, *marks, *product, *words, *end])
 
 
 def read(body: bytes, form: type[Body]) -> Body:
@@ -211,15 +223,15 @@ def sequence(text: str | None) -> int | None:
     return int(text)
 
 
-def since(text: str | None) -> float | None:
-    """The parameter `since`. Raises `InvalidField`."""
+def since(text: str | None, name: str = "since") -> float | None:
+    """The parameter `since`, or another one that is a time. Raises `InvalidField`."""
     if text is None:
         return None
     try:
         found: datetime = msgspec.convert(text, Annotated[datetime, _MOMENT])
     except msgspec.ValidationError:
         raise InvalidField(
-            "Invalid value for 'since': expected a time such as 2027-01-31T00:00:00Z.", param="since"
+            f"Invalid value for '{name}': expected a time such as 2027-01-31T00:00:00Z.", param=name
         ) from None
     return found.timestamp()
 

@@ -5,7 +5,7 @@ backend is troubled, whichever it is.
 """
 
 import re
-from typing import Annotated, cast
+from typing import Annotated, TypedDict, cast
 
 import msgspec
 
@@ -32,23 +32,24 @@ class _StreamOptions(msgspec.Struct):
 
 
 class _Sampled(_Members, kw_only=True):
-    max_tokens: Tokens | None = None
+    max_tokens: Tokens | msgspec.UnsetType | None = msgspec.UNSET
+    max_completion_tokens: Tokens | msgspec.UnsetType | None = msgspec.UNSET
     n: Choices | None = None
     temperature: float | None = None
     top_p: float | None = None
     frequency_penalty: float | None = None
     presence_penalty: float | None = None
     seed: int | None = None
-    stream_options: _StreamOptions | None = None
+    stream_options: _StreamOptions | msgspec.UnsetType | None = msgspec.UNSET
 
 
 class _Chat(_Sampled, kw_only=True):
     messages: Annotated[list[_Message], msgspec.Meta(min_length=1)]
-    max_completion_tokens: Tokens | None = None
 
 
 class _Completions(_Sampled, kw_only=True):
     prompt: str | list[str | int | list[int]] | msgspec.UnsetType | None = msgspec.UNSET
+    best_of: Choices | None = None
 
 
 class _Embeddings(_Members, kw_only=True):
@@ -94,10 +95,44 @@ def read(entry: Entry, body: bytes, *, surface: str, default: str | None = None)
         model_in_body=model,
         has_model_member=members.model is not msgspec.UNSET,
         stream=bool(members.stream) and operation is not Operation.EMBEDDINGS,
+        **_asked_output(members),
         principal=entry.principal,
         forward={name: head.headers[name] for name in _FORWARDED if name in head.headers},
+        headers=head.headers,
         started=entry.started,
+        record=entry.record,
     )
+
+
+class _Output(TypedDict, total=False):
+    usage_asked: bool | None
+    output: int | None
+    output_members: tuple[str, ...]
+    choices: int
+
+
+def _asked_output(members: _Members) -> _Output:
+    """How long the answer may become, and how many of them there are."""
+    if not isinstance(members, _Sampled):
+        return {"choices": 0}
+    given = {"max_tokens": members.max_tokens, "max_completion_tokens": members.max_completion_tokens}
+    there = {name: value for name, value in given.items() if value is not msgspec.UNSET}
+    options, choices = members.stream_options, members.n or 1
+    if isinstance(members, _Completions):
+        choices = max(choices, members.best_of or 1) * _prompts(members.prompt)
+    return {
+        "usage_asked": None if options is msgspec.UNSET else options is not None and bool(options.include_usage),
+        "output": max((value for value in there.values() if value is not None), default=None),
+        "output_members": tuple(there),
+        "choices": choices,
+    }
+
+
+def _prompts(prompt: object) -> int:
+    """How many prompts there are; a list of numbers is one, of tokens."""
+    if not isinstance(prompt, list) or not prompt or isinstance(prompt[0], int):
+        return 1
+    return len(prompt)
 
 
 _AT = re.compile(r"^(?P<what>.*?)(?: - at `\$\.?(?P<path>.*)`)?$", re.DOTALL)

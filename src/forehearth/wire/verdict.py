@@ -49,10 +49,14 @@ _STATUS_AND_CODE: dict[type[ForehearthError], tuple[int, str]] = {
     errors.BodyTooLarge: (413, "RequestEntityTooLarge"),
     errors.BodyTooSlow: (408, "Timeout"),
     errors.TooManyRequests: (429, "429"),
+    errors.QuotaExceeded: (403, "QuotaExceeded"),
     errors.Unreachable: (503, "ServiceUnavailable"),
     errors.Overloaded: (503, "ServiceUnavailable"),
+    errors.AllBusy: (429, "429"),
+    errors.AllDown: (503, "ServiceUnavailable"),
     errors.TimedOut: (504, "Timeout"),
     errors.Broken: (502, "BadGateway"),
+    errors.LedgerUnwritable: (503, "ServiceUnavailable"),
 }
 _FRONT_DOOR = frozenset({"401", "404", "405", "PermissionDenied"})
 _OUR_CREDENTIAL_REFUSED = frozenset({401, 403})
@@ -83,7 +87,7 @@ def verdict(error: ForehearthError) -> Verdict:
         message=error.message,
         param=error.param if isinstance(error, Refused) else None,
         type=_type(status),
-        headers=headers,
+        headers=(*headers, *error.headers),
         short=code in _FRONT_DOOR,
     )
 
@@ -97,10 +101,10 @@ def _relayed(error: BackendRefused) -> Verdict:
             code="BadGateway",
             message=f"The host of this deployment {what}; the gateway's operator has to correct its configuration.",
             type=_type(502),
-            headers=_NEVER_RETRY,
+            headers=(*_NEVER_RETRY, *error.headers),
         )
     if not 400 <= error.status < 500 and error.status not in _SERVER_STATUSES:  # noqa: PLR2004 - the classes of RFC 9110
-        return Verdict(status=502, code="BadGateway", message=error.message, type=_type(502))
+        return Verdict(status=502, code="BadGateway", message=error.message, type=_type(502), headers=error.headers)
     default = "429" if error.status == _TOO_MANY else "invalid_request" if error.status < 500 else "BackendFailed"  # noqa: PLR2004
     return Verdict(
         status=error.status,
@@ -109,7 +113,7 @@ def _relayed(error: BackendRefused) -> Verdict:
         param=error.param,
         type=error.type or _type(error.status),
         inner_error=error.inner_error,
-        headers=_retry_headers(error.retry_after),
+        headers=(*_retry_headers(error.retry_after), *error.headers),
     )
 
 

@@ -5,7 +5,7 @@ import ssl
 import pytest
 
 from bench import compiler, load, payloads
-from bench.faults import FailedError, MissingToolError
+from bench.errors import FailedError, MissingToolError
 from bench.load import Order
 from bench.processes import free_port
 from bench.upstream import upstream

@@ -10,6 +10,8 @@ from tests.forehearth_server import ForehearthServer
 
 ENVIRONMENT = {
     "AZURE_OPENAI_API_KEY": "not-a-real-key",
+    "AZURE_NORTH_KEY": "not-a-real-key",
+    "AZURE_WEST_KEY": "not-a-real-key",
     "FOUNDRY_API_KEY": "not-a-real-key",
     "IDENTITY_ENDPOINT": "http://127.0.0.1:1/token",
     "IDENTITY_HEADER": "not-a-real-header",
@@ -18,6 +20,7 @@ ENVIRONMENT = {
 EXAMPLES = {
     "azure-managed-identity.yaml": {"gpt-4o", "mistral-large", "default"},
     "azure-openai.yaml": {"gpt-4o", "text-embedding-3-small", "mistral-large", "default"},
+    "azure-provisioned.yaml": {"gpt-4o", "local-small", "default"},
     "embedded.yaml": {"smollm2-135m-instruct", "all-minilm-l6-v2", "default"},
     "scripted-faults.yaml": {"scripted-chat", "scripted-embeddings", "flaky-chat", "failover-chat", "default"},
     "vllm-beside-azure.yaml": {"chat", "small", "embeddings", "gpt-4o", "default"},

@@ -80,6 +80,7 @@ BODIES = (
     ("/images/embeddings", {"model": "vectors", "input": [{"image": "data:image/png;base64,AAAA"}]}),
     ("/embeddings", VECTORS),
     ("/admin/keys", {"name": ""}),
+    ("/admin/role-assignments", {"role": "Foundry User", "principalType": "user", "principalId": ""}),
     ("/rotate", {}),
 )
 """By how a path ends; the first that fits."""
@@ -173,6 +174,13 @@ class Client:
         """A name that no key had before."""
         return f"matrix-{next(self._numbers)}"
 
+    def new_assignment(self) -> str:
+        """The id of a role assignment that was not there before: of a role that all assign who may assign any."""
+        body = {"role": "Foundry User", "principalType": "user", "principalId": self.new_name()}
+        answer = self.ask("POST", "/admin/role-assignments", body, self._administrator)
+        assert answer.status // 100 == 2, answer
+        return str(json.loads(answer.body)["id"])
+
     def new_key(self, resource: str | None = None) -> Mapping[str, Any]:
         """A key that was not there before: its `id`, and its text as `key`."""
         body = {"name": self.new_name()}
@@ -245,12 +253,16 @@ def callers(issuer: LoopbackIssuer, server: ForehearthServer, client: Client) ->
 
 
 def ask(client: Client, line: Line, caller: Caller, path: str | None = None) -> Answer:
-    """Ask one endpoint as one caller. A key that may be changed or deleted by it is made for it."""
+    """Ask one endpoint as one caller. What may be changed or deleted by it is made for it."""
     target = path or line.path + next((query for start, query in VERSIONS if line.path.startswith(start)), "")
     body = next((body for end, body in BODIES if line.path.endswith(end)), None) if line.method == "POST" else None
-    if isinstance(body, dict) and "name" in body:
-        body = {"name": client.new_name()}
-    one = client.new_key()["id"] if line.path.startswith("/admin/keys/") else "chat"
+    if isinstance(body, dict):
+        body = {name: value if value != "" else client.new_name() for name, value in body.items()}
+    one = "chat"
+    if line.path.startswith("/admin/keys/"):
+        one = client.new_key()["id"]
+    elif line.path.startswith("/admin/role-assignments/"):
+        one = client.new_assignment()
     deployment = "vectors" if line.path.endswith("/embeddings") else "chat"
     names = {"project": caller.project, "id": one, "name": one, "deployment": deployment}
     return client.ask(line.method, target.format(**names), body, caller.headers)

@@ -1,6 +1,8 @@
 """The stores under one suite, each behind the same ports."""
 
+import re
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import NamedTuple
 
 import pytest
@@ -8,9 +10,8 @@ import pytest
 from forehearth.ports.audit import AuditStore
 from forehearth.ports.documents import DocumentStore
 from forehearth.stores.memory import MemoryAudit, MemoryDocuments
-from forehearth.stores.sqlite.audit import SqliteAudit
-from forehearth.stores.sqlite.database import open_database
-from forehearth.stores.sqlite.documents import SqliteDocuments
+from tests.integration.stores.opened import opened
+from tests.postgres_server import PostgresServer
 
 
 class Stores(NamedTuple):
@@ -18,11 +19,34 @@ class Stores(NamedTuple):
     audit: AuditStore
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(scope="module")
+def database(postgres: PostgresServer, request: pytest.FixtureRequest) -> str:
+    """The name of a database of this module's own."""
+    name = re.sub(r"\W", "_", Path(request.module.__file__).stem)
+    postgres.create_database(name)
+    return name
+
+
+def empty_place(kind: str, request: pytest.FixtureRequest, folder: Path) -> str:
+    """Where a new store may be, as `opened` takes it: a file, or the module's database with nothing in it."""
+    if kind == "sqlite":
+        return str(folder / "store.db")
+    postgres: PostgresServer = request.getfixturevalue("postgres")
+    database: str = request.getfixturevalue("database")
+    postgres.sql(database, "SET client_min_messages = warning; DROP SCHEMA IF EXISTS forehearth CASCADE")
+    return postgres.url(database)
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def place(request: pytest.FixtureRequest, tmp_path) -> str:
+    """Where a store may be that several processes have."""
+    return empty_place(request.param, request, tmp_path)
+
+
+@pytest.fixture(params=["memory", "sqlite", "postgres"])
 async def stores(request: pytest.FixtureRequest, tmp_path) -> AsyncIterator[Stores]:
     if request.param == "memory":
         yield Stores(MemoryDocuments(), MemoryAudit())
         return
-    database = open_database(tmp_path / "store.db")
-    yield Stores(SqliteDocuments(database), SqliteAudit(database))
-    await database.aclose()
+    async with opened(empty_place(request.param, request, tmp_path)) as (documents, audit):
+        yield Stores(documents, audit)

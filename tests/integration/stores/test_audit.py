@@ -60,3 +60,14 @@ async def test_what_is_too_old_is_removed(stores):
     assert [each.at for each in await stores.audit.page(AuditQuery())] == [4, 3]
     await stores.audit.append([record(9)])
     assert [each.at for each in await stores.audit.page(AuditQuery(limit=1))] == [9]
+
+
+async def test_much_that_is_too_old_is_removed_whole(stores):
+    many = [record(at % 7) for at in range(10_050)]
+    await stores.audit.append([*many, record(9)])
+    await stores.audit.append([])
+    found = await stores.audit.page(AuditQuery(limit=20_000))
+    assert [each.at for each in found] == [9, *(each.at for each in reversed(many))]
+    assert await stores.audit.prune(8.0) == len(many)
+    assert await stores.audit.prune(8.0) == 0
+    assert len(await stores.audit.page(AuditQuery())) == 1

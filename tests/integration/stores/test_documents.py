@@ -1,4 +1,4 @@
-"""What every store of documents does, in memory or in a file, and the repository above it."""
+"""What every store of documents does, wherever it keeps them, and the repository above it."""
 
 import asyncio
 import itertools
@@ -6,10 +6,10 @@ import itertools
 import msgspec
 import pytest
 
-from forehearth.core.document import Document, DocumentChanged, DocumentExists, Query
+from forehearth.core.document import CursorLost, Document, DocumentChanged, DocumentExists, Query
 from forehearth.core.errors import Conflict, InvalidField, NotFound, PreconditionFailed
 from forehearth.core.place import Place
-from forehearth.documents.repository import Documents, Order
+from forehearth.documents.repository import LONGEST_ID, Documents, Order
 from forehearth.testing.clock import VirtualClock
 
 HERE = Place(resource="here", project="default")
@@ -36,12 +36,23 @@ async def ids(store, **rest):
 
 
 async def test_what_is_kept_comes_back_whole(stores):
-    given = document(parent="p", metadata={"a": "1", 'odd " key': "ü"}, body=b'{"x": "\xc3\xbc"}', expires=NOW + 5)
+    odd = {"a": "1", 'odd " key': "ü", "": "", ":name $1": "%s \\ \u2028 \U0001f600"}
+    given = document(":id $1 'ü", parent="p" * LONGEST_ID, metadata=odd, body=bytes(range(256)), expires=NOW + 5.25)
     kept = await stores.documents.insert(given)
     assert kept.sequence > 0
     assert kept.etag
-    assert await stores.documents.get(HERE, "thing", "a") == kept
+    assert await stores.documents.get(HERE, "thing", given.id) == kept
     assert msgspec.structs.replace(kept, sequence=0, etag="") == given
+
+
+async def test_the_longest_ids_are_kept_and_told_apart(stores):
+    """Four bytes a character, none like the next: indexes have an end."""
+    long = "".join(chr(0x20000 + 7 * number) for number in range(LONGEST_ID))
+    place = Place(resource="r" * 63, project="p" * 128, agent="a" * 128)
+    kept = await stores.documents.insert(document(long, place, parent=long))
+    assert await stores.documents.get(place, "thing", long) == kept
+    assert await stores.documents.get(place, "thing", long[:-1] + "x") is None
+    assert await ids(stores.documents, place=place, parent=long) == [long]
 
 
 async def test_an_id_is_taken_once_in_its_place_and_kind(stores):
@@ -62,7 +73,8 @@ async def test_nothing_reaches_into_another_place(stores, place):
     assert await stores.documents.delete(place, "thing", "a") is False
     with pytest.raises(DocumentChanged):
         await stores.documents.replace(document(place=place, body=b"{}"), etag=None)
-    assert await stores.documents.page(query(place=place, after="a")) == []
+    with pytest.raises(CursorLost):
+        await stores.documents.page(query(place=place, after="a"))
     assert (await stores.documents.get(HERE, "thing", "a")).body == b'{"n": 1}'
 
 
@@ -70,7 +82,7 @@ async def test_a_write_needs_the_etag_that_was_read(stores):
     first = await stores.documents.insert(document())
     second = await stores.documents.replace(msgspec.structs.replace(first, body=b"2"), etag=first.etag)
     assert (second.etag != first.etag, second.sequence, second.created) == (True, first.sequence, first.created)
-    for stale in (first.etag, "99", "", "x", "-1"):
+    for stale in (first.etag, "99", "", "x", "-1", f"{second.etag} ", f"0{second.etag}"):
         with pytest.raises(DocumentChanged):
             await stores.documents.replace(msgspec.structs.replace(first, body=b"3"), etag=stale)
     assert (await stores.documents.replace(msgspec.structs.replace(first, body=b"4"), etag=None)).body == b"4"
@@ -98,6 +110,60 @@ async def test_deleted_is_gone_and_its_id_is_free(stores):
     assert (await stores.documents.insert(document())).sequence > first.sequence
 
 
+async def test_no_etag_comes_twice(stores):
+    """An id that was removed and made again is another document: who read the first may not write the second."""
+    seen = []
+    for _ in range(3):
+        kept = await stores.documents.insert(document())
+        seen.append(kept.etag)
+        for _ in range(3):
+            kept = await stores.documents.replace(kept, etag=kept.etag)
+            seen.append(kept.etag)
+        await stores.documents.delete(HERE, "thing", "a")
+    assert len(set(seen)) == len(seen)
+
+
+async def test_a_removal_may_need_the_etag_that_was_read(stores):
+    first = await stores.documents.insert(document())
+    second = await stores.documents.replace(first, etag=None)
+    for stale in (first.etag, "", "x"):
+        assert await stores.documents.delete(HERE, "thing", "a", etag=stale) is False
+    assert await stores.documents.get(HERE, "thing", "a") == second
+    assert await stores.documents.delete(HERE, "thing", "a", etag=second.etag) is True
+    assert await stores.documents.get(HERE, "thing", "a") is None
+
+
+async def test_what_has_expired_gives_way_to_a_new_one_of_its_id(stores):
+    first = await stores.documents.insert(document(expires=NOW + 10, metadata={"k": "1"}, parent="p"))
+    await stores.documents.insert(document("b"))
+    with pytest.raises(DocumentExists):
+        await stores.documents.insert(document(created=NOW + 9.75))
+    version = await stores.documents.version("thing")
+    second = await stores.documents.insert(document(created=NOW + 10, body=b"2"))
+    assert second.sequence > first.sequence
+    assert second.etag != first.etag
+    assert await stores.documents.get(HERE, "thing", "a") == second
+    assert await ids(stores.documents, newest_first=False, now=NOW + 11) == ["b", "a"]
+    assert [each.id for each in await stores.documents.of_all_places("thing")] == ["b", "a"]
+    assert await stores.documents.version("thing") > version
+    with pytest.raises(DocumentChanged):
+        await stores.documents.replace(first, etag=first.etag)
+
+
+async def test_of_many_who_make_the_same_one_does(stores):
+    await stores.documents.insert(document(expires=NOW))
+
+    async def make(number):
+        try:
+            return await stores.documents.insert(document(body=b"%d" % number))
+        except DocumentExists:
+            return None
+
+    made = [each for each in await asyncio.gather(*map(make, range(50))) if each is not None]
+    assert len(made) == 1
+    assert await stores.documents.get(HERE, "thing", "a") == made[0]
+
+
 async def test_pages_go_either_way_and_meet(stores):
     for number in range(7):
         await stores.documents.insert(document(f"d{number}", parent="odd" if number % 2 else "even"))
@@ -110,8 +176,22 @@ async def test_pages_go_either_way_and_meet(stores):
     assert await ids(stores.documents, before="d2", limit=2) == ["d5", "d4", "d3"]
     assert await ids(stores.documents, newest_first=False, after="d1", before="d4") == ["d2", "d3"]
     assert await ids(stores.documents, newest_first=False, parent="odd") == ["d1", "d3", "d5"]
-    assert await ids(stores.documents, after="no such") == []
-    assert await ids(stores.documents, before="no such") == []
+    assert await ids(stores.documents, parent="even", after="d5", before="d0") == ["d4", "d2"]
+    assert await ids(stores.documents, parent="") == []
+    await stores.documents.insert(document("alone"))
+    assert await ids(stores.documents, parent="") == ["alone"]
+
+
+@pytest.mark.parametrize("bound", ["after", "before"])
+async def test_a_page_from_nowhere_is_no_empty_page(stores, bound):
+    """Whoever reads on behind a document that was removed meanwhile would take that for the end."""
+    for name in "abc":
+        await stores.documents.insert(document(name))
+    await stores.documents.delete(HERE, "thing", "b")
+    for name in ("b", "no such"):
+        with pytest.raises(CursorLost) as lost:
+            await ids(stores.documents, **{bound: name})
+        assert lost.value.bound == bound
 
 
 @pytest.mark.parametrize(
@@ -133,6 +213,25 @@ async def test_expired_ones_are_left_out_and_then_removed(stores):
     assert await stores.documents.remove_expired(NOW + 10, 100) == 1
     assert await stores.documents.get(HERE, "thing", "soon") is None
     assert await stores.documents.remove_expired(NOW + 30, 100) == 1
+
+
+async def test_the_longest_gone_are_removed_first_and_counted(stores):
+    for name, seconds in (("a", 3), ("b", 1), ("c", 2)):
+        await stores.documents.insert(document(name, expires=NOW + seconds))
+    await stores.documents.insert(document("d", kind="other", expires=NOW))
+    seen = [await stores.documents.version(kind) for kind in ("thing", "other")]
+    assert await stores.documents.remove_expired(NOW + 9, 3) == 3
+    assert await ids(stores.documents, now=NOW) == ["a"]
+    assert all([await stores.documents.version(kind) > seen.pop(0) for kind in ("thing", "other")])
+
+
+async def test_two_who_sweep_at_once_count_each_once(stores):
+    for number in range(100):
+        await stores.documents.insert(document(f"d{number}", expires=NOW))
+    counts = await asyncio.gather(*(stores.documents.remove_expired(NOW, 40) for _ in range(4)))
+    counts.append(await stores.documents.remove_expired(NOW, 100))
+    assert sum(counts) == 100
+    assert await stores.documents.of_all_places("thing") == []
 
 
 async def test_every_write_of_a_kind_moves_its_version_and_no_others(stores):
@@ -209,6 +308,63 @@ async def test_the_repository_says_what_was_wrong(things):
     await things.delete(HERE, "mine")
     with pytest.raises(NotFound):
         await things.update(newer)
+
+
+async def test_the_repository_removes_only_what_was_read(things):
+    kept = await things.create(HERE, b"{}")
+    newer = await things.update(kept)
+    with pytest.raises(PreconditionFailed):
+        await things.delete(HERE, kept.id, etag=kept.etag)
+    await things.delete(HERE, kept.id, etag=newer.etag)
+    with pytest.raises(NotFound):
+        await things.delete(HERE, kept.id, etag=newer.etag)
+
+
+@pytest.mark.parametrize("bound", ["after", "before"])
+@pytest.mark.parametrize("cursor", ["thing_0", "thing_1", "a\0b", "\ud800", "x" * (LONGEST_ID + 1)])
+async def test_the_repository_says_that_a_page_begins_nowhere(things, bound, cursor):
+    await things.create(Place(resource="there"), b"{}", id="thing_1")
+    with pytest.raises(InvalidField) as wrong:
+        await things.list(HERE, Order(**{bound: cursor}))
+    assert (wrong.value.param, wrong.value.message) == (bound, f"'{bound}' is not the id of a thing in this list.")
+
+
+NOT_KEPT = ["a\0b", "\ud800", "\udfff!"]
+
+
+@pytest.mark.parametrize("text", [*NOT_KEPT, "x" * (LONGEST_ID + 1)])
+async def test_ids_that_no_store_keeps_are_refused_and_nobodys(things, text):
+    for name in ("id", "parent"):
+        with pytest.raises(InvalidField) as wrong:
+            await things.create(HERE, b"{}", **{name: text})
+        assert wrong.value.param == name
+    for act in (things.get, things.delete):
+        with pytest.raises(NotFound) as missing:
+            await act(HERE, text)
+        assert len(missing.value.message.encode()) < LONGEST_ID + 50
+    kept = await things.create(HERE, b"{}")
+    with pytest.raises(InvalidField):
+        await things.update(msgspec.structs.replace(kept, parent=text))
+    assert (await things.list(HERE, parent=text)).documents == ()
+
+
+@pytest.mark.parametrize("text", NOT_KEPT)
+@pytest.mark.parametrize("make", [lambda text: {text: "v"}, lambda text: {"k": text}])
+async def test_metadata_that_no_store_keeps_is_refused_and_found_nowhere(things, text, make):
+    with pytest.raises(InvalidField, match="metadata"):
+        await things.create(HERE, b"{}", metadata=make(text))
+    kept = await things.create(HERE, b"{}")
+    with pytest.raises(InvalidField, match="metadata"):
+        await things.update(msgspec.structs.replace(kept, metadata=make(text)))
+    assert (await things.list(HERE, metadata=make(text))).documents == ()
+
+
+async def test_an_id_whose_document_has_expired_is_free(things):
+    first = await things.create(HERE, b"1", id="mine", expires=NOW + 10)
+    await things.clock.advance(10)
+    second = await things.create(HERE, b"2", id="mine")
+    assert second.etag != first.etag
+    assert (await things.get(HERE, "mine")).body == b"2"
 
 
 async def test_what_expires_is_gone_at_once_and_swept_later(things):

@@ -1,24 +1,16 @@
-"""What is particular to the store in a file: many processes, sudden ends, and files that cannot be used."""
+"""What is particular to the store in a file: closures that share a commit, and files that cannot be used."""
 
 import asyncio
-import random
 import stat
-import subprocess
-import sys
 import threading
-import time
-from pathlib import Path
 
 import apsw
 import pytest
 
 from forehearth.core.document import StoreFailed
 from forehearth.core.errors import Misconfigured
-from forehearth.stores.queries import migrations, queries
+from forehearth.stores.queries import queries
 from forehearth.stores.sqlite.database import open_database
-from forehearth.stores.sqlite.documents import SqliteDocuments
-
-ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture
@@ -26,54 +18,6 @@ async def database(tmp_path):
     opened = open_database(tmp_path / "store.db")
     yield opened
     await opened.aclose()
-
-
-def writer(file, name, count):
-    command = [sys.executable, "-m", "tests.integration.stores.writer", str(file), name, str(count)]
-    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
-
-
-async def kept(file):
-    database = open_database(file)
-    found = await SqliteDocuments(database).of_all_places("thing")
-    version = await SqliteDocuments(database).version("thing")
-    await database.aclose()
-    assert version == len(found)
-    return [each.id for each in found]
-
-
-async def test_four_processes_write_one_file_and_lose_nothing(tmp_path):
-    file, count = tmp_path / "store.db", 200
-    writers = [writer(file, f"w{number}", count) for number in range(4)]
-    told = [line for each in writers for line in each.communicate(timeout=60)[0].split()]
-    assert [each.returncode for each in writers] == [0] * 4
-    assert sorted(await kept(file)) == sorted(told)
-    assert len(told) == 4 * count
-
-
-def ended_suddenly(process, seconds):
-    """What it had told when it was killed, the last line only if it is whole."""
-    assert process.stdout is not None
-    lines = [process.stdout.readline()]
-    time.sleep(seconds)
-    process.kill()
-    lines += process.stdout.readlines()
-    process.stdout.close()
-    process.wait()
-    return {line.strip() for line in lines if line.endswith("\n")}
-
-
-async def test_what_was_acknowledged_survives_a_sudden_end(tmp_path, record_property):
-    file, dice, kills = tmp_path / "store.db", random.Random(7), 20
-    told: set[str] = set()
-    for number in range(kills):
-        told |= ended_suddenly(writer(file, f"k{number}", 100_000), dice.uniform(0, 0.05))
-    lost = told - set(await kept(file))
-    record_property("kills", kills)
-    record_property("acknowledged", len(told))
-    record_property("lost", len(lost))
-    assert len(told) >= kills
-    assert lost == set()
 
 
 async def test_one_closure_that_fails_undoes_nothing_of_the_others(database):
@@ -139,6 +83,21 @@ def test_a_sqlite_that_corrupts_its_log_is_refused(tmp_path):
         open_database(tmp_path / "store.db", version=3_040_001)
 
 
+async def test_every_query_has_an_index(database):
+    names = ("resource", "project", "agent", "kind", "id", "parent", "now", "low", "high", "limit", "metadata")
+    wanted = dict.fromkeys((*names, "created", "updated", "body", "expires", "wanted"))
+
+    def plans(connection):
+        found = {}
+        for name, sql in queries("sqlite", "documents").items():
+            rows = connection.execute(f"EXPLAIN QUERY PLAN {sql}", wanted).fetchall()
+            found[name] = " ".join(row[3] for row in rows)
+        return found
+
+    found = await database.read(plans)
+    assert not [name for name, plan in found.items() if "SCAN documents" in plan or "TEMP B-TREE" in plan]
+
+
 @pytest.mark.parametrize(
     ("change", "says"),
     [
@@ -166,12 +125,6 @@ def test_a_file_that_is_none_of_ours_is_told(tmp_path):
     (tmp_path / "store.db").write_bytes(b"not a database at all, but long enough to be looked at" * 100)
     with pytest.raises(Misconfigured, match="cannot be used"):
         open_database(tmp_path / "store.db")
-
-
-def test_every_query_has_a_name_and_says_what_it_is_for():
-    assert len(queries("documents")) == 11
-    assert len(queries("audit")) == 3
-    assert [number for number, _ in migrations()] == sorted({number for number, _ in migrations()})
 
 
 async def _closed(database):

@@ -6,16 +6,24 @@ from types import TracebackType
 from typing import Any, Self
 
 from forehearth.admin.audit import Audit
+from forehearth.admin.backends import Backends
 from forehearth.admin.key_scope import KeyScope, Tenant
 from forehearth.admin.keys import IssuedKey, Keys, KeyTools
 from forehearth.admin.office import Office
+from forehearth.admin.role_assignments import RoleAssignments, RoleTools
+from forehearth.admin.role_scope import Holders, RoleScope
 from forehearth.core.audit import AuditQuery, AuditRecord
+from forehearth.core.backend_state import BackendState
+from forehearth.core.identity_settings import AssignmentSettings
 from forehearth.core.permission import Permission
 from forehearth.core.place import Place
 from forehearth.core.principal import Grant, Principal
 from forehearth.core.secret import Secret
-from forehearth.identity.key_watch import KeyWatch
+from forehearth.documents.watch import Watch
+from forehearth.identity.assignment_records import AssignmentRecord
+from forehearth.identity.assignments import Assignments
 from forehearth.identity.keys import KeyRing
+from forehearth.identity.stored import StoredIdentities
 from forehearth.stores.memory import MemoryAudit, MemoryDocuments
 from forehearth.testing.clock import VirtualClock
 from tests.unit.identity.keyed import DEVELOPMENT, OTHER, PEPPER, RESOURCE, head
@@ -30,8 +38,21 @@ TENANTS = {
 
 def owner(resource: str = RESOURCE, **rest: Any) -> Principal:
     """A person whose role is Owner there."""
-    grant = Grant(place=Place(resource=resource), permissions=frozenset({Permission.ADMINISTER}))
+    grant = Grant(place=Place(resource=resource), permissions=frozenset({Permission.ADMINISTER}), assigns=None)
     return Principal(**{"name": "maria@example.com", "kind": "user", "id": "oid-1", "grants": (grant,)} | rest)
+
+
+CONFIGURED = (
+    AssignmentSettings(role="Owner", user="root", issuer="one"),
+    AssignmentSettings(role="Foundry User", group="staff", issuer="one", project="sales"),
+    AssignmentSettings(role="Reader", user="root", issuer="one", resource=OTHER),
+)
+DIRECTORY = "aaaaaaaa-0000-4000-8000-00000000000a"
+HOLDERS = Holders(
+    issuers=("entra", "one"),
+    directories=frozenset({DIRECTORY}),
+    development={"user": {"developer": "dev-oid", "dev-oid": "dev-oid"}, "app_role": {"tester": "tester"}},
+)
 
 
 class TestOffice:
@@ -44,12 +65,30 @@ class TestOffice:
         self.documents = documents or MemoryDocuments()
         self.log = log or MemoryAudit()
         self.ring = KeyRing(PEPPER, development=Secret(DEVELOPMENT), resources=list(TENANTS))
-        self.watch = KeyWatch(self.documents, self.ring, self.clock)
+        self.assignments = Assignments(CONFIGURED, default=RESOURCE, issuers=HOLDERS.issuers)
+        self.forgotten = 0
+        """How often holders of tokens had to be asked anew."""
+        stored = StoredIdentities(self.ring, self.assignments, self._forget)
+        self.watch = Watch(self.documents, stored.followed, self.clock, what="keys")
         self._numbers = count(1)
         tools = KeyTools(clock=self.clock, random_bytes=self._random, pepper=PEPPER, spread=self.watch.refresh)
         self.keys = Keys(self.documents, tools)
+        role_tools = RoleTools(
+            clock=self.clock, spread=self.watch.refresh, holders=HOLDERS, configured=self.assignments.configured
+        )
+        self.roles = RoleAssignments(self.documents, self.keys, role_tools)
         self.audit = Audit(self.log, self.clock, sleep=self.clock.sleep)
-        self.office = Office(keys=self.keys, audit=self.audit, tenants=TENANTS, default=RESOURCE, clock=self.clock)
+        self.backends: dict[str, list[BackendState]] = {}
+        """By resource."""
+        self.office = Office(
+            keys=self.keys,
+            roles=self.roles,
+            audit=self.audit,
+            tenants=TENANTS,
+            default=RESOURCE,
+            clock=self.clock,
+            backends=Backends(states=lambda name: self.backends.get(name, []), worker=0, workers=2),
+        )
 
     async def __aenter__(self) -> Self:
         await self.audit.__aenter__()
@@ -65,6 +104,17 @@ class TestOffice:
         wanted = KeyScope(**{"name": "shop"} | scope)
         return await self.keys.create(maker or owner(resource), resource, TENANTS[resource], wanted)
 
+    async def assign(
+        self, role: str, maker: Principal | None = None, *, resource: str = RESOURCE, **scope: Any
+    ) -> AssignmentRecord:
+        """Have a role assigned; to a user of the issuer `one`, unless said otherwise."""
+        wanted = {"principal_type": "user", "principal_id": "u"} | scope
+        if wanted["principal_type"] != "key":
+            wanted = {"issuer": "one"} | wanted
+        return await self.roles.assign(
+            maker or owner(resource), resource, TENANTS[resource], RoleScope(role=role, **wanted)
+        )
+
     def principal(self, key: Secret, resource: str = RESOURCE, **rest: Any) -> Principal | None:
         """Who calls with a key, as far as the ring knows."""
         return self.ring.identify(head(key.reveal(), **rest), resource, self.clock.unix())
@@ -73,6 +123,9 @@ class TestOffice:
         """The audit log, newest first."""
         assert await self.audit.flush()
         return await self.log.page(AuditQuery(**query))
+
+    def _forget(self) -> None:
+        self.forgotten += 1
 
     def _random(self, size: int) -> bytes:
         return hashlib.blake2b(str(next(self._numbers)).encode(), digest_size=size).digest()

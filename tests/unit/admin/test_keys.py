@@ -264,10 +264,17 @@ class Overtaken(MemoryDocuments):
         self.first = None
 
     async def replace(self, document, *, etag):
+        await self._overtake()
+        return await super().replace(document, etag=etag)
+
+    async def delete(self, place, kind, id, *, etag=None):  # noqa: A002 - the port's
+        await self._overtake()
+        return await super().delete(place, kind, id, etag=etag)
+
+    async def _overtake(self):
         if self.first is not None:
             first, self.first = self.first, None
             await first()
-        return await super().replace(document, etag=etag)
 
 
 async def test_a_change_by_somebody_else_meanwhile_is_not_undone():
@@ -278,6 +285,29 @@ async def test_a_change_by_somebody_else_meanwhile_is_not_undone():
         with pytest.raises(Conflict):
             await desk.keys.rotate(owner(), RESOURCE, "shop", overlap=DAY, at_once=False)
         assert len((await desk.keys.get(RESOURCE, "shop")).secrets) == 2
+
+
+async def test_a_key_that_was_given_a_secret_meanwhile_does_not_go_with_its_old_one():
+    async with TestOffice(Overtaken()) as desk:
+        old = (await desk.make()).record.secrets[0].id
+        desk.documents.first = lambda: desk.keys.rotate(owner(), RESOURCE, "shop", overlap=DAY, at_once=False)
+        await desk.keys.revoke(owner(), RESOURCE, "shop", old)
+        (left,) = (await desk.keys.get(RESOURCE, "shop")).secrets
+        assert left.id != old
+
+
+async def test_another_key_of_the_same_name_does_not_go_with_the_first():
+    async with TestOffice(Overtaken()) as desk:
+        first = (await desk.make()).record.id
+
+        async def made_anew():
+            await desk.keys.revoke(owner(), RESOURCE, "shop")
+            await desk.make()
+
+        desk.documents.first = made_anew
+        with pytest.raises(NotFound):
+            await desk.keys.revoke(owner(), RESOURCE, first)
+        assert (await desk.keys.get(RESOURCE, "shop")).id != first
 
 
 async def test_a_record_that_cannot_be_read_hides_no_other(desk, caplog):

@@ -1,7 +1,7 @@
 import pytest
 
 from bench.alone import alone
-from bench.faults import OccupiedError
+from bench.errors import OccupiedError
 
 
 def test_a_second_run_is_refused_and_a_later_one_is_not(tmp_path):

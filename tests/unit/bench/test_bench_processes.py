@@ -3,7 +3,7 @@ import sys
 
 import pytest
 
-from bench.faults import FailedError
+from bench.errors import FailedError
 from bench.processes import announced_ports, running
 
 _BUSY_CHILD = """\

@@ -14,7 +14,57 @@ def told(text):
     return [(each.path, each.message, each.hint) for each in problems(BASE + text)]
 
 
+ROUTED = "deployments: {d: {backends: [{backend: one}]}}\nroutes: {r: "
+WHEN = "when: {asks_for: [tools]}"
 REFUSED = [
+    (
+        ROUTED + "{deployments: [d, e]}}",
+        ("routes.r.deployments[1]", "there is no deployment 'e'", "there are 'd'"),
+    ),
+    (
+        ROUTED + "{deployment: d, rules: [{" + WHEN + ", deployment: dd}]}}",
+        ("routes.r.rules[0].deployment", "there is no deployment 'dd'", "there are 'd'"),
+    ),
+    (
+        ROUTED + "{deployment: d, rules: [{" + WHEN + ", deployments: [d, e]}]}}",
+        ("routes.r.rules[0].deployments[1]", "there is no deployment 'e'", "there are 'd'"),
+    ),
+    (
+        ROUTED + "{deployment: d, deployments: [d]}}",
+        (
+            "routes.r.deployment",
+            "there is deployment beside deployments, and a call goes one way",
+            "leave one of the two out",
+        ),
+    ),
+    (
+        ROUTED + "{rules: [{" + WHEN + ", deployment: d}]}}",
+        ("routes.r", "the key 'deployment' is missing", "deployment: A name under `deployments`."),
+    ),
+    (
+        ROUTED + "{deployments: [d, d]}}",
+        ("routes.r.deployments", "'d' is there more than once", "leave it out once"),
+    ),
+    (
+        ROUTED + "{deployment: d, rules: [{when: {}, deployment: d}]}}",
+        ("routes.r.rules[0].when", "this rule is for every call", "give a condition, or leave the rule out"),
+    ),
+    (
+        "deployments: {d: {strategy: session_affinity, backends: [{backend: one}]}}",
+        (
+            "deployments.d.strategy",
+            "session_affinity needs an affinity",
+            "add it, such as affinity: {header: x-session-id}",
+        ),
+    ),
+    (
+        "deployments: {d: {affinity: {member: user}, backends: [{backend: one}]}}",
+        ("deployments.d.affinity", "the strategy priority has no affinity", "add strategy: session_affinity"),
+    ),
+    (
+        "deployments: {d: {strategy: session_affinity, affinity: {}, backends: [{backend: one}]}}",
+        ("deployments.d.affinity", "a session is known by a header or by a member", "write one of the two keys"),
+    ),
     (
         "resources: {contoso: {deployments: {d: {backends: [{backend: oen}]}}}}",
         ("resources.contoso.deployments.d.backends[0].backend", "there is no backend 'oen'", "did you mean 'one'?"),
@@ -46,6 +96,26 @@ REFUSED = [
     (
         "deployments: {d: {backends: [{backend: azure}]}}",
         ("deployments.d.backends[0].backend", "there is no backend 'azure'", "there are 'one' and 'toy'"),
+    ),
+    (
+        "deployments: {d: {backends: [{backend: one}], cache: {semantic: {embeddings: e}}}}",
+        ("deployments.d.cache.semantic.embeddings", "there is no deployment 'e'", "there are 'd'"),
+    ),
+    (
+        "deployments: {d: {backends: [{backend: one}], cache: {semantic: {embeddings: d}}}}",
+        (
+            "deployments.d.cache.semantic.embeddings",
+            "the deployment 'd' makes no vectors",
+            "name one whose model.type is embeddings",
+        ),
+    ),
+    (
+        "deployments: {d: {backends: [{backend: one}], cache: {entries: 5}}}",
+        (
+            "deployments.d.cache",
+            "this cache has neither exact nor semantic",
+            "write exact: {} or semantic: {embeddings: …}",
+        ),
     ),
     (
         "routes: {r: {deployment: d}}",

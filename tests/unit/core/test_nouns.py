@@ -41,6 +41,6 @@ def test_the_drawn_tree_is_the_tree():
     assert sorted(drawn) == sorted(defined)
 
 
-@pytest.mark.parametrize(("status", "elsewhere"), [(429, True), (500, True), (529, True), (400, False), (404, False)])
+@pytest.mark.parametrize(("status", "elsewhere"), [(429, True), (500, True), (529, True), (400, False), (404, True)])
 def test_whether_another_backend_may_be_asked(status, elsewhere):
-    assert errors.BackendRefused("m", status=status).may_go_elsewhere is elsewhere
+    assert errors.BackendRefused("m", status=status).retry_elsewhere is elsewhere

@@ -109,3 +109,21 @@ def test_a_body_that_is_no_json_is_a_broken_reply(body):
 @pytest.mark.parametrize("body", [b"{}", b'{"usage": null}', b'{"usage": {"prompt_tokens": "1"}}', b'{"usage": []}'])
 def test_what_is_not_reported_is_not_invented(body):
     assert usage.read(body) is None
+
+
+@pytest.mark.parametrize("count", [b"-1", b"1000000001", b"9" * 400, b"1e3"])
+@pytest.mark.parametrize(
+    "counts",
+    [
+        b'"prompt_tokens": COUNT',
+        b'"prompt_tokens": 1, "completion_tokens": COUNT',
+        b'"prompt_tokens": 1, "prompt_tokens_details": {"cached_tokens": COUNT}',
+        b'"prompt_tokens": 1, "completion_tokens_details": {"reasoning_tokens": COUNT}',
+    ],
+)
+def test_what_no_call_can_have_used_counts_as_not_reported(counts, count):
+    body = b'{"usage": {%b}}' % counts.replace(b"COUNT", count)
+    assert usage.read(body) is None
+    watcher = usage.StreamUsage()
+    watcher.feed(b"data: " + body + b"\n\n")
+    assert watcher.finish() is None

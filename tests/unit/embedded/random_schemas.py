@@ -95,20 +95,21 @@ class SchemaMaker:
         return made
 
     def _number(self, _: int) -> dict[str, Any]:
-        chance, made = self._chance, self._typed(self._chance.choice(("integer", "number")))
+        chance, kind = self._chance, self._chance.choice(("integer", "number"))
+        made = self._typed(kind)
+        # A range of numbers with fractions compiles to pages, so most of the ranges are of whole ones.
+        often = 0.35 if made and kind == "integer" else 0.03
         for word in ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"):
-            if chance.random() < 0.35:
-                made[word] = chance.choice(
-                    (
-                        chance.randint(-20, 20),
-                        chance.randint(-5_000, 5_000),
-                        round(chance.uniform(-3, 3), chance.randint(0, 4)),
-                        1e-7,
-                        10**14,
-                        2**60,
-                    )
-                )
+            if chance.random() < often:
+                made[word] = self._bound()
         return made
+
+    def _bound(self) -> float:
+        chance = self._chance
+        if chance.random() < 0.2:
+            return chance.choice((1e-7, 10**14, 2**60))
+        near, far = chance.randint(-20, 20), chance.randint(-5_000, 5_000)
+        return chance.choice((near, far, round(chance.uniform(-3, 3), chance.randint(0, 4))))
 
     def _literals(self, _: int) -> dict[str, Any]:
         chance = self._chance

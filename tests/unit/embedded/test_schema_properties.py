@@ -2,21 +2,16 @@
 
 import json
 import random
-from collections import Counter
-from contextlib import suppress
 from typing import Any
 
 import jsonschema
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from forehearth.core.errors import InvalidField, NotSupported
 from forehearth.embedded.schema_grammar import compile_schema
+from tests.unit.dice import by_dice, some_text
 from tests.unit.embedded.gbnf_reader import read
 from tests.unit.embedded.random_schemas import SchemaMaker
-
-DERIVATIONS = 1
 
 
 def valid(schema: Any, text: str) -> bool:
@@ -30,47 +25,38 @@ def valid(schema: Any, text: str) -> bool:
         return True
 
 
-def outcome(seed: int) -> str:
-    """What became of the schema of `seed`; a derivation that is not valid against it fails."""
-    schema = SchemaMaker(seed).schema()
+@by_dice(compiled=0.4, NotSupported=0.1, InvalidField=0.05)
+def test_a_schema_is_refused_or_kept(dice: random.Random) -> str:
+    schema = SchemaMaker(dice.getrandbits(63)).schema()
     try:
         text = compile_schema(schema, "schema")
     except (NotSupported, InvalidField) as error:
-        return f"refused {type(error).__name__}"
-    grammar, chance = read(text), random.Random(seed)
-    for _ in range(DERIVATIONS):
-        derived = grammar.derive(chance, budget=60)
-        assert valid(schema, derived), f"{schema} does not allow {derived}"
+        return type(error).__name__
+    derived = read(text).derive(dice, budget=60)
+    assert valid(schema, derived), f"{schema} does not allow {derived}"
     return "compiled"
 
 
-@settings(max_examples=10_000, deadline=None, database=None)
-@given(st.integers(min_value=0, max_value=2**63))
-def test_a_schema_is_refused_or_kept(seed: int) -> None:
-    outcome(seed)
+KEYS = ("type", "properties", "items", "enum", "$ref", "minimum", "anyOf", "a")
+LEAVES = (None, True, False, 0, -1, 7, 2**63, 10**40, 0.5, -0.0, 5e-324, 1e308, float("inf"), float("nan"))
+TEXTS = ("", "string", "object", "array", "null", "#", "#/a", "#/properties/a")
 
 
-def test_the_schemas_are_worth_trying() -> None:
-    counted = Counter(outcome(seed) for seed in range(1_000))
-    assert counted["compiled"] > 400
-    assert counted["refused NotSupported"] > 50
-    assert counted["refused InvalidField"] > 20
+def some_json(dice: random.Random, depth: int = 3) -> Any:
+    kind = dice.randrange(5 if depth else 3)
+    if kind == 4:
+        return [some_json(dice, depth - 1) for _ in range(dice.randrange(4))]
+    if kind == 3:
+        return {key: some_json(dice, depth - 1) for key in dice.choices(KEYS, k=dice.randrange(4))}
+    return (dice.choice(LEAVES), dice.choice(TEXTS), some_text(dice, 8))[kind]
 
 
-json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
-    lambda inner: (
-        st.lists(inner, max_size=3)
-        | st.dictionaries(
-            st.sampled_from(["type", "properties", "items", "enum", "$ref", "minimum", "anyOf", "a"]), inner, max_size=3
-        )
-    ),
-    max_leaves=8,
-)
-
-
-@settings(max_examples=2_000, deadline=None, database=None)
-@given(json_values)
-def test_what_is_no_schema_is_refused_without_a_crash(schema: Any) -> None:
-    with suppress(NotSupported, InvalidField):
-        assert compile_schema(schema, "schema").startswith("root ::= ")
+@by_dice(2_000, compiled=0.02, refused=0.5)
+def test_what_is_no_schema_is_refused_without_a_crash(dice: random.Random) -> str:
+    schema = some_json(dice) if dice.random() < 0.5 else {key: some_json(dice, 2) for key in dice.sample(KEYS, 2)}
+    try:
+        text = compile_schema(schema, "schema")
+    except (NotSupported, InvalidField):
+        return "refused"
+    assert text.startswith("root ::= ")
+    return "compiled"

@@ -1,16 +1,15 @@
 """Stop sequences are found however the text is cut."""
 
-from hypothesis import given, settings
-from hypothesis import strategies as st
+import random
 
 from forehearth.embedded.stops import StopScanner
+from tests.unit.dice import by_dice
 
-letters = st.text(alphabet="ab", max_size=12)
 
-
-@settings(max_examples=3_000, deadline=None, database=None)
-@given(letters, st.lists(st.text(alphabet="ab", min_size=1, max_size=3), max_size=3), st.integers(1, 5))
-def test_the_text_ends_before_the_first_stop(text: str, stops: list[str], size: int) -> None:
+@by_dice(found=0.3, whole=0.3)
+def test_the_text_ends_before_the_first_stop(dice: random.Random) -> str:
+    text, size = "".join(dice.choices("ab", k=dice.randrange(13))), dice.randint(1, 5)
+    stops = ["".join(dice.choices("ab", k=dice.randint(1, 3))) for _ in range(dice.randrange(4))]
     scanner = StopScanner(stops)
     out = ""
     for at in range(0, len(text), size):
@@ -25,6 +24,7 @@ def test_the_text_ends_before_the_first_stop(text: str, stops: list[str], size: 
         assert not any(stop in out for stop in stops)
     assert scanner.is_found == bool(ends)
     assert out == text if not ends else not any(stop in out for stop in stops)
+    return "found" if ends else "whole"
 
 
 def test_nothing_is_held_back_without_reason() -> None:

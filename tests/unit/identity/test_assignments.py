@@ -233,6 +233,7 @@ def allowed(assignment, token, permission, place):
         and (assignment.tenant is None or assignment.tenant.lower() == token.tenant.lower())
         and permission in found.permissions
         and not (found.resource_level and place.project)
+        and not (assignment.project and permission is Permission.ADMINISTER)
         and not (assignment.agent and permission is not Permission.CALL_AGENT)
     )
 

@@ -4,10 +4,9 @@ import re
 import secrets
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from forehearth.identity.key_text import hint, is_mistyped, is_whole, masked, new_key
+from tests.unit.dice import by_dice, some_text
 
 KEY = new_key(lambda count: bytes(range(count))).reveal()
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
@@ -45,10 +44,14 @@ def test_what_has_another_form_is_no_key_and_no_mistake(other):
     assert is_mistyped(other) is (other == KEY.upper() and other.startswith("fh-"))
 
 
-@settings(max_examples=10_000)
-@given(st.text(max_size=60) | st.text(LETTERS, min_size=49, max_size=49).map(lambda text: "fh-" + text))
-def test_any_text_is_one_of_three(text):
+@by_dice(whole=0.1, mistyped=0.3, neither=0.3)
+def test_any_text_is_one_of_three(dice):
+    text = dice.choice((KEY, "fh-" + "".join(dice.choices(LETTERS, k=49)), some_text(dice, 60)))
+    if dice.random() < 0.5:
+        place = dice.randrange(len(text) + 1)
+        text = text[:place] + dice.choice(LETTERS) + text[place + 1 :]
     assert not (is_whole(text) and is_mistyped(text))
+    return "whole" if is_whole(text) else "mistyped" if is_mistyped(text) else "neither"
 
 
 def test_its_last_letters_are_shown_and_no_more():

@@ -3,10 +3,9 @@
 import ipaddress
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from forehearth.identity.networks import Networks
+from tests.unit.dice import by_dice, some_text
 
 
 @pytest.mark.parametrize(
@@ -52,23 +51,46 @@ def test_outside(network, address):
     assert not Networks.read([network]).have(address)
 
 
-@settings(max_examples=3_000, deadline=None)
-@given(st.ip_addresses(), st.ip_addresses(), st.integers(0, 128))
-def test_as_the_standard_library_has_it(address, of, prefix):
-    network = ipaddress.ip_network((of, min(prefix, of.max_prefixlen)), strict=False)
+def some_address(dice):
+    """Any address, IPv4 within IPv6 among them."""
+    kind = dice.randrange(3)
+    if kind == 0:
+        return ipaddress.IPv4Address(dice.getrandbits(32))
+    return ipaddress.IPv6Address(dice.getrandbits(128) if kind == 1 else (0xFFFF << 32) + dice.getrandbits(32))
+
+
+def near(dice, address):
+    """An address that is the same up to some bit."""
+    return type(address)(int(address) ^ dice.getrandbits(dice.randrange(address.max_prefixlen + 1) or 1))
+
+
+@by_dice(inside=0.2, outside=0.4)
+def test_as_the_standard_library_has_it(dice):
+    of = some_address(dice)
+    address = near(dice, of) if dice.random() < 0.7 else some_address(dice)
+    network = ipaddress.ip_network((of, dice.randrange(of.max_prefixlen + 1)), strict=False)
     plain = getattr(address, "ipv4_mapped", None) or address
     if isinstance(network, ipaddress.IPv6Network) and getattr(network.network_address, "ipv4_mapped", None):
-        return
+        return "mapped"
     assert Networks([network]).have(str(address)) is (plain in network)
+    return "inside" if plain in network else "outside"
 
 
-@settings(max_examples=2_000)
-@given(st.text(max_size=20))
-def test_no_text_is_in_a_network_that_is_no_address(text):
+EVERYWHERE = Networks.read(["0.0.0.0/0", "::/0"])
+
+
+@by_dice(address=0.05, text=0.5)
+def test_what_is_no_address_is_in_no_network(dice):
+    text = some_text(dice, 20) if dice.random() < 0.3 else str(some_address(dice))
+    place = dice.randrange(len(text) + 1)
+    text = text[:place] + dice.choice("0123456789abcdef.:/ \n") + text[place + dice.randrange(3) :]
     try:
         ipaddress.ip_address(text)
     except ValueError:
-        assert not Networks.read(["0.0.0.0/0", "::/0"]).have(text)
+        assert not EVERYWHERE.have(text)
+        return "text"
+    assert EVERYWHERE.have(text)
+    return "address"
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,9 @@
 """The keys of a scripted backend: what they accept, what they refuse and how; and the requests that are made for it."""
 
-import contextlib
 import re
 
 import msgspec
 import pytest
-from hypothesis import example, given, settings
-from hypothesis import strategies as st
 
 from forehearth.core.call import Call, Operation
 from forehearth.core.principal import Principal
@@ -14,6 +11,7 @@ from forehearth.core.settings_types import Unfit
 from forehearth.core.upstream import Origin, Timeouts
 from forehearth.providers.scripted import Scripted, ScriptedSettings
 from forehearth.providers.scripted_rules import MATCHED_CHARACTERS, When
+from tests.unit.dice import by_dice
 
 
 def read(**keys: object) -> ScriptedSettings:
@@ -138,6 +136,7 @@ def test_everyday_patterns_are_taken(pattern):
     [
         "(a+)+$",
         "(a|a)*$",
+        "(a|a)+$",
         "(?:a*)*",
         "(a+){2,}",
         "(?x)(a|aa) +$",
@@ -179,24 +178,25 @@ _PIECES = [
 ]
 
 
-@settings(max_examples=3_000, deadline=None)
-@given(st.lists(st.sampled_from(_PIECES), max_size=14).map("".join))
-@example("(a|a)+$")
-def test_no_pattern_that_is_taken_runs_away(pattern):
+@by_dice(taken=0.08, refused=0.3)
+def test_no_pattern_that_is_taken_runs_away(dice):
     """On 40 letters an exponential pattern would run for hours; the limit on the text is for the rest."""
     try:
-        taken = When(matches=pattern or "a").matches
+        taken = When(matches="".join(dice.choices(_PIECES, k=dice.randint(1, 14)))).matches
     except Unfit:
-        return
+        return "refused"
     re.search(taken, "a" * 40 + "!")
+    return "taken"
 
 
 def test_the_limit_on_the_text_bounds_the_worst_pattern():
     assert MATCHED_CHARACTERS <= 400  # 0.8 s for the worst known; time grows with its cube
 
 
-@settings(max_examples=3_000, deadline=None)
-@given(st.text(alphabet="ab(|)*+?{}[]\\^$.0123=<P>x!:#", min_size=1, max_size=30))
-def test_any_pattern_is_taken_or_refused(pattern):
-    with contextlib.suppress(Unfit):
-        When(matches=pattern)
+@by_dice(taken=0.01, refused=0.5)
+def test_any_pattern_is_taken_or_refused(dice):
+    try:
+        When(matches="".join(dice.choices("ab(|)*+?{}[]\\^$.0123=<P>x!:#", k=dice.randint(1, 30))))
+    except Unfit:
+        return "refused"
+    return "taken"

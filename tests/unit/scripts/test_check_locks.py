@@ -16,6 +16,7 @@ FILES = (
     "pyproject.toml",
     "requirements.lock",
     "requirements-build.lock",
+    "requirements-soak.lock",
     "requirements-dev.lock",
     "deps-wheels.json",
     "deps-advisories.json",
@@ -49,6 +50,16 @@ BROKEN: dict[str, tuple[str, Change, str]] = {
         lambda text: text + f"toolz @ https://example.com/toolz.whl --hash=sha256:{'0' * 64}\n",
         "is not a version with hashes",
     ),
+    "a release that only the long tier needs, and that floats": (
+        "requirements-soak.lock",
+        lambda text: text.replace("atheris==", "atheris>="),
+        "is not a version with hashes",
+    ),
+    "a wheel that only the long tier needs, and that is not recorded": (
+        "requirements-soak.lock",
+        lambda text: text.replace("atheris==3.", "atheris==9."),
+        "has no wheel for cp311-x86_64",
+    ),
     "an index of its own": (
         "requirements-dev.lock",
         lambda text: "--index-url https://example.com\n" + text,
@@ -68,6 +79,16 @@ BROKEN: dict[str, tuple[str, Change, str]] = {
         "pyproject.toml",
         lambda text: text.replace('"click', '"toolz>=1",\n    "click', 1),
         "toolz is not locked",
+    ),
+    "an extra that no test has": (
+        "pyproject.toml",
+        lambda text: text.replace('postgres = ["asyncpg', 'postgres = ["toolz>=1", "asyncpg'),
+        "toolz is not locked",
+    ),
+    "an extra of another release than the tested one": (
+        "pyproject.toml",
+        lambda text: text.replace('postgres = ["asyncpg>=0', 'postgres = ["asyncpg>=9'),
+        "is not asyncpg>=9",
     ),
     "one dependency too many": (
         "pyproject.toml",

@@ -1,10 +1,13 @@
 import re
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from forehearth.core.backend_state import BackendState, State
+from forehearth.core.cache_state import CacheState
 from forehearth.core.usage import Usage
 from forehearth.ports.meter import Meter
 from forehearth.telemetry.cells import Cells, Sample, Series
@@ -25,6 +28,29 @@ def told(samples: Iterable[Sample]) -> dict[tuple[str, frozenset[tuple[str, str]
 
 def key(name: str, **labels: str) -> tuple[str, frozenset[tuple[str, str]]]:
     return name, frozenset(labels.items())
+
+
+def backend_state(**rest: Any) -> BackendState:
+    known = {
+        "deployment": "small",
+        "label": "small",
+        "backend": "b",
+        "model": "m",
+        "priority": 1,
+        "weight": 1,
+        "state": State.READY,
+        "why": "",
+        "opens_in": 0.0,
+        "in_flight": 0,
+        "calls": 0,
+        "failures": 0,
+        "busy": 0,
+        "first_byte": None,
+    }
+    return BackendState(**known | rest)
+
+
+CACHE = CacheState(deployment="small", label="small", exact=True, semantic="on", entries=3, bytes=4_000)
 
 
 @pytest.fixture
@@ -80,6 +106,58 @@ def test_tokens_are_counted_by_kind(metrics: Metrics, cells: Cells):
         kind: page[key("forehearth_tokens_total", deployment="small", kind=kind)]
         for kind in ("prompt", "completion", "cached", "reasoning")
     } == {"prompt": 11, "completion": 4, "cached": 3, "reasoning": 1}
+
+
+def test_what_caches_do_is_counted_and_how_full_they_are_is_shown(metrics: Metrics, cells: Cells):
+    cache = metrics.cache("small")
+    for outcome in ("exact", "miss", "miss"):
+        cache.looked_up(outcome)
+    cache.refused("numbers")
+    cache.unembedded()
+    cache.kept(stored=True)
+    cache.kept(stored=False)
+    metrics.watch_caches(lambda: [CACHE])
+    metrics.refresh()
+    page = told(cells.samples())
+    assert page[key("forehearth_cache_lookups_total", deployment="small", outcome="miss")] == 2
+    assert page[key("forehearth_cache_lookups_total", deployment="small", outcome="exact")] == 1
+    assert page[key("forehearth_cache_refused_total", deployment="small", difference="numbers")] == 1
+    assert page[key("forehearth_cache_embedding_failures_total", deployment="small")] == 1
+    assert page[key("forehearth_cache_answers_total", deployment="small", outcome="kept")] == 1
+    assert page[key("forehearth_cache_answers_total", deployment="small", outcome="not_kept")] == 1
+    assert page[key("forehearth_cache_entries", worker="0", deployment="small")] == 3
+    assert page[key("forehearth_cache_bytes", worker="0", deployment="small")] == 4_000
+
+
+def test_how_backends_are_is_shown_as_it_is_now(metrics: Metrics, cells: Cells):
+    now = [backend_state(state=State.EJECTED, in_flight=3), backend_state(backend="c")]
+    metrics.watch_backends(lambda: now)
+    labels = {"worker": "0", "deployment": "small", "model": "m"}
+    metrics.refresh()
+    now[0] = backend_state(in_flight=1)
+    metrics.refresh()
+    page = told(cells.samples())
+    states = {
+        (backend, state.value): page[key("forehearth_backend_state", **labels, backend=backend, state=state.value)]
+        for backend in "bc"
+        for state in State
+    }
+    assert {each for each, value in states.items() if value == 1} == {("b", "ready"), ("c", "ready")}
+    assert page[key("forehearth_backend_in_flight", **labels, backend="b")] == 1
+
+
+def test_what_becomes_of_a_pool_is_counted(metrics: Metrics, cells: Cells):
+    pool = metrics.pool("small")
+    pool.ejected("b", "m")
+    pool.ejected("b", "m")
+    pool.retried(allowed=True)
+    pool.retried(allowed=False)
+    pool.spilled()
+    page = told(cells.samples())
+    assert page[key("forehearth_backend_ejections_total", deployment="small", backend="b", model="m")] == 2
+    assert page[key("forehearth_retries_total", deployment="small", outcome="allowed")] == 1
+    assert page[key("forehearth_retries_total", deployment="small", outcome="refused")] == 1
+    assert page[key("forehearth_spillovers_total", deployment="small")] == 1
 
 
 def test_attempts_connections_and_starts_are_counted(metrics: Metrics, cells: Cells):
@@ -165,6 +243,18 @@ def test_every_metric_and_its_labels_are_on_the_page_about_them(repository_root:
     metrics.vitals(lag=0.0, cpu=0.0, resident=0.0)
     metrics.keys_age(0.0)
     metrics.audit_lost(1)
+    pool = metrics.pool("small")
+    pool.ejected("b", "m")
+    pool.retried(allowed=True)
+    pool.spilled()
+    metrics.watch_backends(lambda: [backend_state()])
+    cache = metrics.cache("small")
+    cache.looked_up("miss")
+    cache.refused("numbers")
+    cache.unembedded()
+    cache.kept(stored=True)
+    metrics.watch_caches(lambda: [CACHE])
+    metrics.refresh()
     page = (repository_root / "docs" / "reference" / "metrics.md").read_text()
     rows = dict(re.findall(r"^\| `(forehearth_\w+)` \| (\w+ \| [^|]*) \|", page, re.MULTILINE))
     labels: dict[str, dict[str, None]] = {name: {} for name in FAMILIES}

@@ -4,12 +4,11 @@ import asyncio
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from forehearth.core.errors import Broken, TimedOut
 from forehearth.transport.failures import StaleConnection
 from forehearth.transport.limits import ClientLimits
+from tests.unit.dice import by_dice
 from tests.unit.transport.exchange import Exchange, drain, judge_cut, judge_damage, run
 
 
@@ -20,10 +19,12 @@ def loop() -> Iterator[asyncio.AbstractEventLoop]:
     loop.close()
 
 
-@settings(max_examples=10_000, deadline=None)
-@given(seed=st.integers(0, 2**64), cuts=st.binary(max_size=8))
-def test_a_response_is_the_same_however_it_is_cut(loop, seed, cuts):
-    judge_cut(loop, seed, cuts)
+def test_a_response_is_the_same_however_it_is_cut(loop):
+    @by_dice()
+    def judge(dice):
+        judge_cut(loop, dice.getrandbits(64), dice.randbytes(dice.randrange(9)))
+
+    judge()
 
 
 SAMPLES = {
@@ -65,15 +66,13 @@ def test_a_response_cut_short_anywhere_is_never_whole(loop, sample):
             assert outcome[0] is Broken
 
 
-@settings(max_examples=4_000, deadline=None)
-@given(
-    seed=st.integers(0, 2**64),
-    place=st.integers(0, 255),
-    noise=st.binary(max_size=3),
-    gone=st.integers(0, 3),
-)
-def test_damaged_responses_end_in_a_response_or_a_clear_error(loop, seed, place, noise, gone):
-    judge_damage(loop, seed, place, noise, gone)
+def test_damaged_responses_end_in_a_response_or_a_clear_error(loop):
+    @by_dice()
+    def judge(dice):
+        noise = dice.randbytes(dice.randrange(4))
+        judge_damage(loop, dice.getrandbits(64), dice.randrange(256), noise, dice.randrange(4))
+
+    judge()
 
 
 def test_a_connection_is_kept_when_the_response_says_so_and_only_then(loop):

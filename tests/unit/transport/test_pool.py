@@ -3,9 +3,10 @@
 import asyncio
 import time
 
+import msgspec
 import pytest
 
-from forehearth.core.errors import Unreachable
+from forehearth.core.errors import Overloaded, Unreachable
 from forehearth.core.upstream import Origin, Timeouts
 from forehearth.transport.limits import ClientLimits, Counters
 from forehearth.transport.pool import Pool
@@ -24,6 +25,13 @@ class Abrupt:
     async def dial(self, origin, proxy, protocol) -> None:
         protocol.connection_made(Wire())
         protocol.connection_lost(None)
+
+
+class Steady:
+    """A dialer that connects at once."""
+
+    async def dial(self, origin, proxy, protocol) -> None:
+        protocol.connection_made(Wire())
 
 
 class Slow:
@@ -61,3 +69,17 @@ async def test_a_connection_that_comes_after_the_end_is_closed():
         await call
     await asyncio.wait_for(pool.emptied.wait(), 1)
     assert pool.empty
+
+
+async def test_an_origin_has_a_bound_of_its_own():
+    pool = Pool(
+        msgspec.structs.replace(ORIGIN, connections=2),
+        Steady(),
+        ClientLimits(waiting_per_origin=0),
+        Counters(),
+        time.monotonic,
+    )
+    for _ in range(2):
+        await pool.connect(Timeouts(), time.monotonic())
+    with pytest.raises(Overloaded):
+        await pool.connect(Timeouts(), time.monotonic())

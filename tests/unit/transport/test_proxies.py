@@ -1,14 +1,12 @@
 """Which proxy, by which variable, and what `NO_PROXY` leaves out."""
 
 import ipaddress
-import random
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from forehearth.core.errors import Misconfigured
 from forehearth.transport.proxies import choose_proxy, parse_proxy
+from tests.unit.dice import by_dice
 
 PROXY = "http://proxy.example:3128"
 
@@ -93,47 +91,53 @@ def test_no_proxy(no_proxy, host, port, direct):
     assert (chosen is None) == direct
 
 
-LABEL = st.text("abcxyz09-", min_size=1, max_size=6)
-NAME = st.lists(LABEL, min_size=1, max_size=4).map(".".join)
 ALPHABET = "abz.*:/[]0129, \t%é"
 HOSTS = ("a", "z.b", "a.b.z", "10.1.2.3", "::1", "abz", "b-1.a", "1", "xn--a.z")
 
 
-@settings(max_examples=10_000, deadline=None)
-@given(st.integers(0, 2**64))
-def test_any_list_is_read_and_only_its_own_names_are_left_out(seed):
-    dice = random.Random(seed)
+@by_dice(proxied=0.5, direct=0.05)
+def test_any_list_is_read_and_only_its_own_names_are_left_out(dice):
     host, port = dice.choice(HOSTS), dice.choice((1, 2, 12, 443))
     no_proxy = "".join(dice.choices(ALPHABET, k=dice.randrange(30)))
     chosen = choose_proxy({"https_proxy": PROXY, "no_proxy": no_proxy}, "https", host, port)
     assert chosen in {None, PROXY}
-    if chosen is None:
-        # A name is left out only by a wildcard, a network, or an entry whose name is the end of it.
-        words = no_proxy.replace("\t", ",").replace(" ", ",").split(",")
-        ends = tuple(word.rpartition(":")[0].strip("[]*.") or word.strip("[]*.") for word in words if word)
-        assert any(word == "*" or "/" in word for word in words) or host.endswith(tuple(end for end in ends if end))
+    if chosen is not None:
+        return "proxied"
+    # A name is left out only by a wildcard, a network, or an entry whose name is the end of it.
+    words = no_proxy.replace("\t", ",").replace(" ", ",").split(",")
+    ends = tuple(word.rpartition(":")[0].strip("[]*.") or word.strip("[]*.") for word in words if word)
+    assert any(word == "*" or "/" in word for word in words) or host.endswith(tuple(end for end in ends if end))
+    return "direct"
 
 
-@settings(max_examples=1_000, deadline=None)
-@given(NAME, NAME, st.sampled_from(["", ".", "*."]), st.booleans(), st.integers(1, 65_535))
-def test_what_is_under_a_name_is_left_out_and_nothing_beside_it(name, child, dot, ported, port):
-    entry = f"{dot}{name}:{port}" if ported else f"{dot}{name}"
+def some_name(dice):
+    return ".".join("".join(dice.choices("abcxyz09-", k=dice.randint(1, 6))) for _ in range(dice.randint(1, 4)))
+
+
+@by_dice(1_000, name=0.9)
+def test_what_is_under_a_name_is_left_out_and_nothing_beside_it(dice):
+    name, child, port, ported = some_name(dice), some_name(dice), dice.randint(1, 65_535), dice.random() < 0.5
+    entry = f"{dice.choice(('', '.', '*.'))}{name}{f':{port}' if ported else ''}"
     environ = {"https_proxy": PROXY, "no_proxy": entry}
-    if not all(part.isdigit() for part in name.split(".")):  # those are addresses
-        assert choose_proxy(environ, "https", f"{child}.{name}", port) is None
-        assert choose_proxy(environ, "https", f"{child}x{name}", port) == PROXY
-        assert (choose_proxy(environ, "https", f"{child}.{name}", port % 65_535 + 1) is None) == (not ported)
+    if all(part.isdigit() for part in name.split(".")):
+        return "address"
+    assert choose_proxy(environ, "https", f"{child}.{name}", port) is None
+    assert choose_proxy(environ, "https", f"{child}x{name}", port) == PROXY
+    assert (choose_proxy(environ, "https", f"{child}.{name}", port % 65_535 + 1) is None) == (not ported)
+    return "name"
 
 
-@settings(max_examples=1_000, deadline=None)
-@given(st.ip_addresses(), st.integers(0, 128), st.ip_addresses())
-def test_networks_are_those_of_the_standard_library(base, prefix, address):
-    prefix = min(prefix, base.max_prefixlen)
-    if getattr(base, "ipv4_mapped", None) or getattr(address, "ipv4_mapped", None):
-        return
+@by_dice(1_000, inside=0.2, outside=0.2)
+def test_networks_are_those_of_the_standard_library(dice):
+    kind, bits = dice.choice(((ipaddress.IPv4Address, 32), (ipaddress.IPv6Address, 128)))
+    base, prefix = kind(dice.getrandbits(bits)), dice.randrange(bits + 1)
+    address = kind(int(base) ^ dice.getrandbits(dice.randrange(1, bits + 1)))
+    if dice.random() < 0.1:
+        address = ipaddress.ip_address(dice.choice(("0.0.0.0", "::", "127.0.0.1", "::1")))
     environ = {"http_proxy": PROXY, "no_proxy": f"{base}/{prefix}"}
     inside = address in ipaddress.ip_network(f"{base}/{prefix}", strict=False)
     assert (choose_proxy(environ, "http", str(address), 80) is None) == inside
+    return "inside" if inside else "outside"
 
 
 @pytest.mark.parametrize(

@@ -46,8 +46,8 @@ class AdminDoor:
     def __init__(self, office: TestOffice) -> None:
         self.office = office
         self.people: dict[str, Principal] = {}
-        route = AdminRoute(AdminPages(office.office), self._authorise, by_host(RESOURCE, {OTHER: OTHER}))
-        self._app = Starlette(routes=[route, Route("/health/live", lambda _: PlainTextResponse("live"))])
+        self.route = AdminRoute(AdminPages(office.office), self._authorise, by_host(RESOURCE, {OTHER: OTHER}))
+        self._app = Starlette(routes=[self.route, Route("/health/live", lambda _: PlainTextResponse("live"))])
         self._app.router.redirect_slashes = False
 
     async def ask(

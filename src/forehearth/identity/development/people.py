@@ -12,6 +12,7 @@ import msgspec
 from forehearth.core.errors import Misconfigured
 from forehearth.core.identity_settings import DevelopmentIssuerSettings, DevelopmentUserSettings
 from forehearth.core.secret import Secret
+from forehearth.identity.assignment_records import PrincipalType, plain_id
 from forehearth.identity.development.denied import Denied
 
 DEVELOPER: Final = "developer"
@@ -65,6 +66,19 @@ class People:
         )
         _check_unlike("users", "id", {each.name: each.id for each in self._people.values()})
         _check_unlike("applications", "client_id", {each.name: each.client_id for each in self._applications})
+
+    def ids(self) -> dict[PrincipalType, dict[str, str]]:
+        """All of them: by what they are, from their name and from each of their ids to that id."""
+        everybody = self._people.values()
+        groups = {group for each in everybody for group in each.groups}
+        app_roles = {role for some in (everybody, self._applications) for each in some for role in each.roles}
+        return {
+            "user": {name: each.id for each in everybody for name in (each.id, each.name)},
+            "group": {plain_id(each): plain_id(each) for each in groups},
+            "application": {each.client_id: each.client_id for each in self._applications}
+            | {name: each.id for each in self._applications for name in (each.id, each.name)},
+            "app_role": {plain_id(each): plain_id(each) for each in app_roles},
+        }
 
     @property
     def developer(self) -> Person:

@@ -9,7 +9,7 @@ from forehearth.core.audit import AuditQuery, AuditRecord
 from forehearth.stores.queries import queries
 from forehearth.stores.sqlite.database import Database
 
-_SQL = queries("audit")
+_SQL = queries("sqlite", "audit")
 
 
 class SqliteAudit:

@@ -7,7 +7,6 @@ another process wrote in between.
 """
 
 import asyncio
-import hashlib
 import os
 import queue
 import threading
@@ -20,7 +19,7 @@ import apsw
 
 from forehearth.core.document import StoreFailed
 from forehearth.core.errors import Misconfigured
-from forehearth.stores.queries import migrations
+from forehearth.stores.queries import migrations, missing
 
 OLDEST = 3_051_003
 """Releases before 3.51.3 may corrupt their write-ahead log."""
@@ -36,9 +35,9 @@ _Job = tuple[Work[Any], "Future[Any]"]
 class Database:
     """An open file. Made by `open_database`, and to be closed."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, flushed: bool = False) -> None:
         self._path = path
-        self._writing = _Thread("forehearth-writes", path, _commit_together)
+        self._writing = _Thread("forehearth-writes", path, _commit_together, flushed=flushed)
         self._reading = _Thread("forehearth-reads", path, _run_each)
 
     async def write(self, work: Work[Result]) -> Result:
@@ -58,8 +57,12 @@ class Database:
             await asyncio.to_thread(thread.close)
 
 
-def open_database(path: Path, *, version: int = apsw.SQLITE_VERSION_NUMBER) -> Database:
-    """Open the file, made if it is not there, and bring it to the newest schema.
+def open_database(
+    path: Path, *, schema: str = "sqlite", flushed: bool = False, version: int = apsw.SQLITE_VERSION_NUMBER
+) -> Database:
+    """Open the file, made if it is not there, and bring it to the newest `schema`, by its folder of migrations.
+
+    What was written there survives the end of the process; where it is `flushed`, a power loss, too.
 
     Raises `Misconfigured` when it cannot be used, or was written by a newer server.
     """
@@ -71,56 +74,57 @@ def open_database(path: Path, *, version: int = apsw.SQLITE_VERSION_NUMBER) -> D
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
         connection = _connect(path)
         try:
-            _migrate(connection)
+            _migrate(connection, schema)
         finally:
             connection.close()
     except (OSError, apsw.Error) as error:
         raise Misconfigured(f"the store {path} cannot be used: {error}") from error
-    return Database(path)
+    return Database(path, flushed=flushed)
 
 
-def _connect(path: Path) -> apsw.Connection:
+def _connect(path: Path, *, flushed: bool = False) -> apsw.Connection:
     connection = apsw.Connection(str(path))
     connection.set_busy_timeout(BUSY_MS)
-    for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "foreign_keys = ON"):
+    synchronous = "FULL" if flushed else "NORMAL"
+    for pragma in ("journal_mode = WAL", f"synchronous = {synchronous}", "foreign_keys = ON"):
         connection.execute(f"PRAGMA {pragma}").fetchall()
     return connection
 
 
-def _migrate(connection: apsw.Connection) -> None:
+def _migrate(connection: apsw.Connection, schema: str) -> None:
     """Apply what is missing, all or nothing. Whoever comes second finds it done."""
     connection.execute("BEGIN IMMEDIATE")
     try:
-        _apply_missing(connection)
+        _apply_missing(connection, schema)
     except BaseException:
         connection.execute("ROLLBACK")
         raise
     connection.execute("COMMIT")
 
 
-def _apply_missing(connection: apsw.Connection) -> None:
+def _apply_missing(connection: apsw.Connection, schema: str) -> None:
     connection.execute("CREATE TABLE IF NOT EXISTS migrations (number INTEGER PRIMARY KEY, digest TEXT NOT NULL)")
     rows = connection.execute("SELECT number, digest FROM migrations").fetchall()
     applied = {cast("int", number): cast("str", digest) for number, digest in rows}
-    known = migrations()
-    newer = sorted(set(applied) - {number for number, _ in known})
-    if newer:
-        raise Misconfigured(f"the store was written by a newer Forehearth (migration {newer[-1]}): upgrade")
-    for number, sql in known:
-        digest = hashlib.sha256(sql.encode()).hexdigest()
-        if applied.get(number, digest) != digest:
-            raise Misconfigured(f"the store has another migration {number} than this Forehearth: do not use it")
-        if number not in applied:
-            connection.execute(sql)
-            connection.execute("INSERT INTO migrations VALUES (?, ?)", (number, digest))
+    for each in missing(migrations(schema), applied):
+        connection.execute(each.sql)
+        connection.execute("INSERT INTO migrations VALUES (?, ?)", (each.number, each.digest))
 
 
 class _Thread:
     """A thread with a connection of its own, which takes jobs from a queue."""
 
-    def __init__(self, name: str, path: Path, carry_out: Callable[[apsw.Connection, list[_Job]], None]) -> None:
+    def __init__(
+        self,
+        name: str,
+        path: Path,
+        carry_out: Callable[[apsw.Connection, list[_Job]], None],
+        *,
+        flushed: bool = False,
+    ) -> None:
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._path = path
+        self._flushed = flushed
         self._carry_out = carry_out
         self._thread = threading.Thread(target=self._work, name=name, daemon=True)
         self._thread.start()
@@ -138,7 +142,7 @@ class _Thread:
         self._thread.join()
 
     def _work(self) -> None:
-        connection = _connect(self._path)
+        connection = _connect(self._path, flushed=self._flushed)
         try:
             more = True
             while more:

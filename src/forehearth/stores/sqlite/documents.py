@@ -5,12 +5,12 @@ from typing import Any, cast
 import apsw
 import msgspec
 
-from forehearth.core.document import Document, DocumentChanged, DocumentExists, Query
+from forehearth.core.document import CursorLost, Document, DocumentChanged, DocumentExists, Query
 from forehearth.core.place import Place
 from forehearth.stores.queries import queries
 from forehearth.stores.sqlite.database import Database
 
-_SQL = queries("documents")
+_SQL = queries("sqlite", "documents")
 _LATEST = 2**62
 
 
@@ -24,12 +24,14 @@ class SqliteDocuments:
         """See `ports.documents`."""
 
         def work(connection: apsw.Connection) -> Document:
+            values = _values(document)
+            connection.execute(_SQL["give_way"], values).fetchall()
             try:
-                ((sequence, etag),) = connection.execute(_SQL["insert"], _values(document)).fetchall()
+                ((sequence, revision),) = connection.execute(_SQL["insert"], values).fetchall()
             except apsw.ConstraintError:
                 raise DocumentExists from None
             _count(connection, document.kind)
-            return msgspec.structs.replace(document, sequence=cast("int", sequence), etag=str(etag))
+            return msgspec.structs.replace(document, sequence=cast("int", sequence), etag=_etag(sequence, revision))
 
         return await self._database.write(work)
 
@@ -40,25 +42,28 @@ class SqliteDocuments:
 
     async def replace(self, document: Document, *, etag: str | None) -> Document:
         """See `ports.documents`."""
-        wanted = None if etag is None else int(etag) if etag.isascii() and etag.isdigit() else -1
 
         def work(connection: apsw.Connection) -> Document:
-            rows = connection.execute(_SQL["replace"], _values(document) | {"wanted": wanted}).fetchall()
+            rows = connection.execute(_SQL["replace"], _values(document) | {"wanted": etag}).fetchall()
             if not rows:
                 raise DocumentChanged
-            ((sequence, now, created),) = rows
+            ((sequence, revision, created),) = rows
             _count(connection, document.kind)
             return msgspec.structs.replace(
-                document, sequence=cast("int", sequence), etag=str(now), created=cast("float", created)
+                document,
+                sequence=cast("int", sequence),
+                etag=_etag(sequence, revision),
+                created=cast("float", created),
             )
 
         return await self._database.write(work)
 
-    async def delete(self, place: Place, kind: str, id: str) -> bool:  # noqa: A002 - the port's
+    async def delete(self, place: Place, kind: str, id: str, *, etag: str | None = None) -> bool:  # noqa: A002 - the port's
         """See `ports.documents`."""
+        values = _key(place, kind, id) | {"wanted": etag}
 
         def work(connection: apsw.Connection) -> bool:
-            if not connection.execute(_SQL["delete"], _key(place, kind, id)).fetchall():
+            if not connection.execute(_SQL["delete"], values).fetchall():
                 return False
             _count(connection, kind)
             return True
@@ -94,12 +99,12 @@ class SqliteDocuments:
 def _page(connection: apsw.Connection, query: Query) -> list[Document]:
     """From the end that is asked for; what ends before a document is read from there, backwards, and turned round."""
     low, high = 0, _LATEST
-    for bound, is_after in ((query.after, True), (query.before, False)):
+    for name, bound, is_after in (("after", query.after, True), ("before", query.before, False)):
         if bound is None:
             continue
         rows = connection.execute(_SQL["edge"], _key(query.place, query.kind, bound)).fetchall()
         if not rows:
-            return []
+            raise CursorLost(name)
         edge = cast("int", rows[0][0])
         if is_after is query.newest_first:
             high = min(high, edge)
@@ -108,7 +113,7 @@ def _page(connection: apsw.Connection, query: Query) -> list[Document]:
     backwards = query.before is not None
     descending = query.newest_first is not backwards
     rows = connection.execute(
-        _SQL["page_descending" if descending else "page_ascending"],
+        _SQL[_page_query(query, descending=descending)],
         {
             **_place(query.place),
             "kind": query.kind,
@@ -126,6 +131,11 @@ def _page(connection: apsw.Connection, query: Query) -> list[Document]:
 
 def _count(connection: apsw.Connection, kind: str) -> None:
     connection.execute(_SQL["count"], {"kind": kind})
+
+
+def _page_query(query: Query, *, descending: bool) -> str:
+    """The name of the query for a page."""
+    return f"{'page' if query.parent is None else 'children'}_{'descending' if descending else 'ascending'}"
 
 
 def _place(place: Place) -> dict[str, Any]:
@@ -148,9 +158,14 @@ def _values(document: Document) -> dict[str, Any]:
     }
 
 
+def _etag(sequence: object, revision: object) -> str:
+    """No two documents have the same sequence, ever, so a revision of one is none of another."""
+    return f"{sequence}.{revision}"
+
+
 def _document(row: tuple[Any, ...]) -> Document:
     """From a row, in the order of the table's columns."""
-    sequence, resource, project, agent, kind, id_, parent, created, updated, etag, metadata, body, expires = row
+    sequence, resource, project, agent, kind, id_, parent, created, updated, revision, metadata, body, expires = row
     return Document(
         place=Place(resource=resource, project=project, agent=agent),
         kind=kind,
@@ -159,7 +174,7 @@ def _document(row: tuple[Any, ...]) -> Document:
         sequence=sequence,
         created=created,
         updated=updated,
-        etag=str(etag),
+        etag=_etag(sequence, revision),
         metadata=msgspec.json.decode(metadata, type=dict[str, str]),
         body=bytes(body),
         expires=expires,

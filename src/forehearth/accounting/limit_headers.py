@@ -1,0 +1,86 @@
+"""What callers are told of limits: the headers of answers and refusals, and the words of a refusal.
+
+Names and meaning of the headers are those of Azure OpenAI (`x-ratelimit-*`, of each kind the limit that has least left)
+and of API Management (under the names that a limit's settings give).
+"""
+
+import math
+from collections.abc import Sequence
+
+from forehearth.accounting.budgets import Budget
+from forehearth.accounting.leases import Denied, Hold
+from forehearth.core.call import Call
+from forehearth.core.errors import QuotaExceeded, Refused, TooManyRequests
+from forehearth.core.exchange import Header
+from forehearth.core.usage import Usage
+
+_NEVER: Header = (b"x-should-retry", b"false")
+
+
+def headers(
+    call: Call, budgets: Sequence[Budget], holds: Sequence[Hold], usage: Usage | None, now: float
+) -> list[Header]:
+    """Of an answer; `usage` is what it used, where that is known before its head goes out."""
+    told: list[Header] = []
+    tightest: dict[str, tuple[int, Budget, Hold]] = {}
+    for budget, hold in zip(budgets, holds, strict=True):
+        if not budget.is_told:
+            continue
+        left = hold.left
+        if usage is not None and budget.unit != "requests":
+            left += hold.amount - budget.used(call, usage)
+        left = max(0, left)
+        if budget.rate_headers is not None and (budget.unit not in tightest or left < tightest[budget.unit][0]):
+            tightest[budget.unit] = (left, budget, hold)
+        if budget.left_header is not None:
+            told.append((budget.left_header, b"%d" % left))
+        if budget.used_header is not None and usage is not None:
+            told.append((budget.used_header, b"%d" % (usage.prompt + usage.completion)))
+    for left, budget, hold in tightest.values():
+        told += _rate(budget, left, hold.frees_in(now))
+    return told
+
+
+def refusal(call: Call, deployment: str, budget: Budget, need: int, denied: Denied) -> Refused:
+    """Of a call that needs so much of a limit: which limit, whose, and when it frees."""
+    seconds = max(1, math.ceil(denied.frees_in))
+    message = _words(call, deployment, budget, need, denied, seconds)
+    error: Refused = TooManyRequests(message) if budget.is_rate else QuotaExceeded(message)
+    told = _rate(budget, denied.left, denied.frees_in) if budget.rate_headers is not None else []
+    if budget.left_header is not None:
+        told.append((budget.left_header, b"%d" % denied.left))
+    named = budget.settings.retry_after_header_name.lower()
+    if need > budget.limit:
+        told.append(_NEVER)
+    elif named == "retry-after":
+        error.retry_after = seconds
+    else:
+        told.append((named.encode(), b"%d" % seconds))
+    error.headers = tuple(told)
+    return error
+
+
+def _rate(budget: Budget, left: int, frees_in: float) -> list[Header]:
+    if budget.rate_headers is None:
+        return []
+    limit, remaining, reset = budget.rate_headers
+    return [limit, (remaining, b"%d" % left), (reset, b"%d" % math.ceil(frees_in))]
+
+
+def _words(call: Call, deployment: str, budget: Budget, need: int, denied: Denied, seconds: int) -> str:
+    span = "" if budget.period is None else f" per {budget.period.value}"
+    what = "Rate limit" if budget.is_rate else "Quota"
+    whole = f"{what} is exceeded: {budget.amount_in_words(budget.limit)}{span} for {budget.whose(call, deployment)}"
+    if need > budget.limit:
+        end = (
+            f"this call may need {budget.amount_in_words(need)}, which is more than the whole limit. Ask for fewer "
+            "tokens, or send a shorter prompt."
+        )
+    elif budget.unit == "calls":
+        end = f"so many are under way. Please retry after {seconds} seconds."
+    else:
+        end = (
+            f"this call may need {budget.amount_in_words(need)}, and {budget.amount_in_words(denied.left)} are left. "
+            f"Please retry after {seconds} seconds."
+        )
+    return f"{whole} ({budget.name}); {end} Request id: {call.request_id}."

@@ -1,0 +1,181 @@
+"""What the ledger keeps of a call: made of the call, and of the notes that were taken on its way. No I/O."""
+
+from collections.abc import Callable
+
+import msgspec
+
+from forehearth.core.call import Call
+from forehearth.core.ledger import Flag, Intent, LedgerRecord
+from forehearth.core.record import CallRecord
+from forehearth.core.usage import Usage
+
+MOST_WORDS = 40
+"""Policies' words that are kept of one call."""
+_UNUSED = Usage(prompt=0)
+
+
+class Price(msgspec.Struct, frozen=True):
+    """What some tokens cost, and by which prices."""
+
+    amount: int
+    """As `core.money` has it."""
+    currency: str
+    version: str
+
+
+PriceOf = Callable[[str, str, Usage], Price | None]
+"""What tokens cost that a backend used for a model: `(backend, model, usage)`; None where that is not known.
+
+Without a backend it is the dearest of those that the deployment has.
+"""
+_FREE = Price(0, "", "")
+_UNKNOWN: tuple[None, str, str] = (None, "", "")
+
+
+class Served(msgspec.Struct, frozen=True, kw_only=True):
+    """A deployment, as the ledger has it."""
+
+    resource: str
+    name: str
+    price_of: PriceOf
+    bound: Callable[[Call], Usage]
+    """The tokens that a call may use at the most; asked where nothing was reserved for it."""
+
+
+def intent(call: Call, served: Served) -> tuple[object, ...]:
+    """What is written before a call is sent: an `Intent`.
+
+    It and `outcome` are made for every call, so they are the plain members, which cost a third of the noun.
+    """
+    record, principal = call.record, call.principal
+    prompt, reserved = record.estimated, record.reserved
+    if not reserved:
+        most = served.bound(call)
+        prompt, reserved = most.prompt, most.prompt + most.completion
+    return (
+        "intent",
+        call.request_id,
+        record.arrived,
+        served.resource,
+        call.project,
+        principal.kind,
+        principal.id,
+        principal.name,
+        principal.product,
+        call.surface,
+        call.operation,
+        call.stream,
+        call.name,
+        served.name,
+        prompt,
+        reserved,
+    )
+
+
+def outcome(call: Call, served: Served, seconds: float) -> tuple[object, ...]:
+    """What became of a call, which took so many seconds: a `LedgerRecord`."""
+    record, principal = call.record, call.principal
+    usage, flag = _booked(call, served)
+    used = usage.prompt or usage.completion
+    price = served.price_of(record.backend, record.model, usage) if used else _FREE
+    amount, currency, version = _UNKNOWN if price is None else (price.amount, price.currency, price.version)
+    return (
+        "outcome",
+        call.request_id,
+        record.arrived,
+        served.resource,
+        call.project,
+        principal.kind,
+        principal.id,
+        principal.name,
+        principal.product,
+        call.surface,
+        call.operation,
+        call.stream,
+        call.name,
+        served.name,
+        record.backend,
+        record.model,
+        len(record.attempts),
+        usage.prompt,
+        usage.completion,
+        min(usage.cached, usage.prompt),
+        usage.reasoning,
+        usage.counted,
+        record.reserved,
+        amount,
+        currency,
+        version,
+        record.queued,
+        record.first_byte,
+        seconds,
+        record.status,
+        record.outcome,
+        record.cache,
+        flag,
+        _detail(record, call.started),
+    )
+
+
+def crashed(found: Intent, price_of: PriceOf | None) -> LedgerRecord:
+    """The record of a call of which nothing is known but its intent: what was reserved is booked.
+
+    `price_of` is None where there is no such deployment any more.
+    """
+    usage = Usage(prompt=found.prompt, completion=max(0, found.reserved - found.prompt))
+    price = None if price_of is None else price_of("", "", usage)
+    return LedgerRecord(
+        id=found.id,
+        at=found.at,
+        resource=found.resource,
+        project=found.project,
+        caller_kind=found.caller_kind,
+        caller_id=found.caller_id,
+        caller_name=found.caller_name,
+        product=found.product,
+        surface=found.surface,
+        operation=found.operation,
+        stream=found.stream,
+        asked=found.asked,
+        deployment=found.deployment,
+        prompt=usage.prompt,
+        completion=usage.completion,
+        counted=True,
+        reserved=found.reserved,
+        amount=None if price is None else price.amount,
+        currency="" if price is None else price.currency,
+        price_version="" if price is None else price.version,
+        outcome="crashed",
+        flag="crashed",
+    )
+
+
+def _booked(call: Call, served: Served) -> tuple[Usage, Flag]:
+    """The tokens that are booked, and why they are not the truth, where they are not."""
+    record = call.record
+    if record.usage is not None:
+        return record.usage, "cut" if record.cut and record.usage.counted else ""
+    if not any(each.may_have_used for each in record.attempts):
+        return _UNUSED, ""
+    if record.reserved:
+        most = Usage(prompt=record.estimated, completion=record.reserved - record.estimated, counted=True)
+    else:
+        most = served.bound(call)
+    return most, "unreported" if record.outcome == "ok" else "cut"
+
+
+def _detail(record: CallRecord, started: float) -> dict[str, object]:
+    """A `Detail`, as it is written."""
+    found: dict[str, object] = {
+        "tried": [
+            (each.backend, each.began - started, each.seconds, each.outcome, each.status)
+            for each in record.attempts
+        ]
+    }
+    if record.estimated:
+        found["estimated"] = record.estimated
+    if record.limits:
+        found["limits"] = [(each.name, each.reserved, each.left) for each in record.limits]
+    if record.words:
+        found["words"] = record.words[:MOST_WORDS]
+    return found

@@ -1,0 +1,160 @@
+"""What an answer says, as text: whole, or piece by piece as a stream passes. For counting, never for changing."""
+
+import re
+from collections.abc import Iterator
+
+import msgspec
+
+_LINE = re.compile(rb"^data:[ \t]*(\{.*)$", re.MULTILINE)
+_KEPT = 65_536
+"""Bytes of a stream that are kept before they are read: most streams end before, and report their usage."""
+
+
+class _Function(msgspec.Struct):
+    name: str | None = None
+    arguments: str | None = None
+
+
+class _ToolCall(msgspec.Struct):
+    function: _Function | None = None
+
+
+class _Said(msgspec.Struct):
+    content: str | None = None
+    reasoning_content: str | None = None
+    refusal: str | None = None
+    function_call: _Function | None = None
+    tool_calls: list[_ToolCall] | None = None
+
+    def texts(self) -> Iterator[str]:
+        """All that was said."""
+        yield from (text for text in (self.reasoning_content, self.content, self.refusal) if text)
+        functions = [each.function for each in self.tool_calls or ()]
+        for function in (*functions, self.function_call):
+            if function is not None:
+                yield (function.name or "") + (function.arguments or "")
+
+
+class _Choice(msgspec.Struct):
+    index: int = 0
+    text: str | None = None
+    message: _Said | None = None
+    delta: _Said | None = None
+    finish_reason: str | None = None
+
+    def said(self) -> str:
+        """What this choice says here."""
+        said = self.delta or self.message
+        return self.text or ("".join(said.texts()) if said is not None else "")
+
+
+class Chunk(msgspec.Struct):
+    """What is common to a whole answer and to one event of a stream."""
+
+    id: str = ""
+    object: str = ""
+    created: int = 0
+    model: str = ""
+    choices: list[_Choice] = []
+
+
+_decoder = msgspec.json.Decoder(Chunk)
+
+
+def texts(body: bytes) -> list[str]:
+    """What each choice of a whole answer says."""
+    return [choice.said() for choice in _read(body).choices]
+
+
+class StreamText:
+    """Follows a stream of server-sent events, in pieces cut anywhere.
+
+    Events are read only when there are many of them, or when it is asked what they said.
+    """
+
+    __slots__ = ("_kept", "_said", "_size", "_spoken", "events", "finished", "last", "open")
+
+    def __init__(self) -> None:
+        self._kept: list[bytes] = []
+        self._size = 0
+        self._said: dict[int, list[str]] = {}
+        self._spoken = 0
+        self.events = 0
+        """Events that have passed; each has a token or more, but for the first and the last of each choice."""
+        self.last = Chunk()
+        """The latest event that was read."""
+        self.open: set[int] = set()
+        self.finished: set[int] = set()
+
+    def feed(self, piece: bytes) -> None:
+        """The next piece passes."""
+        self._kept.append(piece)
+        self._size += len(piece)
+        self.events += piece.count(b"data:")
+        if self._size > _KEPT:
+            self._read(whole_only=True)
+
+    def texts(self) -> list[str]:
+        """What each choice said."""
+        self._read(whole_only=False)
+        return ["".join(parts) for parts in self._said.values()]
+
+    def spoken(self) -> int:
+        """How many events said something, each choice's counted by itself. None of them has less than a token."""
+        self._read(whole_only=True)
+        return self._spoken
+
+    def _read(self, *, whole_only: bool) -> None:
+        text = b"".join(self._kept)
+        end = text.rfind(b"\n") + 1 if whole_only else len(text)
+        self._kept, self._size = [text[end:]], 0
+        for line in _LINE.finditer(text, 0, end):
+            chunk = _read(line.group(1))
+            self.last = chunk if chunk.id or not self.last.id else self.last
+            for choice in chunk.choices:
+                (self.finished if choice.finish_reason else self.open).add(choice.index)
+                if said := choice.said():
+                    self._spoken += 1
+                    self._said.setdefault(choice.index, []).append(said)
+
+
+def cut_short(text: StreamText, message: str) -> bytes:
+    """The events that end a stream before its model did: every choice that is open has reached its length."""
+    last = text.last
+    choices = [
+        {"index": index, "delta": {}, "finish_reason": "length"}
+        if last.object.startswith("chat")
+        else {"index": index, "text": "", "finish_reason": "length"}
+        for index in sorted(text.open - text.finished)
+    ]
+    event = {
+        "id": last.id,
+        "object": last.object,
+        "created": last.created,
+        "model": last.model,
+        "choices": choices,
+        "forehearth": {"ended_by": "output_bound", "message": message},
+    }
+    return b"data: " + msgspec.json.encode(event) + b"\n\n"
+
+
+def usage_event(text: StreamText, prompt: int, completion: int) -> bytes:
+    """The event that reports usage, where nobody else does."""
+    last = text.last
+    usage = {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion}
+    event = {
+        "id": last.id,
+        "object": last.object,
+        "created": last.created,
+        "model": last.model,
+        "choices": [],
+        "usage": usage,
+    }
+    return b"data: " + msgspec.json.encode(event) + b"\n\n"
+
+
+def _read(text: bytes) -> Chunk:
+    try:
+        return _decoder.decode(text)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return Chunk()

@@ -1,0 +1,63 @@
+"""Writes every call of a deployment down: what it is about to do, before it does it, and what became of it.
+
+Two layers of an onion. `outcomes` is the outermost one, so that a call which a limit refused or a cache answered is
+written down, too; `intents` is the one just around the backends, where it is known what was reserved.
+"""
+
+from collections.abc import Awaitable
+from functools import partial
+
+import msgspec
+
+from forehearth.accounting.journal import Journal, Unwritable
+from forehearth.accounting.outcomes import Served, intent, outcome
+from forehearth.core.call import Call
+from forehearth.core.clock import Clock
+from forehearth.core.errors import LedgerUnwritable
+from forehearth.core.exchange import Reply
+from forehearth.core.record import CallRecord
+from forehearth.policies.onion import Proceed
+from forehearth.ports.ledger_meter import LedgerMeter
+
+_AGAIN = 1.0
+"""Seconds after which there may be room again."""
+
+
+class WriteDown:
+    """The two layers for all deployments of a worker. `served` has them by their labels.
+
+    With `refuses`, a call that cannot be written down is not sent.
+    """
+
+    def __init__(self, journal: Journal, clock: Clock, meter: LedgerMeter, *, refuses: bool = True) -> None:
+        self.served: dict[str, Served] = {}
+        self._journal = journal
+        self._clock = clock
+        self._refuses = refuses
+        self._meter = meter
+        self._encode = msgspec.json.Encoder().encode
+
+    def outcomes(self, call: Call, proceed: Proceed) -> Awaitable[Reply]:
+        """A policy: leave what is to be written at the end. Once, whichever deployments a route falls through."""
+        record, clock = call.record, self._clock
+        if not record.arrived:
+            record.arrived = clock.unix() - (clock.monotonic() - call.started)
+            record.at_end(partial(self._end, call))
+        return proceed(call)
+
+    def intents(self, call: Call, proceed: Proceed) -> Awaitable[Reply]:
+        """A policy: write before it is sent. Raises `LedgerUnwritable`."""
+        found = intent(call, self.served[call.record.deployment])
+        try:
+            self._journal.begin(call.request_id, self._encode(found))
+        except Unwritable:
+            self._meter.unwritten("refused" if self._refuses else "served")
+            if self._refuses:
+                raise LedgerUnwritable(
+                    "The server cannot write down what calls use, and takes none until it can.", retry_after=_AGAIN
+                ) from None
+        return proceed(call)
+
+    def _end(self, call: Call, record: CallRecord) -> None:
+        found = outcome(call, self.served[record.deployment], self._clock.monotonic() - call.started)
+        self._journal.end(call.request_id, self._encode(found))

@@ -1,0 +1,214 @@
+"""Holds calls against limits: what a call may use is reserved before it, and what it did use is settled at its end.
+
+Nearly always all that is a few look-ups in memory. Where a lease is used up the store is asked; where that has nothing
+left either, the prompt is counted instead of bounded, and an answer that the caller set no bound to is made as short as
+what is left; then the call waits, if the limit lets it, and is refused otherwise.
+"""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+
+import msgspec
+
+from forehearth.accounting.budgets import Budget, Reservation
+from forehearth.accounting.leases import Denied, Hold, Lease, Leases
+from forehearth.accounting.limit_headers import headers, refusal
+from forehearth.accounting.tokens import Bounds, TokenBounds
+from forehearth.core.call import Call
+from forehearth.core.counter import Demand
+from forehearth.core.document import StoreFailed
+from forehearth.core.errors import ForehearthError, Overloaded
+from forehearth.core.exchange import Reply
+from forehearth.core.record import Touched
+from forehearth.policies.onion import Proceed
+from forehearth.ports.limit_meter import LimitMeter
+
+_NAME = "limits"
+_ROUNDS = 5
+"""How often what was taken while waiting for something else is taken anew, because it counts no longer."""
+_STORE_AGAIN = 1.0
+_RATES = b"x-ratelimit-"
+
+
+class Applying(msgspec.Struct, frozen=True, kw_only=True):
+    """The limits that apply to a call: of its deployment, its product and its project together."""
+
+    budgets: tuple[Budget, ...]
+    """Those that few callers share come first: nobody holds what many share while waiting for what is their own."""
+    longest: int | None
+    """Tokens of the longest answer of one choice."""
+
+
+class LimitsOf(msgspec.Struct, frozen=True, kw_only=True):
+    """Limits by where they stand, with the longest answers they allow."""
+
+    deployment: Sequence[Budget] = ()
+    products: Mapping[str, Sequence[Budget]] = {}
+    projects: Mapping[str, Sequence[Budget]] = {}
+    longest_of_deployment: int | None = None
+    longest_of_products: Mapping[str, int] = {}
+    longest_of_projects: Mapping[str, int] = {}
+
+    def applying(self, product: str, project: str) -> Applying:
+        """To calls of a product, in a project; empty names for none."""
+        found = (*self.deployment, *self.products.get(product, ()), *self.projects.get(project, ()))
+        longest = (
+            self.longest_of_deployment,
+            self.longest_of_products.get(product),
+            self.longest_of_projects.get(project),
+        )
+        return Applying(
+            budgets=tuple(sorted(found, key=lambda each: each.breadth)),
+            longest=min((each for each in longest if each is not None), default=None),
+        )
+
+
+class HoldToLimits:
+    """A policy: the limits of one deployment's calls."""
+
+    def __init__(
+        self, deployment: str, limits: LimitsOf, *, tokens: TokenBounds, leases: Leases, meter: LimitMeter
+    ) -> None:
+        self._deployment = deployment
+        self._limits = limits
+        self._tokens = tokens
+        self._leases = leases
+        self._now = leases.clock.monotonic
+        self._meter = meter
+        self._applying: dict[tuple[str, str], Applying] = {}
+
+    async def __call__(self, call: Call, proceed: Proceed) -> Reply:
+        """Reserve, pass on, and leave the settlement to the record's end. Raises `TooManyRequests`, `QuotaExceeded`."""
+        applying = self._that_apply(call)
+        budgets = applying.budgets
+        if not budgets and applying.longest is None:
+            return await proceed(call)
+        bounds, now = self._tokens.of(call, applying.longest), self._now()
+        holds = self._take_at_once(call, budgets, bounds, now)
+        if holds is None:
+            holds, bounds = await self._take_in_turn(call, budgets, bounds, now)
+        reservation = Reservation(call, budgets, holds, self._meter.exceeded)
+        record = call.record
+        record.at_end(reservation.settle)
+        record.estimated, record.reserved = bounds.prompt, bounds.total
+        for budget, hold in zip(budgets, holds, strict=True):
+            record.limits.append(Touched(name=budget.name, reserved=hold.amount, left=hold.left))
+        try:
+            reply = await proceed(self._tokens.bounded(call, bounds))
+        except ForehearthError as error:
+            if error.retry_elsewhere:
+                reservation.release()
+            raise
+        told = headers(call, budgets, holds, None if reply.stream is not None else record.usage, now)
+        if not told:
+            return reply
+        # What a backend says of its own limits is not what this caller has left.
+        kept = [header for header in reply.headers if not header[0].startswith(_RATES)]
+        return Reply(status=reply.status, headers=kept + told, body=reply.body, stream=reply.stream)
+
+    def _that_apply(self, call: Call) -> Applying:
+        key = (call.principal.product, call.project)
+        found = self._applying.get(key)
+        if found is None:
+            found = self._applying[key] = self._limits.applying(*key)
+        return found
+
+    def _lease(self, budget: Budget, call: Call) -> Lease:
+        return self._leases.lease(budget.counted, budget.value(call, self._deployment))
+
+    def _take_at_once(self, call: Call, budgets: Sequence[Budget], bounds: Bounds, now: float) -> list[Hold] | None:
+        """Take all of it from memory; None, and nothing is taken, where something is missing."""
+        holds: list[Hold] = []
+        for budget in budgets:
+            lease = self._leases.lease(budget.counted, budget.value(call, self._deployment))
+            hold = lease.take(budget.need(call, bounds), now)
+            if hold is None:
+                _give_back(holds)
+                return None
+            holds.append(hold)
+        return holds
+
+    async def _take_in_turn(
+        self, call: Call, budgets: Sequence[Budget], bounds: Bounds, began: float
+    ) -> tuple[list[Hold], Bounds]:
+        """Ask the store; then with a prompt that is counted and an answer that is shortened, and in the queue.
+
+        Raises `TooManyRequests`, `QuotaExceeded`, or `Overloaded` where the store cannot be asked.
+        """
+        turn = _Turn(self._lease, call, budgets, began)
+        try:
+            try:
+                return await turn.take(bounds, strict=True)
+            except _Lacking:
+                return await turn.take(self._tokens.counted(call, bounds), strict=False)
+        except _Lacking as lacking:
+            error = refusal(call, self._deployment, lacking.budget, lacking.need, lacking.denied)
+            self._meter.refused(lacking.budget.name)
+            call.record.say(_NAME, error.message)
+            raise error from None
+        except StoreFailed as error:
+            raise Overloaded("The limits of this call cannot be checked now.", retry_after=_STORE_AGAIN) from error
+        finally:
+            waited = self._now() - began
+            call.record.queued += waited
+            self._meter.waited(waited)
+
+
+class _Lacking(Exception):
+    """A limit has less left than a call needs."""
+
+    def __init__(self, budget: Budget, need: int, denied: Denied) -> None:
+        super().__init__()
+        self.budget = budget
+        self.need = need
+        self.denied = denied
+
+
+class _Turn:
+    """One call that takes what it needs of one limit after the other, and may wait for it."""
+
+    def __init__(
+        self, lease: Callable[[Budget, Call], Lease], call: Call, budgets: Sequence[Budget], began: float
+    ) -> None:
+        self._lease = lease
+        self._call = call
+        self._budgets = budgets
+        self._began = began
+        self._tenant = call.principal.product or call.principal.id
+
+    async def take(self, bounds: Bounds, *, strict: bool) -> tuple[list[Hold], Bounds]:
+        """All of it; `strict`: without waiting, and in full. Raises `_Lacking`, and then nothing is taken."""
+        for _ in range(_ROUNDS):
+            holds: list[Hold] = []
+            try:
+                for budget in self._budgets:
+                    bounds = await self._take_one(budget, bounds, holds, strict=strict)
+            except BaseException:
+                _give_back(holds)
+                raise
+            if all(hold.renew() for hold in holds):
+                return holds, bounds
+            _give_back(holds)
+        raise _Lacking(self._budgets[0], self._budgets[0].need(self._call, bounds), Denied(0, _STORE_AGAIN))
+
+    async def _take_one(self, budget: Budget, bounds: Bounds, holds: list[Hold], *, strict: bool) -> Bounds:
+        """One more of them; the bounds, shortened to what there was."""
+        call = self._call
+        need = budget.need(call, bounds)
+        least = need if strict else budget.least(call, bounds)
+        until = -math.inf if strict else self._began + (budget.settings.wait_up_to or -math.inf)
+        try:
+            holds.append(await self._lease(budget, call).wait(Demand(need, least, self._tenant), until))
+        except Denied as denied:
+            raise _Lacking(budget, least, denied) from None
+        if holds[-1].amount == need:
+            return bounds
+        bounds = budget.within(call, bounds, holds[-1].amount)
+        for taken_of, hold in zip(self._budgets, holds, strict=False):
+            hold.settle(taken_of.need(call, bounds))
+        return bounds
+
+
+def _give_back(holds: Sequence[Hold]) -> None:
+    for hold in holds:
+        hold.settle(0)

@@ -1,0 +1,27 @@
+"""What a backend can take, and how much of it is in use."""
+
+from typing import Protocol
+
+
+class Place(Protocol):
+    """What one call takes of it, until it is given back."""
+
+    def settle(self, tokens: int | None, now: float) -> None:
+        """The call is over and used so many tokens; what was booked stands where that is not known."""
+        ...
+
+
+class Capacity(Protocol):
+    """The limits of one backend. Nothing here waits: a shared counter leases beforehand what it hands out."""
+
+    def fits(self, tokens: int, now: float) -> bool:
+        """Whether a call that may use so many tokens can go there now."""
+        ...
+
+    def take(self, tokens: int, now: float) -> Place | None:
+        """Book it; None where it does not fit any more."""
+        ...
+
+    def opens_at(self, tokens: int, now: float) -> float:
+        """The earliest time, on the monotonic clock, at which it may fit."""
+        ...

@@ -1,0 +1,37 @@
+"""Where the ledger is kept, and who reads it."""
+
+from collections.abc import Collection, Sequence
+from typing import Protocol
+
+from forehearth.core.ledger import Grouping, LedgerRecord, Span, Sum
+
+
+class LedgerStore(Protocol):
+    """Keeps records. What it has answered to is on the disk, whatever happens to the machine. Raises `StoreFailed`."""
+
+    async def add(self, records: Sequence[LedgerRecord]) -> None:
+        """Keep these, all or none. One whose id is there already is left out: the first one stays."""
+        ...
+
+    async def prune(self, before: float, explained_before: float) -> int:
+        """Remove records from before a time (Unix seconds), and the detail of those from before another.
+
+        Some of each at a time; how many that were. 0: there are none left.
+        """
+        ...
+
+
+class LedgerReader(Protocol):
+    """Reads them. Raises `StoreFailed`."""
+
+    async def get(self, resource: str, id: str) -> LedgerRecord | None:  # noqa: A002 - what it is
+        """The record of a request; None where a resource has no such one."""
+        ...
+
+    async def sums(self, span: Span, by: Collection[Grouping]) -> list[Sum]:
+        """What they come to, told apart by all of these and by their currency, the first of them first."""
+        ...
+
+    async def page(self, span: Span, after: tuple[float, str] | None, limit: int) -> list[LedgerRecord]:
+        """Some of them by time and id, those behind `after`. Their details are left out."""
+        ...

@@ -1,0 +1,66 @@
+"""Makes deployments and the attempts at their backends from the configuration, and keeps their pools in view."""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from forehearth.core.clock import Clock
+from forehearth.core.routing_settings import HealthSettings
+from forehearth.core.settings import DeploymentBackend, DeploymentSettings
+from forehearth.registry import STRATEGIES, Opened
+from forehearth.routing.attempts import Attempts
+from forehearth.routing.capacity import share_of
+from forehearth.routing.directory import Backend, Deployment
+from forehearth.routing.pool import Pool
+from forehearth.routing.states import Pools
+from forehearth.telemetry.metrics import Metrics
+
+
+class Pooling:
+    """What pools are made with. Those that it makes are added to `pools`."""
+
+    def __init__(
+        self, opened: Mapping[str, Opened], metrics: Metrics, clock: Clock, *, workers: int, pools: Pools
+    ) -> None:
+        self._opened = opened
+        self._metrics = metrics
+        self._clock = clock
+        self._workers = workers
+        self._pools = pools
+
+    def deployment(self, name: str, label: str, wanted: DeploymentSettings) -> Deployment:
+        """One deployment; `label` is what its resource is called in metrics, empty for the default one."""
+        longest = max(self._opened[place.backend].total_seconds for place in wanted.backends)
+        return Deployment(
+            name=name,
+            resource=label,
+            facts=wanted.model,
+            backends=tuple(self._backend(place, name) for place in wanted.backends),
+            retries=wanted.retries,
+            health=self._health(wanted),
+            deadline=wanted.deadline_seconds or longest,
+        )
+
+    def attempts(self, resource: str, deployment: Deployment, wanted: DeploymentSettings) -> Attempts:
+        """What asks its backends."""
+        pool = Pool(deployment, self._clock, self._metrics.pool(deployment.label))
+        self._pools.add(resource, pool)
+        return Attempts(pool, self._metrics, strategy=STRATEGIES[wanted.strategy](wanted.affinity))
+
+    def _backend(self, place: DeploymentBackend, name: str) -> Backend:
+        opened = self._opened[place.backend]
+        return Backend(
+            name=place.backend,
+            provider=opened.provider,
+            sender=opened.sender,
+            model=place.model or name,
+            restarts=opened.restarts,
+            priority=place.priority,
+            weight=place.weight,
+            limits=share_of(place.limits, self._workers),
+        )
+
+    def _health(self, wanted: DeploymentSettings) -> HealthSettings:
+        """A script that refuses one call means that one: with nobody else to ask, the next one gets its own answer."""
+        alone = len(wanted.backends) == 1 and self._opened[wanted.backends[0].backend].by_script
+        return msgspec.structs.replace(wanted.health, obey_seconds=0.0) if alone else wanted.health

@@ -1,0 +1,113 @@
+-- name: insert
+-- Keep a new document, in the place of one that had expired when it was created, and count the write.
+WITH written AS (
+    INSERT INTO documents
+        (resource, project, agent, kind, id, parent, created, updated, revision, metadata, body, expires)
+    VALUES
+        (:resource, :project, :agent, :kind, :id, :parent, :created, :updated, 1, :metadata, :body, :expires)
+    ON CONFLICT (resource, project, agent, kind, id) DO UPDATE
+    SET sequence = excluded.sequence, parent = excluded.parent, created = excluded.created,
+        updated = excluded.updated, revision = excluded.revision, metadata = excluded.metadata,
+        body = excluded.body, expires = excluded.expires
+    WHERE documents.expires <= excluded.created
+    RETURNING sequence, revision, kind
+), counted AS (
+    INSERT INTO versions (kind, shard, version) SELECT kind, pg_backend_pid() % 64, 1 FROM written
+    ON CONFLICT (kind, shard) DO UPDATE SET version = versions.version + 1
+)
+SELECT sequence, revision FROM written;
+
+-- name: get
+-- One document.
+SELECT * FROM documents
+WHERE resource = :resource AND project = :project AND agent = :agent AND kind = :kind AND id = :id;
+
+-- name: replace
+-- Write one anew, if it is still the one that was read, and count the write.
+WITH written AS (
+    UPDATE documents
+    SET parent = :parent, updated = :updated, revision = revision + 1, metadata = :metadata, body = :body,
+        expires = :expires
+    WHERE resource = :resource AND project = :project AND agent = :agent AND kind = :kind AND id = :id
+        AND (CAST(:wanted AS text) IS NULL OR sequence || '.' || revision = :wanted)
+    RETURNING sequence, revision, created, kind
+), counted AS (
+    INSERT INTO versions (kind, shard, version) SELECT kind, pg_backend_pid() % 64, 1 FROM written
+    ON CONFLICT (kind, shard) DO UPDATE SET version = versions.version + 1
+)
+SELECT sequence, revision, created FROM written;
+
+-- name: delete
+-- Remove one, if it is still the one that was read, and count the write.
+WITH gone AS (
+    DELETE FROM documents
+    WHERE resource = :resource AND project = :project AND agent = :agent AND kind = :kind AND id = :id
+        AND (CAST(:wanted AS text) IS NULL OR sequence || '.' || revision = :wanted)
+    RETURNING sequence, kind
+), counted AS (
+    INSERT INTO versions (kind, shard, version) SELECT kind, pg_backend_pid() % 64, 1 FROM gone
+    ON CONFLICT (kind, shard) DO UPDATE SET version = versions.version + 1
+)
+SELECT sequence FROM gone;
+
+-- name: edge
+-- Where a document stands in the order of its place and kind.
+SELECT sequence FROM documents
+WHERE resource = :resource AND project = :project AND agent = :agent AND kind = :kind AND id = :id;
+
+-- name: page_ascending
+-- Documents between two sequences, the oldest first.
+SELECT * FROM documents
+WHERE ARRAY[resource, project, agent, kind] = ARRAY[:resource, :project, :agent, :kind]
+    AND sequence > :low AND sequence < :high
+    AND (expires IS NULL OR expires > :now)
+    AND metadata @> :metadata
+ORDER BY sequence ASC LIMIT :limit;
+
+-- name: page_descending
+-- The same, the newest first.
+SELECT * FROM documents
+WHERE ARRAY[resource, project, agent, kind] = ARRAY[:resource, :project, :agent, :kind]
+    AND sequence > :low AND sequence < :high
+    AND (expires IS NULL OR expires > :now)
+    AND metadata @> :metadata
+ORDER BY sequence DESC LIMIT :limit;
+
+-- name: children_ascending
+-- Documents under a parent, between two sequences, the oldest first.
+SELECT * FROM documents
+WHERE ARRAY[resource, project, agent, kind, parent] = ARRAY[:resource, :project, :agent, :kind, :parent]
+    AND sequence > :low AND sequence < :high
+    AND (expires IS NULL OR expires > :now)
+    AND metadata @> :metadata
+ORDER BY sequence ASC LIMIT :limit;
+
+-- name: children_descending
+-- The same, the newest first.
+SELECT * FROM documents
+WHERE ARRAY[resource, project, agent, kind, parent] = ARRAY[:resource, :project, :agent, :kind, :parent]
+    AND sequence > :low AND sequence < :high
+    AND (expires IS NULL OR expires > :now)
+    AND metadata @> :metadata
+ORDER BY sequence DESC LIMIT :limit;
+
+-- name: of_all_places
+-- Every document of a kind.
+SELECT * FROM documents WHERE ARRAY[kind] = ARRAY[:kind] ORDER BY sequence;
+
+-- name: version
+-- How often a kind was written.
+SELECT CAST(coalesce(sum(version), 0) AS bigint) AS version FROM versions WHERE kind = :kind;
+
+-- name: remove_expired
+-- Remove what has expired, the longest gone first, and count the writes. Two who do so at once share the work.
+WITH due AS MATERIALIZED (
+    SELECT sequence FROM documents WHERE expires <= :now ORDER BY expires LIMIT :limit FOR UPDATE SKIP LOCKED
+), gone AS (
+    DELETE FROM documents USING due WHERE documents.sequence = due.sequence RETURNING kind
+), counted AS (
+    INSERT INTO versions (kind, shard, version)
+    SELECT DISTINCT kind, pg_backend_pid() % 64, 1 FROM gone ORDER BY kind
+    ON CONFLICT (kind, shard) DO UPDATE SET version = versions.version + 1
+)
+SELECT kind FROM gone;

@@ -1,0 +1,56 @@
+"""`kill -9` at any moment of writing, rotating, folding and taking over: no call is lost, and none is there twice."""
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from forehearth.core.ledger import LedgerRecord, Span
+from forehearth.stores.sqlite.database import open_database
+from forehearth.stores.sqlite.ledger import SqliteLedger
+from tests.conftest import ROOT
+from tests.integration.ledger.mortal import UNDER_WAY, fold_of
+
+DEATHS = int(os.environ.get("FOREHEARTH_LEDGER_DEATHS", "30"))
+"""The long form: 500."""
+
+
+async def test_after_many_deaths_every_call_is_in_the_ledger_once(tmp_path: Path):
+    mortal = [sys.executable, "-m", "tests.integration.ledger.mortal", str(tmp_path), str(DEATHS), "7"]
+    done = await asyncio.to_thread(subprocess.run, mortal, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-4_000:]
+    died = json.loads(done.stdout)
+    assert died["taking_over"] > DEATHS / 10, "no worker died while it took over from another"
+    assert died["removed"] > DEATHS, "no worker lived to see its own segments folded"
+
+    database = open_database(tmp_path / "ledger.db", schema="ledger")
+    store = SqliteLedger(database)
+    await fold_of(tmp_path, store).take_over()
+    found = {each.id: each for each in await store.page(Span(resource="here"), None, 1_000_000)}
+    rows = await database.read(lambda connection: connection.execute("SELECT count(*) FROM ledger").get)
+    await database.aclose()
+    assert rows == len(found)
+    assert list((tmp_path / "journal").iterdir()) == []
+
+    before, began, ended = (_lines(tmp_path / name) for name in ("before", "began", "ended"))
+    assert len(ended) > 20 * DEATHS
+    assert began <= found.keys() <= before
+    assert {found[each].flag for each in ended} == {""}
+    flagged = {name for name, each in found.items() if each.flag == "crashed"}
+    assert len(flagged) <= UNDER_WAY * DEATHS
+    assert flagged.isdisjoint(ended)
+    _assert_figures(found, flagged)
+
+
+def _assert_figures(found: dict[str, LedgerRecord], flagged: set[str]) -> None:
+    """A settled call has its own tokens, a flagged one what was reserved for it."""
+    for name, each in found.items():
+        assert (each.prompt, each.completion) == ((300, 1_000) if name in flagged else (12, 30)), name
+
+
+def _lines(path: Path) -> set[str]:
+    lines = path.read_text().splitlines()
+    assert len(lines) == len(set(lines))
+    return set(lines)
