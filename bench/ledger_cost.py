@@ -146,7 +146,9 @@ async def folding(folder: Path) -> float:
         meter = Metrics(Cells(folder / "metrics", "0")).ledger
         fold = Folding(
             journal,
-            Fold(root=folder, store=store, booked=lambda intent: crashed(intent, None), meter=meter, clock=SystemClock()),
+            Fold(
+                root=folder, store=store, booked=lambda intent: crashed(intent, None), meter=meter, clock=SystemClock()
+            ),
         )
         began = 0.0
         for _ in range(CALLS // TOGETHER):

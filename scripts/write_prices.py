@@ -84,9 +84,7 @@ def _steps(prices: Any) -> list[Rates] | None:
         return None
     counted = {KINDS[name]: value for name, value in given.items() if name in KINDS}
     bounds = sorted({tier.start for value in counted.values() for tier in getattr(value, "tiers", ())})
-    return [
-        {"over": bound, **{name: _rate(value, bound) for name, value in counted.items()}} for bound in [0, *bounds]
-    ]
+    return [{"over": bound, **{name: _rate(value, bound) for name, value in counted.items()}} for bound in [0, *bounds]]
 
 
 def _rate(value: Any, bound: int) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 import aiohttp
 
 from tests.forehearth_server import ForehearthServer
+from tests.soak.watching import processor_seconds
 
 PER_SECOND = 50
 LONGEST = 10.0
@@ -24,6 +25,9 @@ class Honest:
     errors: list[str] = field(default_factory=list)
     held_up: float = 0.0
     """How many seconds late this process itself was at most: what the machine's other work costs anybody on it."""
+
+    busy: float = 0.0
+    """The share of a processor that the server used meanwhile."""
 
     @property
     def p50(self) -> float:
@@ -43,12 +47,14 @@ async def calls(server: ForehearthServer, over: asyncio.Event) -> Honest:
         "timeout": aiohttp.ClientTimeout(total=LONGEST),
     }
     async with aiohttp.ClientSession(**options) as session, asyncio.TaskGroup() as tasks:
-        due = time.monotonic()
+        began = due = time.monotonic()
+        used = processor_seconds(server.pid)
         while not over.is_set():
             tasks.create_task(_call(session, f"{server.url}/openai/v1/chat/completions", due, found))
             due += 1 / PER_SECOND
             await asyncio.sleep(max(0, due - time.monotonic()))
             found.held_up = max(found.held_up, time.monotonic() - due)
+        found.busy = (processor_seconds(server.pid) - used) / (time.monotonic() - began)
     return found
 
 

@@ -17,6 +17,8 @@ from dataclasses import dataclass, field
 
 RATE = 400
 """Connections that are opened in a second, all patterns together."""
+AT_A_TIME = 20
+"""Connections that are opened at most without a pause."""
 PATH = b"/openai/v1/chat/completions"
 GONE = select.EPOLLHUP | select.EPOLLERR | select.EPOLLRDHUP
 
@@ -27,7 +29,7 @@ class Pattern:
 
     first: bytes = b""
     drip: bytes = b""
-    every: float = 0.5
+    every: float = 1.0
     reads: bool = True
 
 
@@ -114,11 +116,12 @@ class Crowd:
         """Open as many as there are to be, and keep it so."""
         missing = [name for name, count in counts.items() for _ in range(count)]
         missing = [name for group in itertools.zip_longest(*_grouped(missing)) for name in group if name]
-        began = time.monotonic()
-        opened = 0
+        began = before = time.monotonic()
+        may_open = 0.0
         while (now := time.monotonic()) < began + seconds:
-            while missing and opened < (now - began) * RATE:
-                opened += 1
+            may_open, before = min(may_open + (now - before) * RATE, AT_A_TIME), now
+            while missing and may_open >= 1:
+                may_open -= 1
                 self._open(missing.pop(0))
             for number, events in self._epoll.poll(0.02):
                 if self._clients[number].over(events):

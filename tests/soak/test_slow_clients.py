@@ -85,12 +85,17 @@ def configuration(port: int) -> str:
 
 
 def compared(before: Honest, during: Honest) -> str:
-    """Honest calls with and without the others, as a table."""
+    """Honest calls without and with the others, as a table."""
+    head = ["honest calls", "calls", "errors", "p50, ms", "p99, ms", "the server's processor", "callers late, ms"]
     rows = [
-        [when, len(each.seconds), len(each.errors), *(f"{1000 * of:.1f}" for of in (each.p50, each.p99, each.held_up))]
+        [
+            when,
+            len(each.seconds),
+            len(each.errors),
+            *(f"{each.p50 * 1000:.1f}", f"{each.p99 * 1000:.1f}", f"{each.busy:.0%}", f"{each.held_up * 1000:.0f}"),
+        ]
         for when, each in (("alone", before), ("among slow ones", during))
     ]
-    head = ["honest calls", "calls", "errors", "p50, ms", "p99, ms", "their own process was late at most, ms"]
     return json.dumps([head, *rows])
 
 

@@ -30,6 +30,12 @@ def resident_mib(parent: int) -> float:
     return pages * os.sysconf("SC_PAGESIZE") / 2**20
 
 
+def processor_seconds(parent: int) -> float:
+    """What the workers have used of the processor until now."""
+    used = [Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13] for pid in workers(parent)]
+    return sum(int(ticks) for each in used for ticks in each) / os.sysconf("SC_CLK_TCK")
+
+
 def until(condition: Callable[[], bool], within: float = _PATIENCE) -> bool:
     """Whether it comes to hold within so many seconds."""
     deadline = time.monotonic() + within

@@ -8,7 +8,7 @@ from typing import Literal
 
 import msgspec
 
-from forehearth.accounting.leases import Counted, Hold
+from forehearth.accounting.counted import Counted, Hold
 from forehearth.accounting.tokens import Bounds
 from forehearth.core.call import Call
 from forehearth.core.errors import Misconfigured

@@ -13,17 +13,17 @@ So what a worker holds without using it is bounded: one hundredth of the limit (
 import asyncio
 import logging
 import math
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any, Self
 
 import msgspec
 
+from forehearth.accounting.counted import Counted, Denied, Hold
 from forehearth.accounting.counters import Holding, LaidDown, Sliding, Slots, Windowed
 from forehearth.accounting.turns import Turns
 from forehearth.core.clock import Clock
 from forehearth.core.counter import Ask, Demand, Grant
 from forehearth.core.document import StoreFailed
-from forehearth.core.windows import Period
 from forehearth.ports.counters import CounterStore
 
 SPARE = 100
@@ -47,59 +47,6 @@ LONGEST_LINE = 1_000
 
 Sleep = Callable[[float], Awaitable[None]]
 _log = logging.getLogger("forehearth.limits")
-
-
-class Denied(Exception):
-    """There is not enough: `left` of it is left, and in `frees_in` seconds more, as far as can be said."""
-
-    def __init__(self, left: int, frees_in: float) -> None:
-        super().__init__()
-        self.left = left
-        self.frees_in = frees_in
-
-
-class Counted(msgspec.Struct, frozen=True, kw_only=True):
-    """Which counter it is, and how it counts."""
-
-    counter: str
-    limit: int
-    period: Period | None = None
-    """None: at the same time."""
-    sliding: bool = False
-    waits: bool = False
-
-
-class Hold:
-    """What one call has taken of one counter."""
-
-    __slots__ = ("_lease", "_stamp", "amount", "left")
-
-    def __init__(self, lease: "Lease", amount: int, stamp: float, left: int) -> None:
-        self._lease = lease
-        self._stamp = stamp
-        self.amount = amount
-        self.left = left
-        """What was left besides when it was taken, as far as this worker knew."""
-
-    def settle(self, used: int) -> None:
-        """The call used so much, which may be more than was taken. What it did not use is free again."""
-        unused = self.amount - used
-        if unused:
-            self.amount = used
-            self._lease.give(unused, self._stamp)
-
-    def frees_in(self, now: float) -> float:
-        """Seconds until there is more, as far as this worker knows."""
-        return self._lease.frees_in(self.left + 1, now)
-
-    def renew(self) -> bool:
-        """Let it count from now on, if it was taken before. False, and nothing is held, where that does not fit."""
-        stamp = self._lease.retake(self.amount, self._stamp)
-        if stamp is None:
-            self.amount = 0
-            return False
-        self._stamp = stamp
-        return True
 
 
 class _Waiting:
@@ -260,7 +207,7 @@ class Lease:
         async with self.lock:
             asked_for = [waiting for waiting, _ in zip(self._turns, range(self._together), strict=False)]
             asked = self._clock.monotonic()
-            ask = self._ask([each.demand for each in asked_for], self._holding.lay_down(asked))
+            ask = self._ask(tuple(each.demand for each in asked_for), self._holding.lay_down(asked))
             (grant,) = await self._leases.exchange([ask])
             self.heard(grant, asked)
         now = self._clock.monotonic()
@@ -276,14 +223,14 @@ class Lease:
                 self._turns.served(waiting.demand.tenant, waiting)
                 waiting.taken.set_result(self._take(amount, free, now))
 
-    def _ask(self, demands: Iterable[Demand], laid_down: LaidDown) -> Ask:
+    def _ask(self, demands: tuple[Demand, ...], laid_down: LaidDown) -> Ask:
         counted, holding = self._counted, self._holding
         return Ask(
             counter=counted.counter,
             period=None if counted.sliding else counted.period,
             limit=counted.limit,
-            demands=tuple(demands),
-            spare=counted.limit // SPARE,
+            demands=demands,
+            spare=counted.limit // SPARE if demands else 0,
             workers=self._leases.workers,
             given=laid_down.given,
             over=laid_down.over,

@@ -8,7 +8,7 @@ import math
 from collections.abc import Sequence
 
 from forehearth.accounting.budgets import Budget
-from forehearth.accounting.leases import Denied, Hold
+from forehearth.accounting.counted import Denied, Hold
 from forehearth.core.call import Call
 from forehearth.core.errors import QuotaExceeded, Refused, TooManyRequests
 from forehearth.core.exchange import Header

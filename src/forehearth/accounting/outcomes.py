@@ -168,8 +168,7 @@ def _detail(record: CallRecord, started: float) -> dict[str, object]:
     """A `Detail`, as it is written."""
     found: dict[str, object] = {
         "tried": [
-            (each.backend, each.began - started, each.seconds, each.outcome, each.status)
-            for each in record.attempts
+            (each.backend, each.began - started, each.seconds, each.outcome, each.status) for each in record.attempts
         ]
     }
     if record.estimated:

@@ -177,9 +177,7 @@ class PriceList:
             )
             for each in listed.steps
         )
-        return Tariff(
-            since=_midnight(listed.since), steps=steps, currency=self._currency, version=self.version
-        )
+        return Tariff(since=_midnight(listed.since), steps=steps, currency=self._currency, version=self.version)
 
 
 def matches(clause: Mapping[str, Any], name: str) -> bool:

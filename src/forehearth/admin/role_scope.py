@@ -8,16 +8,15 @@ import msgspec
 from forehearth.admin.key_scope import Tenant, beyond
 from forehearth.config.nearest import suggestion
 from forehearth.core.errors import InvalidField, PermissionDenied
+from forehearth.core.issuers import DEVELOPMENT, ENTRA
 from forehearth.core.place import Place
 from forehearth.core.principal import Principal
 from forehearth.identity import roles
 from forehearth.identity.assignment_records import AssignmentRecord, PrincipalType, is_guid, plain_id, with_id
-from forehearth.identity.assignments import DEVELOPMENT
 from forehearth.identity.key_records import INFERENCE, KeyRecord
 from forehearth.identity.key_text import masked
 from forehearth.identity.roles import Role
 
-ENTRA = "entra"
 _LONGEST = 256
 _SHOWN = 100
 _AGENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")

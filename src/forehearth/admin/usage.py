@@ -34,12 +34,18 @@ class Total(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LedgerOffice:
-    """The ledger of a running server, or of a data directory. `fold` brings in what its own journal has."""
+    """The ledger of a running server, or of a data directory. `fold` brings in what its own journal has.
 
-    def __init__(self, reader: LedgerReader, fold: Callable[[], Awaitable[None]], sleep: Sleep) -> None:
+    `patience` is how many seconds a request is waited for that another worker may have answered.
+    """
+
+    def __init__(
+        self, reader: LedgerReader, fold: Callable[[], Awaitable[None]], sleep: Sleep, *, patience: float = PATIENCE
+    ) -> None:
         self._reader = reader
         self._fold = fold
         self._sleep = sleep
+        self._patience = patience
 
     async def totals(self, span: Span, by: Collection[Grouping]) -> list[Total]:
         """What calls come to, told apart by all of these. Raises `StoreFailed`."""
@@ -55,7 +61,7 @@ class LedgerOffice:
         await self._fold()
         waited = 0.0
         while (found := await self._reader.get(resource, request_id)) is None:
-            if waited >= PATIENCE:
+            if waited >= self._patience:
                 raise NotFound(
                     f"There is no record of a request '{request_id[:64]}': it is too old, still under way, or was "
                     "refused before it was a call of a deployment."

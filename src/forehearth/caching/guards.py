@@ -27,7 +27,7 @@ _NUMBER: Final = re.compile(r"-?\d[\d.,:]*")
 _ORDINAL: Final = re.compile(r"(\d+)(?:st|nd|rd|th)")
 _APOSTROPHE: Final = "\u2019"
 _ENDS: Final = frozenset(".?!")
-_IGNORED: Final = frozenset(".,;:!?\"'`-\u00b4\u2018\u201c\u201d\u201e«»…\u2013\u2014¿¡")
+_IGNORED: Final = frozenset(".,;:!?\"'`-\u00b4\u2018\u201c\u201d\u201e\u00ab\u00bb\u2026\u2013\u2014\u00bf\u00a1")
 _ASKED_BY: Final = known.HELD_BY | {"may", "can", "will", "might", "or", "not", "no"}
 _NOT: Final = "not"
 _SHORT_NOT: Final = {"cannot": "can", "can't": "can", "won't": "will", "shan't": "shall"}
@@ -255,7 +255,7 @@ def _day(token: str) -> int:
     """The day of a month that a token names; 0 for none."""
     ordinal = _ORDINAL.fullmatch(token)
     digits = ordinal[1] if ordinal else token
-    day = int(digits) if digits.isdecimal() and len(digits) <= 2 else known.ORDINALS.get(token, 0)  # noqa: PLR2004
+    day = int(digits) if digits.isdecimal() and len(digits) <= 2 else known.ORDINALS.get(token, 0)  # noqa: PLR2004 - digits of a day
     return day if day <= _LONGEST_DAY else 0
 
 
@@ -297,20 +297,20 @@ def _plain(word: str) -> str:
 
 
 def _is_past(word: str) -> bool:
-    return word in known.PAST or (len(word) > 4 and word.endswith("ed") and not word.endswith("eed"))  # noqa: PLR2004
+    return word in known.PAST or (len(word) > 4 and word.endswith("ed") and not word.endswith("eed"))  # noqa: PLR2004 - a length of English words
 
 
 def _stem(word: str) -> str:
     """Without the endings of plurals, of -ing and of -ed."""
     if not (word.isascii() and word.isalpha()):
         return word
-    if len(word) > 4 and word.endswith("ies"):  # noqa: PLR2004
+    if len(word) > 4 and word.endswith("ies"):  # noqa: PLR2004 - a length of English words
         word = word[:-3] + "y"
     elif word.endswith(("sses", "ches", "shes", "xes", "zes")):
         word = word[:-2]
-    elif len(word) > 3 and word.endswith("s") and not word.endswith(("ss", "us", "is")):  # noqa: PLR2004
+    elif len(word) > 3 and word.endswith("s") and not word.endswith(("ss", "us", "is")):  # noqa: PLR2004 - a length of English words
         word = word[:-1]
-    if len(word) > 5 and word.endswith("ing") and _VOWELS.search(word[:-3]):  # noqa: PLR2004
+    if len(word) > 5 and word.endswith("ing") and _VOWELS.search(word[:-3]):  # noqa: PLR2004 - a length of English words
         word = _before_ending(word[:-3])
     elif _is_past(word):
         word = word[:-3] + "y" if word.endswith("ied") else _before_ending(word[:-2])
@@ -321,7 +321,7 @@ def _stem(word: str) -> str:
 
 def _before_ending(stem: str) -> str:
     """Hopping and hopped are of hop, hoping and hoped of hope."""
-    if len(stem) > 3 and stem[-1] == stem[-2] and stem[-1] not in "lsz":  # noqa: PLR2004
+    if len(stem) > 3 and stem[-1] == stem[-2] and stem[-1] not in "lsz":  # noqa: PLR2004 - a length of English words
         return stem[:-1]
     return stem + "e" if _FROM_SILENT_E.fullmatch(stem) else stem
 

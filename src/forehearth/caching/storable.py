@@ -20,7 +20,7 @@ _REFUSAL: Final = re.compile(
     r" (?:can(?:'?t|not| not)|won't|will not|unable to|not able to|must decline|have to decline"
     r"|(?:do not|don't) (?:feel comfortable|have (?:access|information|enough)))\b"
     r"|\bes tut mir leid\b|\bich kann (?:dabei|das|ihnen|dir|diese)\b[^.]{0,60}\bnicht\b"
-    r"|\bje (?:suis désolée?|ne peux pas)\b|\blo siento\b",
+    r"|\bje (?:suis d\u00e9sol\u00e9e?|ne peux pas)\b|\blo siento\b",
     re.IGNORECASE,
 )
 _APOSTROPHE: Final = "\u2019"

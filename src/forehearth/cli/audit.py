@@ -1,4 +1,4 @@
-"""`forehearth audit`: who did what to which thing, and whether they were let."""
+"""`forehearth audit`: who did what to which thing, and whether they were let; and whose calls were refused."""
 
 import time
 from datetime import UTC, datetime
@@ -18,8 +18,8 @@ _FIRST_ERROR = 400
 
 @click.command()
 @click.option("--since", type=Moment(time.time, past=True), help="From then on: 24h ago, or a date.  [default: all]")
-@click.option("--actor", help="Only what this one did, by name.")
-@click.option("--action", help="Only this action, such as keys.create.")
+@click.option("--actor", help="Only what this one did, by name; for callers that nobody knows, by address.")
+@click.option("--action", help="Only this action, such as keys.create or openai_v1.chat_completions.")
 @click.option("--limit", type=click.IntRange(1, 10_000), default=100, help="How many at the most.  [default: 100]")
 @resource_option
 @json_option
@@ -36,8 +36,9 @@ def audit(
 ) -> None:
     r"""Show who did what to which thing, the newest first, and whether they were let.
 
-    Records are added and never changed; they are kept for 90 days. The request id is the one that the answer had in
-    x-request-id.
+    Calls to models are there where they were refused: a wrong key or token, or nothing that allows them. Repeats
+    within a minute are one record with their count. Records are added and never changed; they are kept for 90 days.
+    The request id is the one that the answer had in x-request-id.
 
     \b
     Examples:
@@ -75,5 +76,6 @@ def _line(record: Any) -> str:
     status = int(record["status"])
     verdict = "refused" if not record["allowed"] else "done" if status < _FIRST_ERROR else f"failed ({status})"
     when = shown(int(datetime.fromisoformat(record["time"]).timestamp()))
-    what = (when, record["actor"], record["action"], record["target"], verdict, record["requestId"], record["detail"])
-    return "  ".join(each for each in what if each)
+    where = f"project {record['project']}" if record["project"] else ""
+    said = [record["actor"], record["action"], where, record["target"], verdict, record["requestId"], record["detail"]]
+    return "  ".join(each for each in (when, *said) if each)

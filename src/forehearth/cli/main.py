@@ -54,9 +54,7 @@ COMMANDS: Final[dict[str, Entry]] = {
     ),
     "audit": Entry("forehearth.cli.audit:audit", "Show who did what.", "forehearth audit --since 24h"),
     "status": Entry("forehearth.cli.status:status", "Show how the backends are.", "forehearth status"),
-    "cache": Entry(
-        "forehearth.cli.cache:cache", "Show what the caches hold, or empty them.", "forehearth cache show"
-    ),
+    "cache": Entry("forehearth.cli.cache:cache", "Show what the caches hold, or empty them.", "forehearth cache show"),
     "usage": Entry(
         "forehearth.cli.usage:usage", "Show what calls used, and what they cost.", "forehearth usage --from 7d --by day"
     ),

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from forehearth.config import files, nodes, scalars
 from forehearth.config.binding import PROVIDER, Binder
+from forehearth.config.identity_checks import check_identity
 from forehearth.config.nearest import suggestion
 from forehearth.config.problems import Path as KeyPath
 from forehearth.core.settings import ProviderSettings, ServerSettings
@@ -32,7 +33,7 @@ def across(binder: Binder, providers: Mapping[str, type[ProviderSettings]], fold
     _ports(binder)
     _certificate(binder)
     _client_keys(binder)
-    _assignments(binder)
+    check_identity(binder)
     return _model_files(binder, providers, folder)
 
 
@@ -145,27 +146,6 @@ def _client_keys(binder: Binder) -> None:
                 "there is a client_key but no client_certificate",
                 "add 'client_certificate: PATH', the PEM file with the certificate that it belongs to",
             )
-
-
-def _assignments(binder: Binder) -> None:
-    """A role is assigned in a resource and a project that there are: a mistyped one would give nothing, silently."""
-    resources = _names(binder, "resources")
-    own = binder.values.get(("server", "resource"))
-    default = own.text if isinstance(own, nodes.Scalar) else ServerSettings().resource
-    for path, node in list(binder.values.items()):
-        if path[:2] != ("identity", "assignments") or not isinstance(node, nodes.Scalar) or not node.text:
-            continue
-        given = binder.values.get((*path[:-1], "resource"))
-        resource = given.text if isinstance(given, nodes.Scalar) else default
-        if path[-1] == "resource" and node.text not in (default, *resources):
-            hint = suggestion(node.text, [default, *resources], "there are")
-            binder.tell(node.mark, path, f"there is no resource{scalars.called(node)}", hint)
-        if path[-1] == "project":
-            tenant = () if resource == default else ("resources", resource)
-            projects = ["default", *_names(binder, *tenant, "projects")]
-            if node.text not in projects:
-                hint = suggestion(node.text, projects, "there are") or "add it under 'projects'"
-                binder.tell(node.mark, path, f"there is no project{scalars.called(node)}", hint)
 
 
 def _model_files(binder: Binder, providers: Mapping[str, type[ProviderSettings]], folder: Path) -> dict[KeyPath, str]:

@@ -1,6 +1,7 @@
 """The keys `identity`, `projects` and `resources` of the configuration: who may call, and what belongs to whom."""
 
-from typing import Annotated, Literal
+import uuid
+from typing import Annotated, Final, Literal
 
 import msgspec
 
@@ -14,6 +15,27 @@ Tenant = Annotated[
         pattern="^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$", description="the id of a directory, a GUID"
     ),
 ]
+ROLE_NAMES: Final = (
+    "Foundry Agent Consumer",
+    "Foundry User",
+    "Azure AI User",
+    "Foundry Project Manager",
+    "Azure AI Project Manager",
+    "Foundry Account Owner",
+    "Azure AI Account Owner",
+    "Foundry Owner",
+    "Azure AI Owner",
+    "Owner",
+    "Contributor",
+    "Reader",
+    "Cognitive Services OpenAI User",
+    "Cognitive Services User",
+)
+"""The roles that can be assigned, under the names before 2026, too. In capitals or not, they are the same."""
+DEVELOPER: Final = "developer"
+"""Whom the development issuer knows without any configuration."""
+_NAMESPACE: Final = uuid.UUID("6c1fb3a0-6a5f-5b0e-9f0e-6d0f6b9a4c11")
+
 Algorithm = Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA"]
 
 
@@ -107,6 +129,14 @@ class DevelopmentIssuerSettings(Values, frozen=True, kw_only=True, forbid_unknow
     """Applications, by a name of your choice."""
     token_seconds: Annotated[int, msgspec.Meta(ge=60, le=86_400)] = 3_600
     """How long its tokens last."""
+
+
+def development_id(kind: Literal["user", "application", "application object"], name: str, given: str | None) -> str:
+    """The id of somebody whom the development issuer knows: the one that is given, else one that is made of the name.
+
+    An application has two: the client id, and that of its object.
+    """
+    return given.lower() if given else str(uuid.uuid5(_NAMESPACE, f"{kind}/{name}"))
 
 
 class IdentitySettings(Values, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -99,9 +99,7 @@ class LimitSettings(Values, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         """Refuse no limit, two of them, and what goes together with none of its kind. Raises `Unfit`."""
         given = [name for name in MEASURES if getattr(self, name) is not None]
         if len(given) != 1:
-            problem = (
-                f"a limit has one of these, and this one has {' and '.join(given)}" if given else "nothing is limited"
-            )
+            problem = f"this is more than one limit: {' and '.join(given)}" if given else "nothing is limited"
             hint = "make it two limits" if given else f"add one of {', '.join(MEASURES)}"
             raise Unfit(problem, member=given[1] if given else None, hint=hint)
         measure = self.measure

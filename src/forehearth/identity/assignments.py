@@ -11,13 +11,13 @@ import msgspec
 
 from forehearth.core.errors import Misconfigured
 from forehearth.core.identity_settings import AssignmentSettings
+from forehearth.core.issuers import DEVELOPMENT
 from forehearth.core.principal import Grant
 from forehearth.identity import roles
 from forehearth.identity.assignment_records import AssignmentRecord, PrincipalType, plain_id
 
 _Who = tuple[str, str, str]
 """An issuer, a type of principal, and the principal's id there."""
-DEVELOPMENT = "development"
 CONFIGURED = "configured-"
 """How the ids of those of the configuration begin; the position in `identity.assignments` follows."""
 OF_THE_ISSUER = "development-"

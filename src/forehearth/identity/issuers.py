@@ -1,14 +1,14 @@
 """Whose tokens are trusted, and what for."""
 
 from collections.abc import Iterator
-from urllib.parse import urlsplit
 
 import msgspec
 
 from forehearth.core.clock import Clock
 from forehearth.core.errors import Misconfigured
 from forehearth.core.identity_settings import EntraSettings, IdentitySettings, OidcSettings
-from forehearth.identity.key_sets import KeySet, is_safe
+from forehearth.core.issuers import DEVELOPMENT, ENTRA, entra_issuers, is_safe
+from forehearth.identity.key_sets import KeySet
 from forehearth.ports.fetch import Fetch
 
 AUDIENCES = frozenset(
@@ -21,13 +21,8 @@ AUDIENCES = frozenset(
 )
 """The audiences that Foundry documents. A slash at the end makes no difference."""
 
-_V1 = "https://sts.windows.net/{tenant}/"
-_V1_OF_CHINA = "https://sts.chinacloudapi.cn/{tenant}/"
-_AUTHORITIES_OF_CHINA = frozenset({"login.partner.microsoftonline.cn", "login.chinacloudapi.cn"})
-_V2 = "{authority}/{tenant}/v2.0"
 _ENTRA_ALGORITHMS = frozenset({"RS256"})
-_ENTRA = "entra"
-_TAKEN = frozenset({_ENTRA, "development"})
+_TAKEN = frozenset({ENTRA, DEVELOPMENT})
 """Names that assignments know other issuers by."""
 
 
@@ -65,14 +60,13 @@ def _entra(settings: EntraSettings, fetch: Fetch, clock: Clock) -> Iterator[Trus
     """A directory's two issuers. Both forms of token are signed with the same keys."""
     authority = settings.authority.rstrip("/")
     _check("identity.entra.authority", authority)
-    v1 = _V1_OF_CHINA if urlsplit(authority).hostname in _AUTHORITIES_OF_CHINA else _V1
     audiences = AUDIENCES | {each.removesuffix("/") for each in settings.audiences}
     for tenant in (each.lower() for each in settings.tenants):
-        forms = [form.format(authority=authority, tenant=tenant) for form in (v1, _V2)]
+        forms = entra_issuers(authority, tenant)
         keys = KeySet(forms[1], url=f"{authority}/{tenant}/discovery/v2.0/keys", fetch=fetch, clock=clock)
         for iss in forms:
             yield TrustedIssuer(
-                name=_ENTRA, iss=iss, audiences=audiences, algorithms=_ENTRA_ALGORITHMS, keys=keys, tenant=tenant
+                name=ENTRA, iss=iss, audiences=audiences, algorithms=_ENTRA_ALGORITHMS, keys=keys, tenant=tenant
             )
 
 

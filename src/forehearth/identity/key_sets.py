@@ -11,7 +11,6 @@ import logging
 import math
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, SECP384R1, EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -21,6 +20,7 @@ from jwt.exceptions import PyJWTError
 
 from forehearth.core.clock import Clock
 from forehearth.core.errors import ForehearthError
+from forehearth.core.issuers import is_safe
 from forehearth.ports.fetch import Fetch
 
 PAUSE_SECONDS = 30.0
@@ -184,12 +184,3 @@ def _object(document: bytes) -> dict[str, Any]:
     if isinstance(value, dict):
         return value
     raise ValueError("what came is not an object")
-
-
-def is_safe(url: str) -> bool:
-    """Whether keys that come from there are its owner's: over https, or from this machine."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return False
-    return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in {"127.0.0.1", "::1", "localhost"})

@@ -10,6 +10,7 @@ import re
 import msgspec
 
 from forehearth.config.nearest import suggestion
+from forehearth.core.identity_settings import ROLE_NAMES
 from forehearth.core.permission import DATA_ACTIONS, Permission
 from forehearth.core.place import Place
 
@@ -119,7 +120,6 @@ ROLES = (
 """All of them."""
 
 _BY_NAME = {name.casefold(): role for role in ROLES for name in (role.name, *role.old_names)}
-_NAMES = tuple(name for role in ROLES for name in (role.name, *role.old_names))
 _ALLOWED = {role.name: role.permissions for role in ROLES}
 
 
@@ -145,5 +145,5 @@ def named(name: str) -> Role:
     """The same. Raises `ValueError` when there is none, with the name that was most likely meant."""
     role = find(name)
     if role is None:
-        raise ValueError(f"there is no role '{name}': {suggestion(name, _NAMES, 'there are')}")
+        raise ValueError(f"there is no role '{name}': {suggestion(name, ROLE_NAMES, 'there are')}")
     return role

@@ -11,7 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 import msgspec
 
 from forehearth.accounting.budgets import Budget, Reservation
-from forehearth.accounting.leases import Denied, Hold, Lease, Leases
+from forehearth.accounting.counted import Denied, Hold
+from forehearth.accounting.leases import Lease, Leases
 from forehearth.accounting.limit_headers import headers, refusal
 from forehearth.accounting.tokens import Bounds, TokenBounds
 from forehearth.core.call import Call
@@ -99,7 +100,7 @@ class HoldToLimits:
             if error.retry_elsewhere:
                 reservation.release()
             raise
-        told = headers(call, budgets, holds, None if reply.stream is not None else record.usage, now)
+        told = headers(call, budgets, holds, None if reply.stream is not None else record.usage, self._now())
         if not told:
             return reply
         # What a backend says of its own limits is not what this caller has left.

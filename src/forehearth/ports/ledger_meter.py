@@ -9,7 +9,7 @@ class LedgerMeter(Protocol):
     """Counts."""
 
     def folded(self, flag: Flag, count: int) -> None:
-        """Count records that came to the ledger, by why their tokens are not the truth; `flag` is empty where they are."""
+        """Count records that came to the ledger, by their flag."""
         ...
 
     def unwritten(self, what: Literal["refused", "served", "lost"], count: int = 1) -> None:

@@ -8,10 +8,10 @@ import msgspec
 from forehearth.core.clock import Clock
 from forehearth.core.identity_settings import AssignmentSettings
 from forehearth.core.ids import request_ids
+from forehearth.core.issuers import DEVELOPMENT
 from forehearth.identity.development.installation import ensure
 from forehearth.identity.development.issuer import NOWHERE, DevelopmentIssuer
 from forehearth.identity.development.signing import new_signing_key
-from forehearth.identity.development.trust import NAME
 from forehearth.server.context import WorkerContext
 from forehearth.server.data_directory import write_private
 from forehearth.server.listening import Listener
@@ -32,7 +32,7 @@ def open_development_issuer(context: WorkerContext, clock: Clock) -> Development
 
 def assignments(issuer: DevelopmentIssuer) -> tuple[AssignmentSettings, ...]:
     """What its people may do without any configuration, as long as their tokens are this issuer's."""
-    return tuple(msgspec.structs.replace(each, issuer=NAME) for each in issuer.assignments)
+    return tuple(msgspec.structs.replace(each, issuer=DEVELOPMENT) for each in issuer.assignments)
 
 
 def _secure_base(listeners: Sequence[Listener]) -> str:

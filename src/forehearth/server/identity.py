@@ -3,11 +3,12 @@
 import msgspec
 
 from forehearth.admin.refusals import Refusals
-from forehearth.admin.role_scope import ENTRA, Holders
+from forehearth.admin.role_scope import Holders
 from forehearth.core.clock import Clock
+from forehearth.core.issuers import DEVELOPMENT, ENTRA
 from forehearth.core.secret import Secret
 from forehearth.core.settings import Settings
-from forehearth.identity.assignments import DEVELOPMENT, Assignments
+from forehearth.identity.assignments import Assignments
 from forehearth.identity.callers import Callers
 from forehearth.identity.development.issuer import DevelopmentIssuer
 from forehearth.identity.development.people import People

@@ -54,9 +54,7 @@ def written_down(
         found = bounds.of(call, None)
         return Usage(prompt=found.prompt, completion=found.answer, counted=True)
 
-    writing.served[deployment.label] = Served(
-        resource=resource, name=deployment.name, price_of=price_of, bound=bound
-    )
+    writing.served[deployment.label] = Served(resource=resource, name=deployment.name, price_of=price_of, bound=bound)
     return writing.outcomes, writing.intents
 
 
@@ -98,7 +96,7 @@ async def offline_ledger(data: DataDirectory, clock: Clock) -> AsyncIterator[Led
     """The ledger of a data directory that no server works in, with all that its servers left in their journals."""
     async with _store(data) as store:
         fold = Fold(root=data.path / FOLDER, store=store, booked=_booking({}), meter=_Nobody(), clock=clock)
-        yield LedgerOffice(store, fold.take_over, asyncio.sleep)
+        yield LedgerOffice(store, fold.take_over, asyncio.sleep, patience=0.0)
 
 
 @contextlib.asynccontextmanager

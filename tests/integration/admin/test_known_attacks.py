@@ -254,6 +254,28 @@ def test_a_limited_key_makes_itself_an_unlimited_one(client):
     assert client.chat(other["key"]) == 200
 
 
+def test_somebody_gives_themselves_a_role(client, plain):
+    """LiteLLM CVE-2026-47102: whoever may write down what they may."""
+    limited = client.make("limited-roles", admin=True, deployments=["chat"])["key"]
+    bound = client.make("bound-roles", admin=True, rolesOnly=True)["key"]
+    theirs = client.make("theirs-roles", resource="there")["id"]
+    owner = {"role": "Owner", "principalType": "user", "principalId": "developer"}
+    for key, body in (
+        (plain, owner),
+        (plain, {"role": "Foundry User", "principalType": "key", "principalId": "plain"}),
+        (limited, owner),
+        (limited, owner | {"role": "Foundry User"}),
+        (bound, owner | {"role": "Foundry User"}),
+        (bound, {"role": "Foundry User", "principalType": "key", "principalId": "bound-roles"}),
+    ):
+        assert client.ask("POST", "/admin/role-assignments", body, key=key).status == 403
+    body = {"role": "Foundry User", "principalType": "key", "principalId": theirs}
+    assert client.ask("POST", "/admin/role-assignments", body).status == 400
+    assert client.ask("POST", "/admin/role-assignments?resource=there", body, key=limited).status == 401
+    assert client.chat(bound) == 403
+    assert client.ask("GET", "/admin/role-assignments").json == {"value": []}
+
+
 def test_a_key_that_was_revoked(client):
     made = client.make("revoked", admin=True)
     assert client.chat(made["key"]) == 200

@@ -14,8 +14,10 @@ from typing import Any
 
 import msgspec
 import pytest
+import yaml
 
 from forehearth.core.endpoint import Endpoint
+from forehearth.identity import roles
 from forehearth.routing.directory import Directory
 from forehearth.server import app
 from forehearth.wire import admin
@@ -50,6 +52,7 @@ identity:
     - {{role: Owner, user: owner}}
     - {{role: Contributor, user: contributor}}
     - {{role: Cognitive Services OpenAI User, application: client-of-openai-user}}
+    - {{role: cognitive services user, user: cognitive_user}}
     - {{role: Foundry Agent Consumer, app_role: consumers}}
     - {{role: Foundry User, user: sales_user, project: sales}}
     - {{role: Foundry User, user: contoso_user, resource: contoso}}
@@ -65,6 +68,7 @@ PEOPLE: Mapping[str, Mapping[str, Any]] = {
     "owner": {},
     "contributor": {},
     "openai_user": MANAGED,
+    "cognitive_user": {},
     "consumer": {"roles": ["consumers"]},
     "sales_user": {},
     "contoso_user": {},
@@ -141,6 +145,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
 
     status: int
     body: bytes
+    request_id: str = ""
 
     @property
     def error(self) -> Mapping[str, Any]:
@@ -168,7 +173,8 @@ class Client:
         given = dict(headers) if raw is None else {"content-type": "application/json", **headers}
         self._connection.request(method, target, raw, given)
         response = self._connection.getresponse()
-        return Answer(status=response.status, body=response.read())
+        request_id = response.headers.get("x-request-id", "")
+        return Answer(status=response.status, body=response.read(), request_id=request_id)
 
     def new_name(self) -> str:
         """A name that no key had before."""
@@ -180,6 +186,13 @@ class Client:
         answer = self.ask("POST", "/admin/role-assignments", body, self._administrator)
         assert answer.status // 100 == 2, answer
         return str(json.loads(answer.body)["id"])
+
+    def new_call(self) -> str:
+        """The id of a request that is in the ledger."""
+        body = {"model": "chat", "messages": [{"role": "user", "content": "Hello?"}]}
+        answer = self.ask("POST", "/openai/v1/chat/completions", body, self._administrator)
+        assert answer.status // 100 == 2, answer
+        return answer.request_id
 
     def new_key(self, resource: str | None = None) -> Mapping[str, Any]:
         """A key that was not there before: its `id`, and its text as `key`."""
@@ -263,6 +276,8 @@ def ask(client: Client, line: Line, caller: Caller, path: str | None = None) -> 
         one = client.new_key()["id"]
     elif line.path.startswith("/admin/role-assignments/"):
         one = client.new_assignment()
+    elif line.path.startswith("/admin/requests/"):
+        one = client.new_call()
     deployment = "vectors" if line.path.endswith("/embeddings") else "chat"
     names = {"project": caller.project, "id": one, "name": one, "deployment": deployment}
     return client.ask(line.method, target.format(**names), body, caller.headers)
@@ -293,6 +308,11 @@ def test_every_endpoint_has_its_line_and_every_line_its_endpoint():
     there, expected = [f"{each.method} {each.path}" for each in served()], [line.name for line in lines()]
     assert sorted(there) == sorted(expected)
     assert len(set(expected)) == len(expected)
+
+
+def test_every_role_is_somebodys():
+    given = yaml.safe_load(CONFIG.format(issuer="", keys=""))["identity"]["assignments"]
+    assert {roles.named(each["role"]).name for each in given} == {each.name for each in roles.ROLES}
 
 
 def test_every_cell_is_filled_with_something_that_can_be_expected(callers: Mapping[str, Caller]):

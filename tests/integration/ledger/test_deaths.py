@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -13,33 +12,38 @@ from forehearth.stores.sqlite.ledger import SqliteLedger
 from tests.conftest import ROOT
 from tests.integration.ledger.mortal import UNDER_WAY, fold_of
 
-DEATHS = int(os.environ.get("FOREHEARTH_LEDGER_DEATHS", "30"))
-"""The long form: 500."""
+DEATHS = 30
+"""In the long tier it is 500."""
 
 
 async def test_after_many_deaths_every_call_is_in_the_ledger_once(tmp_path: Path):
-    mortal = [sys.executable, "-m", "tests.integration.ledger.mortal", str(tmp_path), str(DEATHS), "7"]
+    await die(tmp_path, DEATHS)
+
+
+async def die(folder: Path, deaths: int) -> None:
+    """Have so many workers killed in a folder, and see what is in the ledger then."""
+    mortal = [sys.executable, "-m", "tests.integration.ledger.mortal", str(folder), str(deaths), "7"]
     done = await asyncio.to_thread(subprocess.run, mortal, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-4_000:]
     died = json.loads(done.stdout)
-    assert died["taking_over"] > DEATHS / 10, "no worker died while it took over from another"
-    assert died["removed"] > DEATHS, "no worker lived to see its own segments folded"
+    assert died["taking_over"] > deaths / 10, "no worker died while it took over from another"
+    assert died["removed"] > deaths, "no worker lived to see its own segments folded"
 
-    database = open_database(tmp_path / "ledger.db", schema="ledger")
+    database = open_database(folder / "ledger.db", schema="ledger")
     store = SqliteLedger(database)
-    await fold_of(tmp_path, store).take_over()
+    await fold_of(folder, store).take_over()
     found = {each.id: each for each in await store.page(Span(resource="here"), None, 1_000_000)}
     rows = await database.read(lambda connection: connection.execute("SELECT count(*) FROM ledger").get)
     await database.aclose()
     assert rows == len(found)
-    assert list((tmp_path / "journal").iterdir()) == []
+    assert list((folder / "journal").iterdir()) == []
 
-    before, began, ended = (_lines(tmp_path / name) for name in ("before", "began", "ended"))
-    assert len(ended) > 20 * DEATHS
+    before, began, ended = (_lines(folder / name) for name in ("before", "began", "ended"))
+    assert len(ended) > 20 * deaths
     assert began <= found.keys() <= before
     assert {found[each].flag for each in ended} == {""}
     flagged = {name for name, each in found.items() if each.flag == "crashed"}
-    assert len(flagged) <= UNDER_WAY * DEATHS
+    assert len(flagged) <= UNDER_WAY * deaths
     assert flagged.isdisjoint(ended)
     _assert_figures(found, flagged)
 

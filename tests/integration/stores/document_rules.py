@@ -129,7 +129,7 @@ class DocumentRules(StoreMachine):
 
     def _page(self, dice: Random) -> None:
         place, limit, newest_first = dice.choice(PLACES), dice.randint(1, 3), dice.random() < 0.5
-        after, before = (self._some(dice, place)[1] if dice.random() < 0.4 else None for _ in range(2))
+        after, before = self._bounds(dice, place, newest_first=newest_first)
         parent, wanted = dice.choice((*[None] * 6, *PARENTS)), dice.choice((*[{}] * 5, *METADATA))
         order = Order(limit=limit, newest_first=newest_first, after=after, before=before)
         found = self.outcome(self._things.list(place, order, parent=parent, metadata=wanted))
@@ -190,6 +190,15 @@ class DocumentRules(StoreMachine):
         """One that is kept, mostly."""
         kept = [key for key in self._kept if key[0] in (where or PLACES)]
         return dice.choice(kept) if kept and dice.random() < 0.7 else (dice.choice(where or PLACES), dice.choice(IDS))
+
+    def _bounds(self, dice: Random, place: Place, *, newest_first: bool) -> tuple[str | None, str | None]:
+        """None, one or two, these often with something between them."""
+        names = [each.id for each in self._between(place, Order(newest_first=newest_first))]
+        if len(names) > 1 and dice.random() < 0.3:
+            first, last = sorted(dice.sample(range(len(names)), 2))
+            return names[first], names[last]
+        after, before = (self._some(dice, place)[1] if dice.random() < 0.4 else None for _ in range(2))
+        return after, before
 
     def _is_there(self, key: _Key) -> bool:
         """Whether it is kept and has not expired."""

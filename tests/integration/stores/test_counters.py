@@ -1,4 +1,4 @@
-"""The counter stores behind one suite: nothing is granted twice, and windows, shares and turns are what they should be."""
+"""The counter stores behind one suite: nothing is granted twice; windows, shares and turns are what they should be."""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -7,9 +7,9 @@ import asyncio
 import json
 import random
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Self
 
-from forehearth.accounting.budgets import Budget
+from forehearth.accounting.budgets import Budget, PriceOf
 from forehearth.accounting.leases import Leases
 from forehearth.accounting.tokens import TokenBounds, TokenCounter
 from forehearth.core.call import Call, Operation
@@ -140,9 +140,9 @@ class Cluster:
         host: Host,
         *limits: LimitSettings,
         workers: int = 1,
-        tokens: TokenSettings = TokenSettings(),
+        tokens: TokenSettings | None = None,
         vocabulary: TokenCounter | None = None,
-        budget: Callable[..., Budget] = Budget,
+        price_of: PriceOf = lambda call, usage: None,
     ) -> None:
         self.host = host
         self.store = store
@@ -150,13 +150,13 @@ class Cluster:
         host.now = clock.monotonic
         self._limits = limits
         self._count = workers
-        self._tokens = tokens
+        self._tokens = tokens or TokenSettings()
         self._vocabulary = vocabulary
-        self._budget = budget
+        self._price_of = price_of
         self.killed: set[int] = set()
         self.workers: list[Worker] = []
 
-    async def __aenter__(self) -> "Cluster":
+    async def __aenter__(self) -> Self:
         for index in range(self._count):
             worker = self.make(f"worker-{index}")
             await worker.leases.__aenter__()
@@ -180,9 +180,7 @@ class Cluster:
         leases = Leases(self.store, self.clock, worker=name, workers=self._count, sleep=self.clock.sleep)
         counts = Counts()
         budgets = [
-            self._budget(
-                limit, resource="", section="deployments", place="chat", index=index, price_of=lambda call, usage: None
-            )
+            Budget(limit, resource="", section="deployments", place="chat", index=index, price_of=self._price_of)
             for index, limit in enumerate(self._limits)
             if limit.output_tokens is None
         ]

@@ -2,6 +2,7 @@
 
 import pytest
 
+from forehearth.core.identity_settings import ROLE_NAMES
 from forehearth.core.permission import DATA_ACTIONS, Permission
 from forehearth.identity.roles import ROLES, Role, find, named
 
@@ -42,6 +43,7 @@ def test_each_role_allows_what_is_documented_and_no_more(name):
 
 def test_no_other_roles_are_built_in():
     assert [role.name for role in ROLES] == list(ALLOWED)
+    assert [name for role in ROLES for name in (role.name, *role.old_names)] == list(ROLE_NAMES)
     assert {old: role.name for role in ROLES for old in role.old_names} == RENAMED
 
 

@@ -99,6 +99,69 @@ def office(tmp_path: Path):
     made.journal.close()
 
 
+def _expected_intent(arrived: float) -> Intent:
+    return Intent(
+        id="id-1",
+        at=arrived,
+        resource="here",
+        project="sales",
+        caller_kind="key",
+        caller_id="key_1",
+        caller_name="shop",
+        product="gold",
+        surface="openai_v1",
+        operation="chat_completions",
+        stream=False,
+        asked="default",
+        deployment="chat",
+        prompt=40,
+        reserved=540,
+    )
+
+
+def _expected_outcome(arrived: float) -> LedgerRecord:
+    return LedgerRecord(
+        id="id-1",
+        at=arrived,
+        resource="here",
+        project="sales",
+        caller_kind="key",
+        caller_id="key_1",
+        caller_name="shop",
+        product="gold",
+        surface="openai_v1",
+        operation="chat_completions",
+        stream=False,
+        asked="default",
+        deployment="chat",
+        backend="one",
+        model="gpt-4o",
+        attempts=1,
+        prompt=12,
+        completion=30,
+        cached=5,
+        reasoning=7,
+        counted=False,
+        reserved=540,
+        amount=42,
+        currency="USD",
+        price_version="test",
+        queued=0.125,
+        first_byte=0.5,
+        seconds=2.0,
+        status=200,
+        outcome="ok",
+        cache="miss",
+        flag="",
+        detail=Detail(
+            estimated=40,
+            tried=(Tried(backend="one", began=0.25, seconds=0.5, outcome="ok", status=200),),
+            limits=(Held(name="deployments.chat.limits[0].tokens_per_minute", reserved=540, left=60),),
+            words=(("routing", "It spilled over."),),
+        ),
+    )
+
+
 async def test_a_call_is_written_down_before_it_is_sent_and_at_its_end(office: Office):
     seen: list[Intent | LedgerRecord] = []
 
@@ -121,69 +184,10 @@ async def test_a_call_is_written_down_before_it_is_sent_and_at_its_end(office: O
         )
     )
     await office.way(rest=rest)(call)
-    assert seen == [
-        Intent(
-            id="id-1",
-            at=arrived,
-            resource="here",
-            project="sales",
-            caller_kind="key",
-            caller_id="key_1",
-            caller_name="shop",
-            product="gold",
-            surface="openai_v1",
-            operation="chat_completions",
-            stream=False,
-            asked="default",
-            deployment="chat",
-            prompt=40,
-            reserved=540,
-        )
-    ]
+    assert seen == [_expected_intent(arrived)]
     assert office.written() == seen
     over(call)
-    assert office.written()[1:] == [
-        LedgerRecord(
-            id="id-1",
-            at=arrived,
-            resource="here",
-            project="sales",
-            caller_kind="key",
-            caller_id="key_1",
-            caller_name="shop",
-            product="gold",
-            surface="openai_v1",
-            operation="chat_completions",
-            stream=False,
-            asked="default",
-            deployment="chat",
-            backend="one",
-            model="gpt-4o",
-            attempts=1,
-            prompt=12,
-            completion=30,
-            cached=5,
-            reasoning=7,
-            counted=False,
-            reserved=540,
-            amount=42,
-            currency="USD",
-            price_version="test",
-            queued=0.125,
-            first_byte=0.5,
-            seconds=2.0,
-            status=200,
-            outcome="ok",
-            cache="miss",
-            flag="",
-            detail=Detail(
-                estimated=40,
-                tried=(Tried(backend="one", began=0.25, seconds=0.5, outcome="ok", status=200),),
-                limits=(Held(name="deployments.chat.limits[0].tokens_per_minute", reserved=540, left=60),),
-                words=(("routing", "It spilled over."),),
-            ),
-        )
-    ]
+    assert office.written()[1:] == [_expected_outcome(arrived)]
 
 
 async def test_where_nothing_was_reserved_the_intent_has_the_bound(office: Office):

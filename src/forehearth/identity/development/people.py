@@ -3,24 +3,25 @@
 An id that the configuration does not give is made of the name, and so is always the same for it.
 """
 
-import uuid
 from collections.abc import Mapping
 from typing import Final
 
 import msgspec
 
 from forehearth.core.errors import Misconfigured
-from forehearth.core.identity_settings import DevelopmentIssuerSettings, DevelopmentUserSettings
+from forehearth.core.identity_settings import (
+    DEVELOPER,
+    DevelopmentIssuerSettings,
+    DevelopmentUserSettings,
+    development_id,
+)
 from forehearth.core.secret import Secret
 from forehearth.identity.assignment_records import PrincipalType, plain_id
 from forehearth.identity.development.denied import Denied
 
-DEVELOPER: Final = "developer"
-"""The person who is there without any configuration."""
 SIGN_ON_CLIENT: Final = "04b07795-8ddb-461a-bbee-02f9e1bf7b46"
 """The application that people sign in with when they name none: the Azure CLI's, and so every SDK's own default."""
 
-_NAMESPACE = uuid.UUID("6c1fb3a0-6a5f-5b0e-9f0e-6d0f6b9a4c11")
 _SELECTORS = ("client_id", "object_id", "principal_id", "mi_res_id", "msi_res_id", "resource_id")
 
 
@@ -51,14 +52,14 @@ class People:
         """Raises `Misconfigured` when two of them have the same id."""
         users = {DEVELOPER: DevelopmentUserSettings(), **settings.users}
         self._people = {
-            name: Person(name=name, id=_id("user", name, user.id), groups=user.groups, roles=user.roles)
+            name: Person(name=name, id=development_id("user", name, user.id), groups=user.groups, roles=user.roles)
             for name, user in users.items()
         }
         self._applications = tuple(
             Application(
                 name=name,
-                id=_id("application object", name, None),
-                client_id=_id("application", name, application.client_id),
+                id=development_id("application object", name, None),
+                client_id=development_id("application", name, application.client_id),
                 secret=application.secret,
                 roles=application.roles,
             )
@@ -140,10 +141,6 @@ def _named(application: Application, selector: str, wanted: str) -> str:
             return application.id
         case _:  # the resource id: a path whose last part is the name
             return f"{wanted.rpartition('/')[0]}/{application.name.lower()}"
-
-
-def _id(kind: str, name: str, given: str | None) -> str:
-    return given.lower() if given else str(uuid.uuid5(_NAMESPACE, f"{kind}/{name}"))
 
 
 def _check_unlike(group: str, member: str, ids: Mapping[str, str]) -> None:

@@ -3,13 +3,11 @@
 import msgspec
 
 from forehearth.core.clock import Clock
+from forehearth.core.issuers import DEVELOPMENT
 from forehearth.identity.development.issuer import Trusted
 from forehearth.identity.development.signing import ALGORITHM
 from forehearth.identity.issuers import AUDIENCES, TrustedIssuer
 from forehearth.identity.key_sets import KeySet
-
-NAME = "development"
-"""What it is called in logs and the audit log."""
 
 
 def trusted_issuer(trusted: Trusted, clock: Clock) -> TrustedIssuer:
@@ -20,7 +18,7 @@ def trusted_issuer(trusted: Trusted, clock: Clock) -> TrustedIssuer:
         return document
 
     return TrustedIssuer(
-        name=NAME,
+        name=DEVELOPMENT,
         iss=trusted.issuer,
         audiences=AUDIENCES,
         algorithms=frozenset({ALGORITHM}),

@@ -71,7 +71,7 @@ class SqliteLedger:
 def _row(record: LedgerRecord) -> tuple[Any, ...]:
     values = msgspec.structs.astuple(record)
     detail = record.detail
-    return values[:_DETAIL] + (None if detail is None else msgspec.json.encode(detail).decode(),)
+    return (*values[:_DETAIL], None if detail is None else msgspec.json.encode(detail).decode())
 
 
 def _record(row: Sequence[Any]) -> LedgerRecord:
@@ -102,4 +102,3 @@ def _sum(row: tuple[Any, ...], by: Collection[Grouping]) -> Sum:
         hits=hits,
         failed=failed,
     )
-

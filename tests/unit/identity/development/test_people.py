@@ -12,7 +12,7 @@ from forehearth.core.identity_settings import (
 )
 from forehearth.identity.development.denied import Denied
 from forehearth.identity.development.people import SIGN_ON_CLIENT, People
-from tests.unit.identity.development.cast import APPLICATION, MACHINE, MARIA, SETTINGS
+from tests.unit.identity.development.cast import APPLICATION, GROUP, MACHINE, MARIA, SETTINGS
 
 PEOPLE = People(SETTINGS)
 
@@ -102,3 +102,15 @@ def test_two_with_one_id_are_refused():
     apps = {name: DevelopmentApplicationSettings(client_id=MACHINE) for name in ("one", "two")}
     with pytest.raises(Misconfigured, match=r"applications\.two\.client_id"):
         People(DevelopmentIssuerSettings(applications=apps))
+
+
+def test_everybody_is_known_by_name_and_by_every_id():
+    people = People(SETTINGS)
+    ids = people.ids()
+    assert ids["user"]["maria"] == ids["user"][MARIA] == MARIA
+    assert ids["user"]["developer"] == people.developer.id
+    robot = people.application(APPLICATION)
+    assert ids["application"]["robot"] == ids["application"][robot.id] == robot.id
+    assert ids["application"][APPLICATION] == APPLICATION
+    assert set(ids["group"]) == {GROUP}
+    assert set(ids["app_role"]) == {"Painter", "Machinist"}

@@ -1,0 +1,64 @@
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from forehearth.core.limit_settings import MEASURES, LimitSettings, ProductSettings
+from forehearth.core.settings_types import Unfit
+from forehearth.core.windows import Period
+
+
+@pytest.mark.parametrize("key", MEASURES)
+def test_each_key_is_a_limit(key: str) -> None:
+    limit = LimitSettings(**{key: 5})
+    assert (limit.key, limit.measure, limit.most) == (key, MEASURES[key], 5)
+
+
+def test_money_is_what_is_written() -> None:
+    assert LimitSettings(amount_per_day=0.1).most == Decimal("0.1")
+
+
+@pytest.mark.parametrize(
+    ("given", "problem"),
+    [
+        ({}, "nothing is limited"),
+        ({"tokens_per_day": 5, "concurrent_calls": 1}, "more than one limit"),
+        ({"tokens_per_day": 5, "window": "sliding"}, "no sliding window"),
+        ({"concurrent_calls": 5, "window": "sliding"}, "no sliding window"),
+        ({"tokens_per_hour": 5, "wait_up_to": 1.0}, "nobody waits"),
+        ({"output_tokens": 5, "wait_up_to": 1.0}, "nobody waits"),
+        ({"tokens_per_day": 5, "counter_key": ("key", "project", "key")}, "twice"),
+    ],
+)
+def test_what_is_no_limit(given: dict[str, Any], problem: str) -> None:
+    with pytest.raises(Unfit, match=problem):
+        LimitSettings(**given)
+
+
+@pytest.mark.parametrize(
+    ("limits", "problem"),
+    [
+        ([{"tokens_per_minute": 5}, {"tokens_per_minute": 6}], "two limits tokens_per_minute"),
+        ([{"tokens_per_minute": 500}, {"tokens_per_day": 500}], "tokens_per_minute: 500 is never reached"),
+        ([{"tokens_per_year": 5}, {"tokens_per_month": 6}], "tokens_per_month: 6 is never reached"),
+        ([{"amount_per_month": 5}, {"amount_per_day": 6}], "amount_per_day: 6 is never reached"),
+        ([{"output_tokens": 500}, {"tokens_per_day": 400}], "never fits"),
+    ],
+)
+def test_limits_that_contradict_one_another(limits: list[dict[str, Any]], problem: str) -> None:
+    with pytest.raises(Unfit, match=problem):
+        ProductSettings(limits=tuple(LimitSettings(**each) for each in limits))
+
+
+def test_limits_that_go_together() -> None:
+    limits = (
+        {"tokens_per_minute": 500},
+        {"tokens_per_minute": 500, "window": "sliding"},
+        {"tokens_per_minute": 400, "counter_key": ("key",)},
+        {"tokens_per_hour": 5_000},
+        {"tokens_per_day": 6_000},
+        {"amount_per_day": 3},
+        {"output_tokens": 300},
+    )
+    product = ProductSettings(limits=tuple(LimitSettings(**each) for each in limits))
+    assert product.limits[3].measure.period is Period.HOUR
