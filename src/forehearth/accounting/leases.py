@@ -205,8 +205,8 @@ class Lease:
     async def _ask_for_all(self) -> None:
         """One question to the store, for those whose turn it is; what it grants is handed out."""
         async with self.lock:
-            asked_for = [waiting for waiting, _ in zip(self._turns, range(self._together), strict=False)]
             asked = self._clock.monotonic()
+            asked_for = self._next(asked)
             ask = self._ask(tuple(each.demand for each in asked_for), self._holding.lay_down(asked))
             (grant,) = await self._leases.exchange([ask])
             self.heard(grant, asked)
@@ -222,6 +222,12 @@ class Lease:
             if amount and free >= amount:
                 self._turns.served(waiting.demand.tenant, waiting)
                 waiting.taken.set_result(self._take(amount, free, now))
+
+    def _next(self, now: float) -> list[_Waiting]:
+        """Those whose turn it is, and those who wait no longer: without an answer they could not be refused."""
+        line = list(self._turns)
+        hurried = [each for each in line[self._together :] if each.until <= now]
+        return [*line[: self._together], *hurried[:TOGETHER]]
 
     def _ask(self, demands: tuple[Demand, ...], laid_down: LaidDown) -> Ask:
         counted, holding = self._counted, self._holding

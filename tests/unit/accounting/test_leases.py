@@ -244,7 +244,7 @@ def test_a_hold_is_taken_anew_where_its_window_is_over() -> None:
             hold.settle(0)
             assert other.renew()
             await asyncio.sleep(2 * ROUND)
-            assert await bench.left() == 10_000 - 100 - 100
+            assert await bench.left() == 10_000 - 100
 
     run(work, monotonic=1_079.0)
 

@@ -196,7 +196,7 @@ async def test_a_stream_that_breaks_off_has_used_what_came() -> None:
 
 
 async def test_a_client_that_leaves_closes_the_backend() -> None:
-    host, counts, call = Host(event("one"), event("two"), None, event("three")), Counts(), a_call()
+    host, counts, call = Host(event("one"), event(" two"), None, event("three")), Counts(), a_call()
     reply = await policy(counts)(call, host)
     await anext(reply.stream)
     await anext(reply.stream)
