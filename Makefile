@@ -30,6 +30,7 @@ soak: ## the long tier of the tests; writes a dated report to docs/soak/; SOAK_M
 bench: ## measure against other gateways; BENCH_PEERS='nginx envoy' chooses them; writes docs/benchmarks/
 	@scripts/install --dev
 	@$(bin)/python -m bench.identity_cost
+	@$(bin)/python -m bench.limits_cost
 	@$(bin)/python -m bench $(ARGS)
 
 faults: ## load and faults on the running server; writes docs/reliability.md

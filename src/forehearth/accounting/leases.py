@@ -189,7 +189,7 @@ class Lease:
                 self._refuse()
                 if self._turns:
                     await self._pause()
-        except StoreFailed as error:
+        except Exception as error:  # noqa: BLE001 - a border: it is raised where it is waited for
             for waiting in list(self._turns):
                 self._end(waiting, error)
         finally:
@@ -343,6 +343,8 @@ class Leases:
             except StoreFailed as error:
                 # What was to be given back may be lost: that much less is there until the window ends.
                 _log.warning("the counters of limits cannot be reached: %s", error)
+            except Exception as error:  # noqa: BLE001 - a border: leases are looked after whatever happens to one
+                _log.error("the leases of limits were not looked after", exc_info=error)
 
     async def _round(self) -> None:
         told: list[tuple[Lease, Ask]] = []

@@ -61,6 +61,8 @@ class DeploymentEmbedder:
         except TimeoutError as error:
             self._rests_until = self._clock.monotonic() + _REST
             raise TimedOut("The message's vector was not there in time.", phase="total") from error
+        finally:
+            asked.record.close()
         try:
             (found,) = self._decoder.decode(reply.body).data
         except (msgspec.DecodeError, UnicodeDecodeError, ValueError) as error:

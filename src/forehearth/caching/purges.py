@@ -42,7 +42,7 @@ class Purges:
 
     async def begin(self) -> None:
         """Take what is written down now as over, because nothing is cached yet. Raises `StoreFailed`."""
-        self._version, self._seen = await self._read()
+        await self._read()
 
     async def purge(self, purge: Purge, sleep: Callable[[float], Awaitable[None]]) -> None:
         """Empty what is meant here, and return when all others have had time to do the same. Raises `StoreFailed`."""
@@ -72,15 +72,14 @@ class Purges:
             _log.warning("caches are emptied: for %.0f s it could not be seen whether somebody purged them", gap)
             self._caches.clear()
         if await self._store.version(KIND) != self._version:
-            self._version, self._seen = await self._read()
+            await self._read()
         self._looked = self._clock.monotonic()
 
-    async def _read(self) -> tuple[int, set[str]]:
-        """What is written down; what was not seen before is done, but for the first time."""
+    async def _read(self) -> None:
+        """Do what is written down and was not seen before; the first time, only see it."""
         version = await self._store.version(KIND)
-        documents = await self._store.of_all_places(KIND)
-        if self._version is not None:
-            for document in documents:
-                if document.id not in self._seen:
-                    self._caches.purge(msgspec.json.decode(document.body, type=Purge))
-        return version, {document.id for document in documents}
+        for document in await self._store.of_all_places(KIND):
+            if document.id not in self._seen and self._version is not None:
+                self._caches.purge(msgspec.json.decode(document.body, type=Purge))
+            self._seen.add(document.id)
+        self._version = version

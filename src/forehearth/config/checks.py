@@ -1,5 +1,6 @@
 """What has to fit together across the file: names that refer to names, ports, and certificates with their keys."""
 
+import contextlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -19,6 +20,11 @@ _TARGETS = (
     ("rules", "*", "deployments", "*"),
 )
 """Where a route names deployments."""
+_PORTS = (
+    ("tls_port", "port", "http and https"),
+    ("admin_port", "port", "http and /admin"),
+    ("admin_port", "tls_port", "https and /admin"),
+)
 _NO_DEPLOYMENTS = "there are none: add it under 'deployments'"
 
 
@@ -29,9 +35,10 @@ def across(binder: Binder, providers: Mapping[str, type[ProviderSettings]], fold
     """
     _references(binder)
     _embeddings(binder)
+    _products(binder)
     _shared_names(binder)
     _ports(binder)
-    _certificate(binder)
+    _certificate(binder, folder)
     _client_keys(binder)
     check_identity(binder)
     return _model_files(binder, providers, folder)
@@ -88,6 +95,16 @@ def _embeddings(binder: Binder) -> None:
                 binder.tell(node.mark, path, f"the deployment{scalars.called(node)} makes no vectors", hint)
 
 
+def _products(binder: Binder) -> None:
+    """A product has deployments that there are: a mistyped one would be missing, silently."""
+    for tenant in _tenants(binder):
+        deployments = _names(binder, *tenant, "deployments")
+        for path, node in list(_texts(binder, tenant, "products", "deployments", "*")):
+            if node.text not in deployments:
+                hint = suggestion(node.text, deployments, "there are") or "there are none: add it under 'deployments'"
+                binder.tell(node.mark, path, f"there is no deployment{scalars.called(node)}", hint)
+
+
 def _shared_names(binder: Binder) -> None:
     for tenant in _tenants(binder):
         for name in _names(binder, *tenant, "routes"):
@@ -103,24 +120,32 @@ def _shared_names(binder: Binder) -> None:
 
 
 def _ports(binder: Binder) -> None:
-    given = {key: binder.values.get(("server", key)) for key in ("tls_port", "port")}
+    given = {key: binder.values.get(("server", key)) for key in ("admin_port", "tls_port", "port")}
     texts = {
         key: node.text if isinstance(node, nodes.Scalar) else str(getattr(ServerSettings(), key))
         for key, node in given.items()
     }
-    here = next((key for key, node in given.items() if node is not None), None)
-    if here is not None and texts["port"] == texts["tls_port"] != "0":
-        path = ("server", here)
-        message = f"http and https cannot share the port {texts['port']}"
-        binder.tell(binder.values[path].mark, path, message, "give `port` and `tls_port` different numbers")
+    for one, other, who in _PORTS:
+        here = next((key for key in (one, other) if given[key] is not None), None)
+        if here is not None and texts[one] == texts[other] and texts[one].isdigit() and texts[one] != "0":
+            path = ("server", here)
+            message = f"{who} cannot share the port {texts[one]}"
+            binder.tell(binder.values[path].mark, path, message, f"give `{other}` and `{one}` different numbers")
 
 
-def _certificate(binder: Binder) -> None:
+def _certificate(binder: Binder, folder: Path) -> None:
     given = {
         key: node
         for key in ("certificate", "key")
-        if (node := binder.values.get(("server", "tls", key))) is not None and not scalars.is_null(node)
+        if isinstance(node := binder.values.get(("server", "tls", key)), nodes.Scalar) and not scalars.is_null(node)
     }
+    if len(given) > 1:
+        certificate, key = given["certificate"], given["key"]
+        with contextlib.suppress(OSError, ValueError):  # a file that cannot be read is told already
+            try:
+                files.certificate(str(folder / certificate.text), str(folder / key.text))
+            except files.Unusable as unusable:
+                binder.tell(certificate.mark, ("server", "tls", "certificate"), unusable.message, unusable.hint)
     if len(given) == 1:
         here, node = given.popitem()
         other = "key" if here == "certificate" else "certificate"

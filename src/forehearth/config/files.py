@@ -1,6 +1,7 @@
 """Values that name something outside the file: paths of files and addresses of hosts."""
 
 import re
+import ssl
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -29,6 +30,18 @@ def existing(name: str, folder: Path) -> str:
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else "not a path"
         raise Unusable(f"the file {path} cannot be read: {reason}", hint) from None
+
+
+def certificate(name: str, key: str) -> None:
+    """Check that two files are a certificate and its private key. Raises `Unusable`; `OSError` for one not there."""
+    try:
+        # An empty password, so that an encrypted key is an error and not a question on the terminal.
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(name, key, password="")
+    except ssl.SSLError as error:
+        hint = "both are text in PEM, which begins with -----BEGIN; an encrypted private key cannot be read"
+        if error.reason == "KEY_VALUES_MISMATCH":
+            hint = "the private key belongs to another certificate"
+        raise Unusable(f"this and {key} are not a certificate and its key", hint) from None
 
 
 def no_user(url: str, *, proxy: bool = False) -> None:

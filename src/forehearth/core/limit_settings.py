@@ -161,6 +161,14 @@ class ProductSettings(Values, frozen=True, kw_only=True, forbid_unknown_fields=T
         check_limits(self.limits)
 
 
+def check_room(limits: Iterable[LimitSettings], tokens: TokenSettings) -> None:
+    """Refuse limits of a deployment into which not even its shortest call fits. Raises `Unfit`."""
+    for limit in limits:
+        if limit.measure.unit == "tokens" and limit.most <= tokens.overhead:
+            problem = f"no call fits into {limit.key}: {limit.most}, as tokens.overhead is {tokens.overhead}"
+            raise Unfit(problem, member="limits", hint="give it a higher number")
+
+
 def check_limits(limits: Iterable[LimitSettings]) -> None:
     """Refuse limits of one place of which one can never be reached, or never be kept. Raises `Unfit`."""
     seen: dict[tuple[Unit, Period | None, object, str], LimitSettings] = {}

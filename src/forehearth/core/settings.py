@@ -11,7 +11,7 @@ import msgspec
 from forehearth.core.cache_settings import CacheSettings
 from forehearth.core.identity_settings import IdentitySettings, ProjectSettings
 from forehearth.core.ledger_settings import LedgerSettings
-from forehearth.core.limit_settings import LimitSettings, ProductSettings, TokenSettings, check_limits
+from forehearth.core.limit_settings import LimitSettings, ProductSettings, TokenSettings, check_limits, check_room
 from forehearth.core.price_settings import ListedAs, PriceSettings
 from forehearth.core.routing_settings import (
     AffinitySettings,
@@ -200,6 +200,7 @@ class DeploymentSettings(Values, frozen=True, kw_only=True, forbid_unknown_field
             hint = "add strategy: session_affinity"
             raise Unfit(f"the strategy {self.strategy} has no affinity", member="affinity", hint=hint)
         check_limits(self.limits)
+        check_room(self.limits, self.tokens)
 
 
 class ResourceSettings(Values, frozen=True, kw_only=True, forbid_unknown_fields=True):

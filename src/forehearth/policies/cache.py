@@ -110,7 +110,7 @@ class AnswerAgain:
         if found.entry is None:
             if found.difference:
                 self._meter.refused(found.difference)
-                call.record.say(_NAME, f"A near one, {found.score:.3f} away, was refused: {found.difference} differ.")
+                call.record.say(_NAME, f"A near one, {found.score:.3f} away, was refused for its {found.difference}.")
             return None
         words = f"One that asks the same, {found.score:.3f} away, was answered"
         if self._wanted.semantic is not None and self._wanted.semantic.mode == "on":

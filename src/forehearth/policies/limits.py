@@ -197,9 +197,13 @@ class _Turn:
         call = self._call
         need = budget.need(call, bounds)
         least = need if strict else budget.least(call, bounds)
+        demand = Demand(need, least, self._tenant)
         until = -math.inf if strict else self._began + (budget.settings.wait_up_to or -math.inf)
+        lease = self._lease(budget, call)
         try:
-            holds.append(await self._lease(budget, call).wait(Demand(need, least, self._tenant), until))
+            if least > budget.limit:
+                raise lease.denied(demand)
+            holds.append(await lease.wait(demand, until))
         except Denied as denied:
             raise _Lacking(budget, least, denied) from None
         if holds[-1].amount == need:

@@ -63,7 +63,8 @@ def server_context(files: CertificateFiles) -> ssl.SSLContext:
         except OSError as error:
             raise Misconfigured(f"the TLS file {path} cannot be read: {error.strerror}") from error
     try:
-        context.load_cert_chain(files.certificate, files.key)
+        # An empty password, so that an encrypted key is an error and not a question on the terminal.
+        context.load_cert_chain(files.certificate, files.key, password="")
     except ssl.SSLError as error:
         raise Misconfigured(
             f"{files.certificate} and {files.key} are not a certificate and its key in PEM ({error.reason})"

@@ -23,6 +23,7 @@ EXAMPLES = {
     "azure-provisioned.yaml": {"gpt-4o", "local-small", "default"},
     "embedded.yaml": {"smollm2-135m-instruct", "all-minilm-l6-v2", "default"},
     "scripted-faults.yaml": {"scripted-chat", "scripted-embeddings", "flaky-chat", "failover-chat", "default"},
+    "three-teams.yaml": {"large", "small"},
     "vllm-beside-azure.yaml": {"chat", "small", "embeddings", "gpt-4o", "default"},
 }
 CASES = [

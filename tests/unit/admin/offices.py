@@ -30,7 +30,10 @@ from tests.unit.identity.keyed import DEVELOPMENT, OTHER, PEPPER, RESOURCE, head
 
 TENANTS = {
     RESOURCE: Tenant(
-        deployments=frozenset({"chat", "vectors"}), routes={"default": "chat"}, projects=frozenset({"default", "sales"})
+        deployments=frozenset({"chat", "vectors"}),
+        routes={"default": "chat"},
+        projects=frozenset({"default", "sales"}),
+        products=frozenset({"gold", "lab"}),
     ),
     OTHER: Tenant(deployments=frozenset({"chat"}), routes={}, projects=frozenset({"default"})),
 }
@@ -64,7 +67,8 @@ class TestOffice:
         self.clock = VirtualClock()
         self.documents = documents or MemoryDocuments()
         self.log = log or MemoryAudit()
-        self.ring = KeyRing(PEPPER, development=Secret(DEVELOPMENT), resources=list(TENANTS))
+        products = {RESOURCE: {"gold": None, "lab": frozenset({"chat"})}}
+        self.ring = KeyRing(PEPPER, development=Secret(DEVELOPMENT), resources=list(TENANTS), products=products)
         self.assignments = Assignments(CONFIGURED, default=RESOURCE, issuers=HOLDERS.issuers)
         self.forgotten = 0
         """How often holders of tokens had to be asked anew."""

@@ -72,6 +72,7 @@ async def test_a_scope_is_kept_and_followed(desk):
         ({"projects": ("marketing",)}, "projects", "there are 'default' and 'sales'"),
         ({"networks": ("10.0.0.1/8",)}, "networks", "did you mean 10.0.0.0/8?"),
         ({"networks": ()}, "networks", "leave it out"),
+        ({"product": "glod"}, "product", "did you mean 'gold'?"),
         ({"expires": 1_000}, "expires", "in the future"),
         ({"expires": 10**12}, "expires", "in the future"),
     ],
@@ -204,6 +205,7 @@ LIMITED = {
     "operations": ("chat_completions",),
     "projects": ("sales",),
     "networks": ("10.0.0.0/8",),
+    "product": "lab",
 }
 
 

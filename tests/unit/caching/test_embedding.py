@@ -9,6 +9,7 @@ from forehearth.caching.embedding import DeploymentEmbedder
 from forehearth.core.call import Call, Operation
 from forehearth.core.errors import Broken, Overloaded, TimedOut
 from forehearth.core.exchange import Reply
+from forehearth.core.record import CallRecord
 from forehearth.testing.clock import VirtualClock
 from tests.unit.caching.calls import call, chat
 
@@ -20,9 +21,11 @@ class Model:
         self.body = body
         self.calls: list[Call] = []
         self.late: asyncio.Event | None = None
+        self.ended: list[CallRecord] = []
 
     async def __call__(self, asked: Call) -> Reply:
         self.calls.append(asked)
+        asked.record.at_end(self.ended.append)
         if self.late is not None:
             await self.late.wait()
         return Reply(status=200, body=self.body)
@@ -40,6 +43,7 @@ async def test_a_vector_is_asked_of_the_deployment_and_not_booked_on_the_caller(
     assert json.loads(asked.body) == {"model": "vectors", "input": ["Hello?"]}
     assert (asked.operation, asked.name, asked.stream) == (Operation.EMBEDDINGS, "vectors", False)
     assert asked.record is not asking.record
+    assert model.ended == [asked.record]
     assert (asked.headers, asked.forward) == ({}, {})
 
 
@@ -57,7 +61,7 @@ async def test_a_slow_model_is_not_waited_for_and_then_left_alone_for_a_while():
         await asked.embed("Hello?", call())
     with pytest.raises(Overloaded):
         await asked.embed("Hello?", call())
-    assert len(model.calls) == 1
+    assert len(model.calls) == len(model.ended) == 1
     model.late = None
     await clock.advance(3.0)
     assert await asked.embed("Hello?", call())

@@ -42,12 +42,15 @@ def test_what_is_near_is_found_and_nothing_else():
         assert [distance for distance, _ in found] == sorted(distance for distance, _ in found)
 
 
-def test_only_so_many_are_returned_the_nearest_ones():
-    vectors = drawn(200)
+def test_only_so_many_are_returned_the_nearest_first():
+    vectors, dice = drawn(300), np.random.default_rng(9)
+    vectors[100:108] = [around(vectors[3], 0.3, dice) for _ in range(8)]
     found = filled(vectors)
     everything = found.near(vectors[3], within=1.0, most=1_000)
-    assert found.near(vectors[3], within=1.0, most=5) == everything[:5]
+    assert found.near(vectors[3], within=1.0, most=9) == everything[:9]
     assert everything[0][1] == 3
+    assert {place for _, place in everything[1:9]} == set(range(100, 108))
+    assert len(found.near(vectors[3], within=1.0, most=50)) == 50
 
 
 def test_the_very_same_is_at_no_distance():

@@ -20,6 +20,8 @@ routes:
   default: {deployment: chat}
 projects:
   sales: {}
+products:
+  gold: {limits: [{tokens_per_day: 1000}]}
 resources:
   other:
     deployments:
@@ -40,6 +42,17 @@ def keys(tmp_path, monkeypatch, capsys):
         return status, printed.out, printed.err
 
     return run_it
+
+
+def test_a_key_of_a_product(keys):
+    status, _, err = keys("create", "shop", "--product", "gold")
+    assert status == 0
+    assert "product gold; this one has no end" in err
+    (found,) = listed(keys)
+    assert found["product"] == "gold"
+    status, _, err = keys("create", "till", "--product", "glod")
+    assert status != 0
+    assert "there is no 'glod'; did you mean 'gold'?" in err
 
 
 def listed(keys, *arguments):

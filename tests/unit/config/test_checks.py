@@ -1,10 +1,14 @@
 """What has to fit together across the file."""
 
+from pathlib import Path
+
 import pytest
+from cryptography.hazmat.primitives import serialization
 
 from forehearth.config.loader import load
 from forehearth.config.problems import ConfigError
 from forehearth.registry import PROVIDER_SETTINGS
+from forehearth.testing.certificates import Authority
 from tests.unit.config.reading import problems, read
 
 BASE = "version: 1\nbackends: {one: {provider: demanding, address: x}, toy: {provider: toy}}\n"
@@ -14,9 +18,47 @@ def told(text):
     return [(each.path, each.message, each.hint) for each in problems(BASE + text)]
 
 
+LIMITED = "deployments: {d: {backends: [{backend: one}], limits: ["
+PRODUCT = "deployments: {d: {backends: [{backend: one}]}}\nproducts: {p: "
 ROUTED = "deployments: {d: {backends: [{backend: one}]}}\nroutes: {r: "
 WHEN = "when: {asks_for: [tools]}"
 REFUSED = [
+    (
+        PRODUCT + "{deployments: [d, e]}}",
+        ("products.p.deployments[1]", "there is no deployment 'e'", "there are 'd'"),
+    ),
+    (
+        PRODUCT + "{limits: [{tokens_per_day: 5}, {tokens_per_minute: 9}]}}",
+        (
+            "products.p.limits",
+            "tokens_per_minute: 9 is never reached beside tokens_per_day: 5",
+            "leave it out, or give it a lower number",
+        ),
+    ),
+    (
+        LIMITED + "{tokens_per_minute: 64}]}}",
+        (
+            "deployments.d.limits",
+            "no call fits into tokens_per_minute: 64, as tokens.overhead is 64",
+            "give it a higher number",
+        ),
+    ),
+    (
+        LIMITED + "{requests_per_minute: 5, concurrent_calls: 5}]}}",
+        (
+            "deployments.d.limits[0].concurrent_calls",
+            "this is more than one limit: requests_per_minute and concurrent_calls",
+            "make it two limits",
+        ),
+    ),
+    (
+        LIMITED + "{requests_per_minute: 5, counter_key: ['header:']}]}}",
+        (
+            "deployments.d.limits[0].counter_key[0]",
+            "expected key, caller, deployment, product, project or header:NAME, found text 'header:'",
+            "",
+        ),
+    ),
     (
         ROUTED + "{deployments: [d, e]}}",
         ("routes.r.deployments[1]", "there is no deployment 'e'", "there are 'd'"),
@@ -138,6 +180,22 @@ REFUSED = [
         ("server.port", "http and https cannot share the port 8443", "give `port` and `tls_port` different numbers"),
     ),
     (
+        "server: {admin_port: 8080}",
+        (
+            "server.admin_port",
+            "http and /admin cannot share the port 8080",
+            "give `port` and `admin_port` different numbers",
+        ),
+    ),
+    (
+        "server: {port: 1, tls_port: 9, admin_port: 9}",
+        (
+            "server.admin_port",
+            "https and /admin cannot share the port 9",
+            "give `tls_port` and `admin_port` different numbers",
+        ),
+    ),
+    (
         "server: {tls_port: 8080}",
         (
             "server.tls_port",
@@ -157,6 +215,8 @@ def test_what_does_not_fit(text, problem):
     "text",
     [
         "server: {port: 0, tls_port: 0}",
+        "server: {port: 0, tls_port: null, admin_port: 0}",
+        "server: {tls_port: null, admin_port: null}",
         "server: {port: 8443, tls_port: null}",
         "deployments: {a: {backends: [{backend: toy, model: no-such.gguf}]}}",
         "deployments: {a: {backends: [{backend: one, model: catalogue-name}]}}",
@@ -175,7 +235,8 @@ def test_references_are_checked_even_where_what_they_name_is_wrong():
 @pytest.mark.parametrize(("given", "other"), [("certificate", "key"), ("key", "certificate")])
 def test_certificate_and_key_come_together(given, other, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "it.pem").write_text("pem")
+    leaf = Authority(tmp_path).issue("localhost")
+    (tmp_path / "it.pem").write_bytes(Path(leaf.certificate).read_bytes() + Path(leaf.key).read_bytes())
     (problem,) = problems(f"version: 1\nserver: {{tls: {{{given}: it.pem}}}}")
     assert problem.path == f"server.tls.{given}"
     assert problem.message == f"there is a {given} but no {other}"
@@ -183,6 +244,38 @@ def test_certificate_and_key_come_together(given, other, tmp_path, monkeypatch):
     settings = read("version: 1\nserver: {tls: {certificate: it.pem, key: it.pem}}")
     assert settings.server.tls.certificate == settings.server.tls.key == str(tmp_path / "it.pem")
     read("version: 1\nserver: {tls: {certificate: null, key: null}}")
+
+
+@pytest.mark.parametrize(
+    ("certificate", "key", "hint"),
+    [
+        ("one.pem", "two.key", "the private key belongs to another certificate"),
+        ("one.key", "one.key", "both are text in PEM, which begins with -----BEGIN"),
+        ("one.pem", "one.pem", "both are text in PEM, which begins with -----BEGIN"),
+        ("one.pem", "locked.key", "both are text in PEM, which begins with -----BEGIN"),
+    ],
+)
+def test_certificate_and_key_are_one_pair(certificate, key, hint, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("one", "two"):
+        leaf = Authority(tmp_path).issue("localhost")
+        Path(leaf.certificate).rename(tmp_path / f"{name}.pem")
+        Path(leaf.key).rename(tmp_path / f"{name}.key")
+    locked = serialization.load_pem_private_key((tmp_path / "one.key").read_bytes(), None).private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.BestAvailableEncryption(b"open")
+    )
+    (tmp_path / "locked.key").write_bytes(locked)
+    (problem,) = problems(f"version: 1\nserver:\n  tls:\n    key: {key}\n    certificate: {certificate}")
+    assert (problem.line, problem.column, problem.path) == (5, 18, "server.tls.certificate")
+    assert problem.message == f"this and {tmp_path / key} are not a certificate and its key"
+    assert problem.hint.startswith(hint)
+
+
+def test_a_certificate_that_is_not_there_is_told_once(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "it.pem").write_text("pem")
+    found = problems("version: 1\nserver: {tls: {certificate: nowhere.pem, key: it.pem}}")
+    assert [each.path for each in found] == ["server.tls.certificate"]
 
 
 @pytest.mark.parametrize(

@@ -26,9 +26,12 @@ def record(*texts: str | KeySecret, **rest: Any) -> KeyRecord:
     return KeyRecord(**{"id": "key-1", "name": "shop", "resource": RESOURCE, "created": NOW, "secrets": secrets} | rest)
 
 
+PRODUCTS = {RESOURCE: {"gold": None, "lab": frozenset({"small", "tiny"})}}
+
+
 def ring(*records: KeyRecord, pepper: bytes = PEPPER) -> KeyRing:
     """A ring that knows these, and the development key."""
-    made = KeyRing(pepper, development=Secret(DEVELOPMENT), resources=[RESOURCE, OTHER])
+    made = KeyRing(pepper, development=Secret(DEVELOPMENT), resources=[RESOURCE, OTHER], products=PRODUCTS)
     made.replace(records)
     return made
 

@@ -137,6 +137,28 @@ def test_a_scope_of_deployments_is_handed_on():
     assert principal.deployments == {"gpt", "vectors"}
 
 
+@pytest.mark.parametrize(
+    ("product", "own", "deployments"),
+    [
+        ("gold", None, None),
+        ("gold", ("large",), {"large"}),
+        ("lab", None, {"small", "tiny"}),
+        ("lab", ("small", "large"), {"small"}),
+        ("lab", ("large",), set()),
+    ],
+)
+def test_a_key_of_a_product_has_its_deployments_alone(product, own, deployments):
+    principal = ring(record(FIRST, product=product, deployments=own)).identify(head(FIRST), RESOURCE, NOW)
+    assert (principal.product, principal.deployments) == (product, deployments)
+
+
+def test_a_key_of_a_product_that_is_gone_opens_nothing(caplog):
+    made = ring(record(FIRST, product="silver"), record(SECOND, id="key-2", name="till"))
+    assert found(made, head(FIRST)) is None
+    assert found(made, head(SECOND)) == "till"
+    assert "there is no product 'silver'" in caplog.text
+
+
 def test_a_key_ends_at_its_second_and_not_before():
     made = ring(record(FIRST, expires=NOW + 10))
     assert found(made, head(FIRST), now=NOW + 9.999) == "shop"
