@@ -177,7 +177,9 @@ class Cluster:
 
     def make(self, name: str) -> Worker:
         """A worker that nobody has entered yet."""
-        leases = Leases(self.store, self.clock, worker=name, workers=self._count, sleep=self.clock.sleep)
+        leases = Leases(
+            self.store, self.clock, worker=name, workers=self._count, sleep=getattr(self.clock, "sleep", asyncio.sleep)
+        )
         counts = Counts()
         budgets = [
             Budget(limit, resource="", section="deployments", place="chat", index=index, price_of=self._price_of)
