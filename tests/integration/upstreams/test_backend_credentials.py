@@ -322,7 +322,8 @@ async def test_what_a_host_shows_of_our_credential_is_seen_by_nobody(gateway, en
     server, _ = gateway
     shown: list[str] = []
     for deployment in ("token", "key"):
-        for which in echoes(Seen(method=b"", target=b"", headers=(), body=b"", connection=0)):
+        kinds = echoes(Seen(method=b"", target=b"", headers=(), body=b"", connection=0))
+        for which in sorted(kinds, key=lambda each: each in {"429", "503"}):  # after these the host is left in peace
             host._respond = lambda seen, which=which: echoes(seen)[which]
             for path in (V1, CLASSIC, MODELS):
                 reply = await ask(server, deployment, path, stream=which == "stream")
