@@ -3,6 +3,7 @@
 import json
 import re
 import subprocess
+import time
 import urllib.request
 from typing import Any
 
@@ -69,12 +70,23 @@ def test_what_programs_are_told_is_what_one_worker_saw(server: ForehearthServer)
         assert backend["until"]
 
 
-def test_the_metrics_have_all_workers(server: ForehearthServer):
+def states(server: ForehearthServer) -> tuple[str, list[tuple[str, str]]]:
+    """The page of metrics, and which backends of which workers are on it."""
     with opener().open(f"{server.url}/metrics") as answer:
         page = answer.read().decode()
     found = re.findall(
         r'forehearth_backend_state\{worker="(\d)",deployment="gpt-4o",backend="(\w+)",.*state="ready"\}', page
     )
+    return page, found
+
+
+def test_the_metrics_have_all_workers(server: ForehearthServer):
+    page, found = states(server)
+    for _ in range(100):  # each worker writes its states down once a second
+        if len(found) == 4:
+            break
+        time.sleep(0.1)
+        page, found = states(server)
     assert sorted(found) == [("0", "provisioned"), ("0", "standard"), ("1", "provisioned"), ("1", "standard")]
     (spilled,) = re.findall(r'forehearth_spillovers_total\{deployment="gpt-4o"\} (\d+)', page)
     assert int(spilled) == CALLS
