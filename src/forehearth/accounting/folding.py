@@ -28,6 +28,7 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 30.0
 
 _log = logging.getLogger("forehearth.ledger")
 _decoder = msgspec.json.Decoder(Intent | LedgerRecord)
+_INTENT = b'["intent"'
 
 Sleep = Callable[[float], Awaitable[object]]
 Booked = Callable[[Intent], LedgerRecord]
@@ -61,9 +62,24 @@ class Fold(msgspec.Struct, frozen=True, kw_only=True):
             elif under_way is not None:
                 under_way[record.id] = record
         if outcomes:
+            await self._keep(outcomes)
+
+    async def _keep(self, outcomes: Sequence[LedgerRecord]) -> None:
+        """Keep them; one that the store does not take at all is in no other one's way."""
+        try:
             await self.store.add(outcomes)
-            for flag, count in Counter(each.flag for each in outcomes).items():
-                self.meter.folded(flag, count)
+        except StoreFailed:
+            raise
+        except Exception as error:  # noqa: BLE001 - a border: what is wrong with a record must not end folding
+            if len(outcomes) > 1:
+                for each in outcomes:
+                    await self._keep([each])
+                return
+            _log.error("the record of call %s cannot be kept: %s", outcomes[0].id, type(error).__name__)
+            self.meter.unwritten("lost")
+            return
+        for flag, count in Counter(each.flag for each in outcomes).items():
+            self.meter.folded(flag, count)
 
     async def _take_over(self, folder: Path) -> None:
         under_way: dict[str, Intent] = {}
@@ -128,7 +144,7 @@ class Folding:
         path = self._journal.folder / segment_name(self._segment)
         batch = await asyncio.to_thread(segments.read, path, self._offset, over=over)
         if batch.end > self._offset:
-            await self._fold.add(_decoded(batch, path))
+            await self._fold.add(_decoded(batch, path, of_intents=False))
             self._offset = batch.end
             return True
         if over:
@@ -137,10 +153,13 @@ class Folding:
         return over
 
 
-def _decoded(batch: segments.Batch, path: Path) -> list[Intent | LedgerRecord]:
+def _decoded(batch: segments.Batch, path: Path, *, of_intents: bool = True) -> list[Intent | LedgerRecord]:
+    """The records of a batch; those of intents only where somebody wants to know of them."""
     records: list[Intent | LedgerRecord] = []
     damaged = batch.damaged
     for payload in batch.payloads:
+        if not of_intents and payload.startswith(_INTENT):
+            continue
         try:
             records.append(_decoder.decode(payload))
         except msgspec.DecodeError:

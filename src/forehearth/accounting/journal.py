@@ -67,7 +67,8 @@ class Journal:
         """Files of segments that are written to no more, to be brought to the disk and closed."""
         self._synced = (0, 0)
         """The segment and its size when it was last brought to the disk."""
-        self._folder_changed = True
+        self._folder_segment = 0
+        """The newest segment whose name is on the disk."""
         self._closing = threading.Event()
         self._syncing = threading.Thread(target=self._sync_again_and_again, name="forehearth-journal", daemon=True)
         self._syncing.start()
@@ -146,9 +147,9 @@ class Journal:
         reached = (self._segment, self._size)
         if reached == self._synced:
             return
-        if self._folder_changed:
-            self._folder_changed = False
+        if self._folder_segment != reached[0]:
             _sync_folder(self.folder)
+            self._folder_segment = reached[0]
         os.fdatasync(self._file)
         while self._written:
             os.fdatasync(self._written[0])
@@ -200,7 +201,6 @@ class Journal:
             return
         self._written.append(self._file)
         self._file, self._size = file, len(under_way)
-        self._folder_changed = True
         self._rotates_at = max(self._segment_bytes, 2 * len(under_way))
         self._torn = False
         self._segment += 1

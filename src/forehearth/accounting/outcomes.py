@@ -6,7 +6,6 @@ import msgspec
 
 from forehearth.core.call import Call
 from forehearth.core.ledger import Flag, Intent, LedgerRecord
-from forehearth.core.record import CallRecord
 from forehearth.core.usage import Usage
 
 MOST_WORDS = 40
@@ -47,34 +46,17 @@ def intent(call: Call, served: Served) -> tuple[object, ...]:
 
     It and `outcome` are made for every call, so they are the plain members, which cost a third of the noun.
     """
-    record, principal = call.record, call.principal
+    record = call.record
     prompt, reserved = record.estimated, record.reserved
     if not reserved:
         most = served.bound(call)
         prompt, reserved = most.prompt, most.prompt + most.completion
-    return (
-        "intent",
-        call.request_id,
-        record.arrived,
-        served.resource,
-        call.project,
-        principal.kind,
-        principal.id,
-        principal.name,
-        principal.product,
-        call.surface,
-        call.operation,
-        call.stream,
-        call.name,
-        served.name,
-        prompt,
-        reserved,
-    )
+    return "intent", call.request_id, record.arrived, _account(call, served), prompt, reserved
 
 
 def outcome(call: Call, served: Served, seconds: float) -> tuple[object, ...]:
     """What became of a call, which took so many seconds: a `LedgerRecord`."""
-    record, principal = call.record, call.principal
+    record = call.record
     usage, flag = _booked(call, served)
     used = usage.prompt or usage.completion
     price = served.price_of(record.backend, record.model, usage) if used else _FREE
@@ -83,17 +65,7 @@ def outcome(call: Call, served: Served, seconds: float) -> tuple[object, ...]:
         "outcome",
         call.request_id,
         record.arrived,
-        served.resource,
-        call.project,
-        principal.kind,
-        principal.id,
-        principal.name,
-        principal.product,
-        call.surface,
-        call.operation,
-        call.stream,
-        call.name,
-        served.name,
+        _account(call, served),
         record.backend,
         record.model,
         len(record.attempts),
@@ -113,7 +85,7 @@ def outcome(call: Call, served: Served, seconds: float) -> tuple[object, ...]:
         record.outcome,
         record.cache,
         flag,
-        _detail(record, call.started),
+        (call.started, record.estimated, record.attempts, record.limits, record.words[:MOST_WORDS]),
     )
 
 
@@ -124,29 +96,38 @@ def crashed(found: Intent, price_of: PriceOf | None) -> LedgerRecord:
     """
     usage = Usage(prompt=found.prompt, completion=max(0, found.reserved - found.prompt))
     price = None if price_of is None else price_of("", "", usage)
+    amount, currency, version = _UNKNOWN if price is None else (price.amount, price.currency, price.version)
     return LedgerRecord(
         id=found.id,
         at=found.at,
-        resource=found.resource,
-        project=found.project,
-        caller_kind=found.caller_kind,
-        caller_id=found.caller_id,
-        caller_name=found.caller_name,
-        product=found.product,
-        surface=found.surface,
-        operation=found.operation,
-        stream=found.stream,
-        asked=found.asked,
-        deployment=found.deployment,
+        account=found.account,
         prompt=usage.prompt,
         completion=usage.completion,
         counted=True,
         reserved=found.reserved,
-        amount=None if price is None else price.amount,
-        currency="" if price is None else price.currency,
-        price_version="" if price is None else price.version,
+        amount=amount,
+        currency=currency,
+        price_version=version,
         outcome="crashed",
         flag="crashed",
+    )
+
+
+def _account(call: Call, served: Served) -> tuple[object, ...]:
+    """An `Account`."""
+    principal = call.principal
+    return (
+        served.resource,
+        call.project,
+        principal.kind,
+        principal.id,
+        principal.name,
+        principal.product,
+        call.surface,
+        call.operation,
+        call.stream,
+        call.name,
+        served.name,
     )
 
 
@@ -162,19 +143,3 @@ def _booked(call: Call, served: Served) -> tuple[Usage, Flag]:
     else:
         most = served.bound(call)
     return most, "unreported" if record.outcome == "ok" else "cut"
-
-
-def _detail(record: CallRecord, started: float) -> dict[str, object]:
-    """A `Detail`, as it is written."""
-    found: dict[str, object] = {
-        "tried": [
-            (each.backend, each.began - started, each.seconds, each.outcome, each.status) for each in record.attempts
-        ]
-    }
-    if record.estimated:
-        found["estimated"] = record.estimated
-    if record.limits:
-        found["limits"] = [(each.name, each.reserved, each.left) for each in record.limits]
-    if record.words:
-        found["words"] = record.words[:MOST_WORDS]
-    return found

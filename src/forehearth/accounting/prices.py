@@ -5,7 +5,7 @@ unknown; nothing here guesses one, and nothing is rounded.
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from importlib import resources
@@ -14,9 +14,12 @@ from typing import Any
 import msgspec
 
 from forehearth.accounting.outcomes import Price
-from forehearth.core.money import units
+from forehearth.core.money import UNIT, units
 from forehearth.core.price_settings import PriceSettings
 from forehearth.core.usage import Usage
+
+MOST = 9_000_000 * UNIT
+"""More than that no call costs, in whatever currency: a host that tells of so many tokens tells nonsense."""
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,7 +43,7 @@ class Tariff(msgspec.Struct, frozen=True, kw_only=True):
     """Which prices these are, so that an amount can be told from one by others."""
 
     def price(self, usage: Usage) -> Price | None:
-        """What these tokens cost. None where a kind of them has no price.
+        """What these tokens cost. None where a kind of them has no price, and where nothing can cost so much.
 
         Tokens from the host's cache are a part of the prompt's, and are not paid twice; no more of them than that.
         """
@@ -54,6 +57,8 @@ class Tariff(msgspec.Struct, frozen=True, kw_only=True):
             if step.output is None:
                 return None
             amount += usage.completion * step.output
+        if amount > MOST:
+            return None
         return Price(amount, self.currency, self.version)
 
 
@@ -132,9 +137,9 @@ class PriceList:
         return cls(resources.files("forehearth.accounting").joinpath("prices.json").read_bytes())
 
     @property
-    def providers(self) -> Iterable[str]:
+    def providers(self) -> Collection[str]:
         """Whose models it has."""
-        return self._providers
+        return self._providers.keys()
 
     def provider_at(self, url: str) -> str | None:
         """Whose address that is."""

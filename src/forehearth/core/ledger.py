@@ -5,6 +5,8 @@ from typing import Literal
 
 import msgspec
 
+from forehearth.core.record import Attempt, Touched
+
 Flag = Literal["", "crashed", "cut", "unreported"]
 """Why a record's tokens are not the truth but a bound or a part of it; empty where they are the truth.
 
@@ -18,71 +20,12 @@ Grouping = Literal[
 ]
 """What calls can be told apart by in a report."""
 
-
-class Intent(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="intent"):
-    """A call that is about to be sent to a backend. New members are only ever added at the end."""
-
-    id: str
-    """The request's."""
-    at: float
-    """When its head arrived, in Unix seconds."""
-    resource: str
-    project: str
-    caller_kind: str
-    caller_id: str
-    caller_name: str
-    product: str
-    """The bundle that its key was given, if any."""
-    surface: str
-    operation: str
-    stream: bool
-    asked: str
-    """The deployment or the route that was asked for."""
-    deployment: str
-    """The deployment that is to serve."""
-    prompt: int
-    """Tokens that the prompt has at the most."""
-    reserved: int
-    """Tokens of prompt and answer that the call may use at the most."""
+NOTHING = msgspec.Raw(b"null")
 
 
-class Tried(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
-    """One try at one backend."""
+class Account(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False):
+    """Who asked what of which deployment. New members are only ever added at the end, here and below."""
 
-    backend: str
-    began: float
-    """Seconds after the call's head."""
-    seconds: float
-    """Until its answer began, or it failed."""
-    outcome: str
-    status: int
-
-
-class Held(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
-    """A limit that the call was held against."""
-
-    name: str
-    reserved: int
-    left: int
-
-
-class Detail(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """How a call went its way, for `explain`; kept for a shorter time than the record itself."""
-
-    estimated: int = 0
-    """The prompt's tokens as they were bounded before the call."""
-    tried: tuple[Tried, ...] = ()
-    limits: tuple[Held, ...] = ()
-    words: tuple[tuple[str, str], ...] = ()
-    """What each policy said."""
-
-
-class LedgerRecord(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="outcome"):
-    """One call, when it was over. New members are only ever added at the end."""
-
-    id: str
-    at: float
-    """When its head arrived, in Unix seconds."""
     resource: str
     project: str
     caller_kind: str
@@ -98,6 +41,42 @@ class LedgerRecord(msgspec.Struct, frozen=True, kw_only=True, array_like=True, t
     """The deployment or the route that was asked for."""
     deployment: str
     """The deployment that served, or was the last one to refuse."""
+
+
+class Intent(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="intent", gc=False):
+    """A call that is about to be sent to a backend."""
+
+    id: str
+    """The request's."""
+    at: float
+    """When its head arrived, in Unix seconds."""
+    account: Account
+    prompt: int
+    """Tokens that the prompt has at the most."""
+    reserved: int
+    """Tokens of prompt and answer that the call may use at the most."""
+
+
+class Detail(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """How a call went its way, for `explain`; kept for a shorter time than the record itself."""
+
+    started: float = 0.0
+    """When its head arrived, on the clock of its attempts."""
+    estimated: int = 0
+    """The prompt's tokens as they were bounded before the call."""
+    attempts: tuple[Attempt, ...] = ()
+    limits: tuple[Touched, ...] = ()
+    words: tuple[tuple[str, str], ...] = ()
+    """What each policy said."""
+
+
+class LedgerRecord(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="outcome", gc=False):
+    """One call, when it was over."""
+
+    id: str
+    at: float
+    """When its head arrived, in Unix seconds."""
+    account: Account
     backend: str = ""
     """The one whose answer went out; empty where none did."""
     model: str = ""
@@ -132,7 +111,13 @@ class LedgerRecord(msgspec.Struct, frozen=True, kw_only=True, array_like=True, t
     cache: str = ""
     """`hit`, `miss`, `shadow`, or empty where no cache was asked."""
     flag: Flag = ""
-    detail: Detail | None = None
+    detail: msgspec.Raw = NOTHING
+    """A `Detail` as it was written, for only a few are ever read; `NOTHING` where it is kept no more."""
+
+
+def detail_of(record: LedgerRecord) -> Detail | None:
+    """How a call went its way; None where that is kept no more."""
+    return msgspec.json.decode(record.detail, type=Detail | None)
 
 
 class Span(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,7 +6,8 @@ Prices have at most six decimals for a million tokens, so what a token costs is 
 from decimal import Decimal
 
 _PLACES = 12
-_UNIT = 10**_PLACES
+UNIT = 10**_PLACES
+"""One whole unit of a currency."""
 
 
 def units(amount: Decimal) -> int:
@@ -24,6 +25,6 @@ def amount(units_: int) -> Decimal:
 
 def plain(units_: int) -> str:
     """The same in figures, without an exponent, and without zeros at its end."""
-    whole, part = divmod(abs(units_), _UNIT)
+    whole, part = divmod(abs(units_), UNIT)
     figures = f"{whole}.{part:0{_PLACES}d}".rstrip("0").rstrip(".")
     return f"-{figures}" if units_ < 0 else figures

@@ -10,8 +10,8 @@ from forehearth.core.settings_types import Values
 Money = Annotated[
     str,
     msgspec.Meta(
-        pattern=r"^[0-9]{1,4}(\.[0-9]{1,6})?$",
-        description="an amount with at most four digits before the point and six behind it, such as 2.50",
+        pattern=r"^[0-9]{1,7}(\.[0-9]{1,6})?$",
+        description="an amount with at most seven digits before the point and six behind it, such as 2.50",
     ),
 ]
 Currency = Annotated[str, msgspec.Meta(pattern="^[A-Z]{3}$", description="a currency's code, such as USD")]

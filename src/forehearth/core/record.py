@@ -18,8 +18,8 @@ import msgspec
 from forehearth.core.usage import Usage
 
 
-class Attempt(msgspec.Struct, kw_only=True):
-    """One try at one backend."""
+class Attempt(msgspec.Struct, kw_only=True, array_like=True):
+    """One try at one backend. The ledger keeps it by the order of its members: new ones are added at the end."""
 
     backend: str
     began: float
@@ -35,8 +35,8 @@ class Attempt(msgspec.Struct, kw_only=True):
     usage: Usage | None = None
 
 
-class Touched(msgspec.Struct, frozen=True, kw_only=True):
-    """A limit that a call was held against."""
+class Touched(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """A limit that a call was held against. Kept by the order of its members, too."""
 
     name: str
     """As the configuration has it: `deployments.gpt-4o.limits[0].tokens_per_minute`."""

@@ -72,15 +72,32 @@ class StreamText:
     Events are read only when there are many of them, or when it is asked what they said.
     """
 
-    __slots__ = ("_kept", "_said", "_size", "_spoken", "events", "finished", "last", "open")
+    __slots__ = (
+        "_kept",
+        "_kept_size",
+        "_said",
+        "_said_size",
+        "_spoken",
+        "counted",
+        "events",
+        "finished",
+        "last",
+        "open",
+        "size",
+    )
 
     def __init__(self) -> None:
         self._kept: list[bytes] = []
-        self._size = 0
+        self._kept_size = 0
+        self._said_size = 0
+        self.size = 0
+        """Bytes that have passed."""
+        self.counted = 0
+        """For who counts tokens now and then: how many bytes had been said the last time."""
         self._said: dict[int, list[str]] = {}
         self._spoken = 0
         self.events = 0
-        """Events that have passed; each has a token or more, but for the first and the last of each choice."""
+        """Events that have passed, and perhaps a few that only look like ones."""
         self.last = Chunk()
         """The latest event that was read."""
         self.open: set[int] = set()
@@ -89,9 +106,10 @@ class StreamText:
     def feed(self, piece: bytes) -> None:
         """The next piece passes."""
         self._kept.append(piece)
-        self._size += len(piece)
+        self._kept_size += len(piece)
+        self.size += len(piece)
         self.events += piece.count(b"data:")
-        if self._size > _KEPT:
+        if self._kept_size > _KEPT:
             self._read(whole_only=True)
 
     def texts(self) -> list[str]:
@@ -100,14 +118,19 @@ class StreamText:
         return ["".join(parts) for parts in self._said.values()]
 
     def spoken(self) -> int:
-        """How many events said something, each choice's counted by itself. None of them has less than a token."""
+        """How many events said something, each choice's counted by itself."""
         self._read(whole_only=True)
         return self._spoken
+
+    def said_size(self) -> int:
+        """How many bytes of text were said."""
+        self._read(whole_only=True)
+        return self._said_size
 
     def _read(self, *, whole_only: bool) -> None:
         text = b"".join(self._kept)
         end = text.rfind(b"\n") + 1 if whole_only else len(text)
-        self._kept, self._size = [text[end:]], 0
+        self._kept, self._kept_size = [text[end:]], 0
         for line in _LINE.finditer(text, 0, end):
             chunk = _read(line.group(1))
             self.last = chunk if chunk.id or not self.last.id else self.last
@@ -115,6 +138,7 @@ class StreamText:
                 (self.finished if choice.finish_reason else self.open).add(choice.index)
                 if said := choice.said():
                     self._spoken += 1
+                    self._said_size += len(said.encode("utf-8", "surrogatepass"))
                     self._said.setdefault(choice.index, []).append(said)
 
 

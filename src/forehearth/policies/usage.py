@@ -32,6 +32,12 @@ _ASKING = b'{"include_usage":true}'
 _DONE = b"data: [DONE]\n\n"
 _SILENT_EVENTS = 2
 """Events of each choice that may have no token: its role, and its end."""
+_LONGEST_TOKEN = 16
+"""Bytes of a token, on the average of a whole answer, at the most: prose has four or five."""
+_COUNTED_AGAIN = 8
+"""A long answer is counted anew when it has so large a part of its bound in bytes more."""
+_LOOKED_AT_AGAIN = 64
+"""Every so many streams it is looked at again whether a deployment's events are tokens."""
 
 
 class CountUsage:
@@ -51,6 +57,8 @@ class CountUsage:
         self._tokens = tokens or TokenBounds(TokenSettings(), "", None)
         self._drains = drains
         self._asks = asks
+        self._by_token = False
+        self._streams = 0
 
     async def __call__(self, call: Call, proceed: Proceed) -> Reply:
         """Pass the call on, and look at what comes back."""
@@ -78,6 +86,26 @@ class CountUsage:
         record.usage = found
         if record.attempts:
             record.attempts[-1].usage = found
+
+    def learn(self, text: StreamText, reported: Usage) -> None:
+        """See, once in a while, whether every event of this deployment's streams has a token or more.
+
+        Most hosts send token by token, and then events can be counted; some send letter by letter.
+        """
+        if self._streams % _LOOKED_AT_AGAIN == 0:
+            self._by_token = text.spoken() <= reported.completion
+        self._streams += 1
+
+    def is_longer(self, text: StreamText, tokens: int, choices: int) -> bool:
+        """Whether an answer has more tokens than that, beyond doubt."""
+        if text.events <= tokens + _SILENT_EVENTS * choices and text.size <= _LONGEST_TOKEN * tokens:
+            return False
+        if self._tokens.counts:
+            if text.said_size() < text.counted + tokens // _COUNTED_AGAIN:
+                return False
+            text.counted = text.said_size()
+            return text.counted > tokens and self._tokens.count(text.texts()) > tokens
+        return (self._by_token and text.spoken() > tokens) or text.said_size() > _LONGEST_TOKEN * tokens
 
     def _note_whole(self, call: Call, reply: Reply) -> None:
         found = usage.read(reply.body)
@@ -116,6 +144,7 @@ class _Watched:
         "_call",
         "_drains",
         "_hidden",
+        "_is_bounded",
         "_is_over",
         "_most",
         "_policy",
@@ -134,6 +163,7 @@ class _Watched:
         self._text = StreamText()
         self._hidden = WithoutUsage() if hides else None
         self._most = call.record.reserved - call.record.estimated
+        self._is_bounded = call.record.reserved > 0
         self._is_over = False
         self._reported = False
 
@@ -201,10 +231,8 @@ class _Watched:
         self._text.feed(piece)
 
     def _is_too_long(self) -> bool:
-        """Whether there are more events with text in them than tokens were reserved: the backend ignored its bound."""
-        if not self._call.record.reserved or self._text.events <= self._most + _SILENT_EVENTS * self._call.choices:
-            return False
-        return self._text.spoken() > self._most
+        """Whether the backend has ignored its bound."""
+        return self._is_bounded and self._policy.is_longer(self._text, self._most, self._call.choices)
 
     async def _end_early(self) -> bytes:
         """The end of a stream whose budget is used up, well-formed."""
@@ -225,6 +253,8 @@ class _Watched:
         self._reported = True
         self._call.record.cut = cut
         found = self._usage.finish()
+        if found is not None and not cut and self._is_bounded:
+            self._policy.learn(self._text, found)
         self._policy.note(self._call, found, () if found is not None else self._text.texts())
 
 

@@ -31,7 +31,3 @@ class LedgerReader(Protocol):
     async def sums(self, span: Span, by: Collection[Grouping]) -> list[Sum]:
         """What they come to, told apart by all of these and by their currency, the first of them first."""
         ...
-
-    async def page(self, span: Span, after: tuple[float, str] | None, limit: int) -> list[LedgerRecord]:
-        """Some of them by time and id, those behind `after`. Their details are left out."""
-        ...

@@ -56,7 +56,7 @@ def build_gateway(
             meter=metrics,
             traffic=metrics,
             clock=SystemClock(),
-            new_id=request_ids(secrets.randbits(128)),
+            new_id=request_ids(secrets.randbits(128), SystemClock()),
             max_body=settings.server.limits.body_bytes,
             refusals=around.refusals,
         )

@@ -26,7 +26,7 @@ def open_development_issuer(context: WorkerContext, clock: Clock) -> Development
         ensure(context.data.keys, write_private, new_signing_key),
         base=_secure_base(context.listeners),
         clock=clock,
-        new_id=request_ids(secrets.randbits(128)),
+        new_id=request_ids(secrets.randbits(128), clock),
     )
 
 

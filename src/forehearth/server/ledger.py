@@ -32,6 +32,8 @@ from forehearth.stores.sqlite.ledger import SqliteLedger
 FILE = "ledger.db"
 FOLDER = "journal"
 PRUNE_SECONDS = 3_600.0
+_LONGEST_ANSWER = 1_000_000_000
+"""What a caller may ask for at the most, as far as the ledger is concerned: nobody has as many tokens."""
 _DAY = 86_400.0
 
 _log = logging.getLogger("forehearth.ledger")
@@ -52,7 +54,7 @@ def written_down(
 
     def bound(call: Call) -> Usage:
         found = bounds.of(call, None)
-        return Usage(prompt=found.prompt, completion=found.answer, counted=True)
+        return Usage(prompt=found.prompt, completion=min(found.answer, _LONGEST_ANSWER), counted=True)
 
     writing.served[deployment.label] = Served(resource=resource, name=deployment.name, price_of=price_of, bound=bound)
     return writing.outcomes, writing.intents
@@ -120,10 +122,14 @@ def _journal(root: Path, worker: int, clock: Clock, meter: LedgerMeter) -> Journ
 
 def _booking(served: Mapping[str, Served]) -> Callable[[Intent], LedgerRecord]:
     def booked(intent: Intent) -> LedgerRecord:
-        found = (each for each in served.values() if (each.resource, each.name) == (intent.resource, intent.deployment))
+        found = (each for each in served.values() if _is_of(each, intent))
         return crashed(intent, next((each.price_of for each in found), None))
 
     return booked
+
+
+def _is_of(served: Served, intent: Intent) -> bool:
+    return (served.resource, served.name) == (intent.account.resource, intent.account.deployment)
 
 
 async def _prune(store: SqliteLedger, settings: LedgerSettings, clock: Clock) -> None:
@@ -133,8 +139,8 @@ async def _prune(store: SqliteLedger, settings: LedgerSettings, clock: Clock) ->
             pruned = 1
             while pruned:
                 pruned = await store.prune(now - settings.kept_days * _DAY, now - settings.explained_days * _DAY)
-        except StoreFailed as error:
-            _log.warning("old records of the ledger could not be removed: %s", error)
+        except Exception as error:  # noqa: BLE001 - a border: a loop in the background that must not end
+            _log.warning("old records of the ledger could not be removed: %s", type(error).__name__)
         await asyncio.sleep(PRUNE_SECONDS)
 
 

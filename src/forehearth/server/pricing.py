@@ -5,9 +5,11 @@ from decimal import Decimal
 
 from forehearth.accounting.outcomes import Price, PriceOf
 from forehearth.accounting.prices import PriceList, Tariffs, at, configured
+from forehearth.config.nearest import suggestion
 from forehearth.core import money
 from forehearth.core.call import Call
 from forehearth.core.clock import Clock
+from forehearth.core.errors import Misconfigured
 from forehearth.core.settings import DeploymentBackend, DeploymentSettings, ProviderSettings
 from forehearth.core.usage import Usage
 from forehearth.routing.directory import Deployment
@@ -52,14 +54,24 @@ class Pricing:
             if said.prices is not None:
                 return (configured(said.prices),)
             if said.price_as is not None:
-                provider, _, listed = said.price_as.partition("/")
-                return self._prices.find(provider, listed)
+                return self._listed_as(said.price_as)
         return self._listed(self._backends[place.backend], _names(model, wanted))
+
+    def _listed_as(self, name: str) -> Tariffs:
+        provider, _, model = name.partition("/")
+        found = self._prices.find(provider, model)
+        if not found:
+            known = self._prices.models(provider)
+            hint = (
+                suggestion(model, known, "it has") if known else suggestion(provider, self._prices.providers, "it has")
+            )
+            raise Misconfigured(f"price_as: the price list has no price of '{name}'; {hint}")
+        return found
 
     def _listed(self, settings: ProviderSettings, names: Sequence[str]) -> Tariffs:
         provider = settings.priced_as
         if provider is None:
-            url = getattr(settings, "base_url", None)
+            url = getattr(settings, "address", None)
             provider = None if url is None else self._prices.provider_at(url)
         if provider is None:
             return ()

@@ -81,7 +81,7 @@ async def _serve(context: WorkerContext, gateway: Gateway, routes: Sequence[Base
     pages = create_app(
         health=context.health,
         metrics=context.metrics_page,
-        new_id=request_ids(secrets.randbits(128)),
+        new_id=request_ids(secrets.randbits(128), SystemClock()),
         routes=routes,
     )
     server = HttpServer(gateway, pages, limits=settings.limits, grace_seconds=settings.grace_seconds)

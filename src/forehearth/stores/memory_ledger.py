@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from forehearth.core.ledger import Grouping, LedgerRecord, Span, Sum
+from forehearth.core.ledger import NOTHING, Grouping, LedgerRecord, Span, Sum
 
 
 class MemoryLedger:
@@ -24,15 +24,15 @@ class MemoryLedger:
         old = [each for each in self._records.values() if each.at < before]
         for each in old:
             del self._records[each.id]
-        told = [each for each in self._records.values() if each.detail is not None and each.at < explained_before]
+        told = [each for each in self._records.values() if each.detail != NOTHING and each.at < explained_before]
         for each in told:
-            self._records[each.id] = msgspec.structs.replace(each, detail=None)
+            self._records[each.id] = msgspec.structs.replace(each, detail=NOTHING)
         return len(old) + len(told)
 
     async def get(self, resource: str, id: str) -> LedgerRecord | None:  # noqa: A002 - the port's
         """See `ports.ledger`."""
         found = self._records.get(id)
-        return found if found is not None and found.resource == resource else None
+        return found if found is not None and found.account.resource == resource else None
 
     async def sums(self, span: Span, by: Collection[Grouping]) -> list[Sum]:
         """See `ports.ledger`."""
@@ -42,22 +42,17 @@ class MemoryLedger:
             groups.setdefault((group, each.currency), []).append(each)
         return [_sum(dict(zip(by, group, strict=True)), found) for (group, _), found in sorted(groups.items())]
 
-    async def page(self, span: Span, after: tuple[float, str] | None, limit: int) -> list[LedgerRecord]:
-        """See `ports.ledger`."""
-        found = sorted(self._within(span), key=lambda each: (each.at, each.id))
-        wanted = [each for each in found if after is None or (each.at, each.id) > after]
-        return [msgspec.structs.replace(each, detail=None) for each in wanted[:limit]]
-
     def _within(self, span: Span) -> Iterator[LedgerRecord]:
         for each in self._records.values():
+            account = each.account
             if (
-                each.resource == span.resource
+                account.resource == span.resource
                 and span.since <= each.at
                 and (span.until is None or each.at < span.until)
-                and span.key in (None, each.caller_id, each.caller_name)
-                and span.product in (None, each.product)
-                and span.deployment in (None, each.deployment)
-                and span.project in (None, each.project)
+                and span.key in (None, account.caller_id, account.caller_name)
+                and span.product in (None, account.product)
+                and span.deployment in (None, account.deployment)
+                and span.project in (None, account.project)
             ):
                 yield each
 
@@ -65,13 +60,15 @@ class MemoryLedger:
 def _told(record: LedgerRecord, name: Grouping) -> str:
     match name:
         case "key":
-            return record.caller_name
+            return record.account.caller_name
         case "day":
             return datetime.fromtimestamp(record.at, UTC).strftime("%Y-%m-%d")
         case "month":
             return datetime.fromtimestamp(record.at, UTC).strftime("%Y-%m")
-        case _:
+        case "model" | "backend" | "outcome":
             return str(getattr(record, name))
+        case _:
+            return str(getattr(record.account, name))
 
 
 def _sum(group: dict[Grouping, str], records: list[LedgerRecord]) -> Sum:

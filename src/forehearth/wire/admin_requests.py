@@ -5,8 +5,9 @@ from datetime import datetime
 import msgspec
 
 from forehearth.admin.office import Office
-from forehearth.core.ledger import Detail, LedgerRecord
+from forehearth.core.ledger import LedgerRecord, detail_of
 from forehearth.core.money import plain
+from forehearth.core.record import Attempt, Touched
 from forehearth.wire.admin_bodies import moment
 from forehearth.wire.admin_usage import ledger_of
 
@@ -106,25 +107,25 @@ async def request_view(office: Office, resource: str, request_id: str) -> Reques
 
 
 def _view(record: LedgerRecord) -> RequestView:
-    detail = record.detail
+    account, detail = record.account, detail_of(record)
     return RequestView(
         id=record.id,
         time=moment(round(record.at, 6)),
         caller=CallerView(
-            kind=record.caller_kind, id=record.caller_id, name=record.caller_name, product=record.product or None
+            kind=account.caller_kind, id=account.caller_id, name=account.caller_name, product=account.product or None
         ),
-        project=record.project or None,
-        surface=record.surface,
-        operation=record.operation,
-        stream=record.stream,
-        asked=record.asked,
-        deployment=record.deployment,
+        project=account.project or None,
+        surface=account.surface,
+        operation=account.operation,
+        stream=account.stream,
+        asked=account.asked,
+        deployment=account.deployment,
         backend=record.backend or None,
         model=record.model or None,
         status=record.status or None,
         outcome=record.outcome,
         cache=record.cache or None,
-        tokens=_tokens(record),
+        tokens=_tokens(record, None if detail is None else detail.estimated),
         cost=CostView(
             amount=None if record.amount is None else plain(record.amount),
             currency=record.currency or None,
@@ -136,17 +137,15 @@ def _view(record: LedgerRecord) -> RequestView:
             total=round(record.seconds, 6),
         ),
         attempts=record.attempts,
-        tried=None if detail is None else _tried(detail),
-        limits=None
-        if detail is None
-        else tuple(LimitView(name=each.name, reserved=each.reserved, left=each.left) for each in detail.limits),
+        tried=None if detail is None else tuple(_tried(each, detail.started) for each in detail.attempts),
+        limits=None if detail is None else tuple(map(_limit, detail.limits)),
         words=None if detail is None else tuple(WordView(policy=policy, word=word) for policy, word in detail.words),
     )
 
 
-def _tokens(record: LedgerRecord) -> TokensView:
+def _tokens(record: LedgerRecord, estimated: int | None) -> TokensView:
     return TokensView(
-        estimated=None if record.detail is None else record.detail.estimated,
+        estimated=estimated,
         reserved=record.reserved,
         prompt=record.prompt,
         cached=record.cached,
@@ -157,14 +156,15 @@ def _tokens(record: LedgerRecord) -> TokensView:
     )
 
 
-def _tried(detail: Detail) -> tuple[TriedView, ...]:
-    return tuple(
-        TriedView(
-            backend=each.backend,
-            began=round(each.began, 6),
-            seconds=round(each.seconds, 6),
-            outcome=each.outcome,
-            status=each.status or None,
-        )
-        for each in detail.tried
+def _tried(attempt: Attempt, started: float) -> TriedView:
+    return TriedView(
+        backend=attempt.backend,
+        began=round(attempt.began - started, 6),
+        seconds=round(attempt.seconds, 6),
+        outcome=attempt.outcome,
+        status=attempt.status or None,
     )
+
+
+def _limit(touched: Touched) -> LimitView:
+    return LimitView(name=touched.name, reserved=touched.reserved, left=touched.left)

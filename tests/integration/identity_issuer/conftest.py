@@ -80,7 +80,8 @@ class Door:
 def issuer_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[IssuerServer]:
     """One for all tests here; what they leave in it are device codes."""
     data = open_data_directory(tmp_path_factory.mktemp("issuer") / "a folder")
-    clock, new_id, door = SystemClock(), request_ids(1), Door()
+    clock, door = SystemClock(), Door()
+    new_id = request_ids(1, clock)
     plain = Serving(app=door)
     secure = Serving(app=door, tls=server_context(server_certificate(data, TlsSettings())))
     url, tls_url = f"http://127.0.0.1:{plain.address[1]}", f"https://localhost:{secure.address[1]}"

@@ -11,11 +11,12 @@ import apsw
 import pytest
 
 from forehearth.core.document import StoreFailed
-from forehearth.core.ledger import Detail, Grouping, Held, LedgerRecord, Span, Tried
+from forehearth.core.ledger import NOTHING, Detail, Grouping, LedgerRecord, Span
+from forehearth.core.record import Attempt, Touched
 from forehearth.stores.memory_ledger import MemoryLedger
 from forehearth.stores.sqlite.database import open_database
-from forehearth.stores.sqlite.ledger import SqliteLedger
-from tests.unit.accounting.books import record
+from forehearth.stores.sqlite.ledger import _SQL, SqliteLedger
+from tests.unit.accounting.books import everything, record
 
 Ledger = MemoryLedger | SqliteLedger
 HERE = Span(resource="here")
@@ -56,9 +57,10 @@ def rich(name: str) -> LedgerRecord:
         cache="miss",
         flag="cut",
         detail=Detail(
+            started=7.0,
             estimated=44,
-            tried=(Tried(backend="one", began=0.5, seconds=0.25, outcome="backend_refused", status=429),),
-            limits=(Held(name="deployments.chat.limits[0].tokens_per_minute", reserved=9, left=1),),
+            attempts=(Attempt(backend="one", began=7.5, seconds=0.25, outcome="backend_refused", status=429),),
+            limits=(Touched(name="deployments.chat.limits[0].tokens_per_minute", reserved=9, left=1),),
             words=(("routing", "It spilled over."),),
         ),
     )
@@ -74,13 +76,12 @@ async def test_nobody_has_another_resources_records(ledger: Ledger):
     await ledger.add([record("a", resource="there")])
     assert await ledger.get("here", "a") is None
     assert await ledger.sums(HERE, ("key",)) == []
-    assert await ledger.page(HERE, None, 10) == []
 
 
 async def test_the_first_record_of_an_id_stays(ledger: Ledger):
     await ledger.add([record("a", prompt=1), record("a", prompt=2)])
     await ledger.add([record("a", prompt=3), record("b", prompt=4)])
-    assert [(each.id, each.prompt) for each in await ledger.page(HERE, None, 10)] == [("a", 1), ("b", 4)]
+    assert [(each.id, each.prompt) for each in await everything(ledger)] == [("a", 1), ("b", 4)]
 
 
 def many(seed: int) -> list[LedgerRecord]:
@@ -132,17 +133,6 @@ async def test_sums_are_those_of_the_reference(sqlite: SqliteLedger):
         assert await sqlite.sums(span, by) == await memory.sums(span, by), (span, by)
 
 
-async def test_pages_are_those_of_the_reference(sqlite: SqliteLedger):
-    memory = MemoryLedger()
-    for store in (memory, sqlite):
-        await store.add(many(2))
-    for span in SPANS:
-        found: list[LedgerRecord] = []
-        while page := await sqlite.page(span, (found[-1].at, found[-1].id) if found else None, 7):
-            found += page
-        assert found == await memory.page(span, None, 1_000)
-
-
 async def test_days_and_months_are_those_of_utc(ledger: Ledger):
     edge = datetime(2027, 1, 31, 23, 59, 59, 999_000, tzinfo=UTC).timestamp()
     await ledger.add([record("a", at=edge), record("b", at=edge + 0.001), record("c", at=edge + 86_400)])
@@ -175,11 +165,53 @@ async def test_old_records_go_and_old_details_before_them(ledger: Ledger):
     while found := await ledger.prune(3 * DAY, 6 * DAY):
         gone += found
     assert gone == 3 + 3
-    kept = {each.id: await ledger.get("here", each.id) for each in await ledger.page(HERE, None, 100)}
-    assert {name: each is not None and each.detail is not None for name, each in kept.items()} == {
+    kept = {each.id: await ledger.get("here", each.id) for each in await everything(ledger)}
+    assert {name: each is not None and each.detail != NOTHING for name, each in kept.items()} == {
         **{f"r{day}": False for day in range(3, 6)},
         **{f"r{day}": True for day in range(6, 10)},
     }
+
+
+async def test_details_are_forgotten_in_the_order_in_which_records_came(sqlite: SqliteLedger):
+    """One that came late is not passed over, and one that is younger than those after it only holds them up."""
+    times = [1.0, 9.0, 2.0, 3.0]
+    await sqlite.add([record(f"r{number}", at=at) for number, at in enumerate(times)])
+    assert [await sqlite.prune(0.0, 5.0) for _ in range(2)] == [1, 0]
+    await sqlite.add([record("r4", at=0.5)])
+    assert [await sqlite.prune(0.0, 9.5) for _ in range(2)] == [4, 0]
+    assert [each.id for each in await everything(sqlite) if each.detail != NOTHING] == []
+
+
+async def test_after_all_records_are_gone_new_ones_are_forgotten_in_their_turn(sqlite: SqliteLedger):
+    await sqlite.add([record(f"r{number}", at=1.0) for number in range(5)])
+    assert await sqlite.prune(2.0, 2.0) == 5
+    await sqlite.add([record("new", at=1.0)])
+    assert await sqlite.prune(0.0, 2.0) == 1
+
+
+async def test_who_has_no_calls_any_more_is_forgotten(sqlite: SqliteLedger):
+    """A name must not outlast the records of its calls; and who calls again is there again."""
+    await sqlite.add([record("a", at=1.0, caller_name="gone"), record("b", at=9.0, caller_name="here")])
+    await sqlite.prune(5.0, 5.0)
+    query = "SELECT caller_name FROM accounts"
+    assert await sqlite._database.read(lambda connection: connection.execute(query).fetchall()) == [("here",)]
+    await sqlite.add([record("c", at=9.0, caller_name="gone")])
+    found = await sqlite.sums(HERE, ("key",))
+    assert [(each.group["key"], each.calls) for each in found] == [("gone", 1), ("here", 1)]
+
+
+async def test_every_index_is_used_and_no_report_reads_all_calls(sqlite: SqliteLedger):
+    """A report reads the calls of its time, and an explanation one."""
+    span = {"resource": "here", "since": 5.0, "until": 9.0, "key": None, "product": None, "deployment": None}
+    ways = {f"by_{name}": False for name in get_args(Grouping)}
+
+    async def plan(name: str, values: dict[str, object]) -> str:
+        query = f"EXPLAIN QUERY PLAN {_SQL[name]}"
+        rows = await sqlite._database.read(lambda connection: connection.execute(query, values).fetchall())
+        return " ".join(str(row[3]) for row in rows)
+
+    assert "calls_by_account (account=? AND at>? AND at<?)" in await plan("sums", span | ways | {"project": None})
+    assert "(id=?)" in await plan("get", {"resource": "here", "id": "a"})
 
 
 async def test_what_sqlite_has_answered_to_is_brought_to_the_disk(tmp_path: Path):
@@ -194,15 +226,13 @@ async def test_what_sqlite_has_answered_to_is_brought_to_the_disk(tmp_path: Path
 async def test_a_store_that_cannot_be_written_says_so_and_keeps_nothing_of_a_batch(tmp_path: Path):
     database = open_database(tmp_path / "ledger.db", schema="ledger", flushed=True)
     other = apsw.Connection(str(tmp_path / "ledger.db"))
-    other.execute(
-        "CREATE TRIGGER full BEFORE INSERT ON ledger WHEN NEW.id = 'c' BEGIN SELECT RAISE(ABORT, 'full'); END"
-    )
+    other.execute("CREATE TRIGGER full BEFORE INSERT ON calls WHEN NEW.id = 'c' BEGIN SELECT RAISE(ABORT, 'full'); END")
     store = SqliteLedger(database)
     with pytest.raises(StoreFailed):
         await store.add([record("a"), record("b"), record("c")])
-    assert await store.page(HERE, None, 10) == []
+    assert await everything(store) == []
     other.execute("DROP TRIGGER full")
     other.close()
     await store.add([record("a"), record("c")])
-    assert len(await store.page(HERE, None, 10)) == 2
+    assert len(await everything(store)) == 2
     await database.aclose()

@@ -5,10 +5,13 @@ from typing import Any
 
 import msgspec
 
-from forehearth.core.ledger import Detail, Intent, LedgerRecord
+from forehearth.core.ledger import NOTHING, Account, Detail, Intent, LedgerRecord
+from forehearth.stores.memory_ledger import MemoryLedger
+from forehearth.stores.sqlite.ledger import SqliteLedger
 
-_WHO = {
-    "at": 1_764_150_000.25,
+_DETAIL = Detail(words=(("limits", "There was room."),))
+_AT = 1_764_150_000.25
+_ACCOUNT = {
     "resource": "here",
     "project": "",
     "caller_kind": "key",
@@ -23,14 +26,22 @@ _WHO = {
 }
 
 
+def account(**others: Any) -> Account:
+    """Somebody who asks for something."""
+    return Account(**{**_ACCOUNT, **others})
+
+
 def intent(name: str, **others: Any) -> Intent:
-    """A call that is about to be sent."""
-    return Intent(**{"id": name, "prompt": 300, "reserved": 1_300, **_WHO, **others})
+    """A call that is about to be sent. Members of its account are given among the others."""
+    own = {each: others.pop(each) for each in list(others) if each in _ACCOUNT}
+    return Intent(**{"id": name, "at": _AT, "account": account(**own), "prompt": 300, "reserved": 1_300, **others})
 
 
-def record(name: str, **others: Any) -> LedgerRecord:
-    """A call that is over."""
+def record(name: str, *, detail: Detail | None = _DETAIL, **others: Any) -> LedgerRecord:
+    """A call that is over; likewise."""
+    own = {each: others.pop(each) for each in list(others) if each in _ACCOUNT}
     usual = {
+        "at": _AT,
         "backend": "one",
         "model": "gpt-4o",
         "attempts": 1,
@@ -42,9 +53,9 @@ def record(name: str, **others: Any) -> LedgerRecord:
         "seconds": 0.5,
         "status": 200,
         "outcome": "ok",
-        "detail": Detail(words=(("limits", "There was room."),)),
+        "detail": NOTHING if detail is None else msgspec.Raw(msgspec.json.encode(detail)),
     }
-    return LedgerRecord(**{"id": name, **_WHO, **usual, **others})
+    return LedgerRecord(**{"id": name, "account": account(**own), **usual, **others})
 
 
 def encoded(noun: msgspec.Struct) -> bytes:
@@ -68,3 +79,15 @@ class Counts:
 
     def behind(self, seconds: float) -> None:
         self.seconds_behind.append(seconds)
+
+
+async def everything(ledger: MemoryLedger | SqliteLedger) -> list[LedgerRecord]:
+    """All that a ledger has, by time and id."""
+    if isinstance(ledger, MemoryLedger):
+        found = list(ledger._records.values())
+    else:
+        query = "SELECT resource, id FROM calls JOIN accounts ON accounts.number = calls.account"
+        rows = await ledger._database.read(lambda connection: connection.execute(query).fetchall())
+        found = [each for row in rows if (each := await ledger.get(*row)) is not None]
+        assert len(found) == len(rows)
+    return sorted(found, key=lambda each: (each.at, each.id))

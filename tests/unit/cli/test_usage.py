@@ -13,7 +13,8 @@ import pytest
 from forehearth.accounting.journal import Journal
 from forehearth.cli.main import run
 from forehearth.cli.usage_table import bar, rounded
-from forehearth.core.ledger import Detail, Held, LedgerRecord, Tried
+from forehearth.core.ledger import Detail, LedgerRecord
+from forehearth.core.record import Attempt, Touched
 from forehearth.server.data_directory import open_data_directory
 from forehearth.stores.sqlite.database import open_database
 from forehearth.stores.sqlite.ledger import SqliteLedger
@@ -172,11 +173,11 @@ def test_what_a_dead_server_left_is_shown(data: Path, said: Said):
 def test_a_request_is_explained(data: Path, said: Said):
     detail = Detail(
         estimated=400,
-        tried=(
-            Tried(backend="west", began=0.2, seconds=0.1, outcome="backend_refused", status=429),
-            Tried(backend="north", began=0.3, seconds=0.2, outcome="ok", status=200),
+        attempts=(
+            Attempt(backend="west", began=0.2, seconds=0.1, outcome="backend_refused", status=429),
+            Attempt(backend="north", began=0.3, seconds=0.2, outcome="ok", status=200),
         ),
-        limits=(Held(name="deployments.chat.limits[0].tokens_per_minute", reserved=1_400, left=600),),
+        limits=(Touched(name="deployments.chat.limits[0].tokens_per_minute", reserved=1_400, left=600),),
         words=(("routing", "It spilled over to north: status 429 before."), ("cache", "The answer was not kept.")),
     )
     keep(

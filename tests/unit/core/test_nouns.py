@@ -10,6 +10,7 @@ import pytest
 from forehearth.core import errors
 from forehearth.core.ids import request_ids
 from forehearth.core.secret import Secret
+from forehearth.testing.clock import VirtualClock
 
 
 def test_a_secret_shows_itself_to_nobody():
@@ -28,11 +29,20 @@ def test_a_secret_shows_itself_to_nobody():
 
 
 def test_request_ids_are_uuids_and_differ():
-    new = request_ids(7)
+    new = request_ids(7, VirtualClock())
     made = [new() for _ in range(10_000)]
     assert len(set(made)) == 10_000
-    assert {uuid.UUID(one).version for one in made} == {4}
-    assert made[0] == request_ids(7)()
+    assert {uuid.UUID(one).version for one in made} == {7}
+    assert made[0] == request_ids(7, VirtualClock())()
+
+
+async def test_request_ids_begin_with_the_time():
+    clock = VirtualClock(unix=1_800_000_000.123)
+    new = request_ids(7, clock)
+    first = new()
+    assert uuid.UUID(first).int >> 80 == 1_800_000_000_123
+    await clock.advance(0.002)
+    assert first < new()
 
 
 def test_the_drawn_tree_is_the_tree():

@@ -15,14 +15,14 @@ from forehearth.accounting.outcomes import MOST_WORDS, Price, Served, crashed
 from forehearth.core.call import Call, Operation
 from forehearth.core.errors import AllDown, LedgerUnwritable
 from forehearth.core.exchange import Reply
-from forehearth.core.ledger import Detail, Held, Intent, LedgerRecord, Tried
+from forehearth.core.ledger import Account, Detail, Intent, LedgerRecord, detail_of
 from forehearth.core.principal import Principal
 from forehearth.core.record import Attempt, CallRecord, Touched
 from forehearth.core.usage import Usage
 from forehearth.policies.journal import WriteDown
 from forehearth.policies.onion import Proceed, compose
 from forehearth.testing.clock import VirtualClock
-from tests.unit.accounting.books import Counts
+from tests.unit.accounting.books import Counts, intent
 
 REPLY = Reply(status=200)
 decode = msgspec.json.Decoder(Intent | LedgerRecord).decode
@@ -99,41 +99,26 @@ def office(tmp_path: Path):
     made.journal.close()
 
 
-def _expected_intent(arrived: float) -> Intent:
-    return Intent(
-        id="id-1",
-        at=arrived,
-        resource="here",
-        project="sales",
-        caller_kind="key",
-        caller_id="key_1",
-        caller_name="shop",
-        product="gold",
-        surface="openai_v1",
-        operation="chat_completions",
-        stream=False,
-        asked="default",
-        deployment="chat",
-        prompt=40,
-        reserved=540,
-    )
+WHO = Account(
+    resource="here",
+    project="sales",
+    caller_kind="key",
+    caller_id="key_1",
+    caller_name="shop",
+    product="gold",
+    surface="openai_v1",
+    operation="chat_completions",
+    stream=False,
+    asked="default",
+    deployment="chat",
+)
 
 
-def _expected_outcome(arrived: float) -> LedgerRecord:
+def _expected(arrived: float, detail: msgspec.Raw) -> LedgerRecord:
     return LedgerRecord(
         id="id-1",
         at=arrived,
-        resource="here",
-        project="sales",
-        caller_kind="key",
-        caller_id="key_1",
-        caller_name="shop",
-        product="gold",
-        surface="openai_v1",
-        operation="chat_completions",
-        stream=False,
-        asked="default",
-        deployment="chat",
+        account=WHO,
         backend="one",
         model="gpt-4o",
         attempts=1,
@@ -153,12 +138,7 @@ def _expected_outcome(arrived: float) -> LedgerRecord:
         outcome="ok",
         cache="miss",
         flag="",
-        detail=Detail(
-            estimated=40,
-            tried=(Tried(backend="one", began=0.25, seconds=0.5, outcome="ok", status=200),),
-            limits=(Held(name="deployments.chat.limits[0].tokens_per_minute", reserved=540, left=60),),
-            words=(("routing", "It spilled over."),),
-        ),
+        detail=detail,
     )
 
 
@@ -184,10 +164,19 @@ async def test_a_call_is_written_down_before_it_is_sent_and_at_its_end(office: O
         )
     )
     await office.way(rest=rest)(call)
-    assert seen == [_expected_intent(arrived)]
+    assert seen == [Intent(id="id-1", at=arrived, account=WHO, prompt=40, reserved=540)]
     assert office.written() == seen
     over(call)
-    assert office.written()[1:] == [_expected_outcome(arrived)]
+    (found,) = office.written()[1:]
+    assert isinstance(found, LedgerRecord)
+    assert found == _expected(arrived, found.detail)
+    assert detail_of(found) == Detail(
+        started=call.started,
+        estimated=40,
+        attempts=tuple(call.record.attempts),
+        limits=tuple(call.record.limits),
+        words=(("routing", "It spilled over."),),
+    )
 
 
 async def test_where_nothing_was_reserved_the_intent_has_the_bound(office: Office):
@@ -210,7 +199,7 @@ async def test_a_call_that_a_limit_refuses_has_no_intent_and_no_tokens(office: O
     assert isinstance(found, LedgerRecord)
     assert (found.outcome, found.status, found.prompt, found.completion) == ("too_many_requests", 429, 0, 0)
     assert (found.amount, found.currency, found.price_version, found.flag) == (0, "", "", "")
-    assert found.detail == Detail(words=(("limits", "There is no room."),))
+    assert detail_of(found) == Detail(started=call.started, words=(("limits", "There is no room."),))
     assert office.journal.under_way == 0
 
 
@@ -241,10 +230,10 @@ async def test_a_route_that_falls_through_is_one_call_of_the_last_deployment(off
     call.record.deployment = "small"
     await office.way()(call)
     over(call)
-    intents = [each.deployment for each in office.written() if isinstance(each, Intent)]
+    intents = [each.account.deployment for each in office.written() if isinstance(each, Intent)]
     (found,) = (each for each in office.written() if isinstance(each, LedgerRecord))
     assert intents == ["chat", "small"]
-    assert (found.deployment, found.attempts, found.prompt) == ("small", 2, 12)
+    assert (found.account.deployment, found.attempts, found.prompt) == ("small", 2, 12)
     assert office.journal.under_way == 0
 
 
@@ -252,7 +241,7 @@ async def test_a_deployment_is_known_by_its_resource(office: Office):
     call = office.call(record=CallRecord(deployment="there/chat"))
     await office.way()(call)
     over(call)
-    assert {(each.resource, each.deployment) for each in office.written()} == {("there", "chat")}
+    assert {(each.account.resource, each.account.deployment) for each in office.written()} == {("there", "chat")}
 
 
 @pytest.mark.parametrize(
@@ -351,8 +340,9 @@ async def test_words_are_bounded(office: Office):
     over(call)
     found = office.written()[-1]
     assert isinstance(found, LedgerRecord)
-    assert found.detail is not None
-    assert len(found.detail.words) == MOST_WORDS
+    detail = detail_of(found)
+    assert detail is not None
+    assert len(detail.words) == MOST_WORDS
 
 
 async def test_without_room_no_call_is_sent(office: Office):
@@ -400,23 +390,7 @@ async def test_a_held_record_is_written_when_the_last_one_lets_go(office: Office
 
 
 def test_a_call_of_which_only_the_intent_is_known():
-    found = Intent(
-        id="id-1",
-        at=1.0,
-        resource="here",
-        project="",
-        caller_kind="user",
-        caller_id="oid",
-        caller_name="Ada",
-        product="",
-        surface="openai_v1",
-        operation="embeddings",
-        stream=False,
-        asked="vectors",
-        deployment="vectors",
-        prompt=40,
-        reserved=540,
-    )
+    found = intent("id-1", prompt=40, reserved=540)
     record = crashed(found, price_of)
     assert (record.prompt, record.completion, record.amount, record.flag) == (40, 500, 1_080, "crashed")
     assert crashed(found, None).amount is None

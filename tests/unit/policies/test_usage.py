@@ -308,6 +308,44 @@ async def test_a_stream_beyond_its_bound_ends_well_formed(asked: bool | None) ->
     assert call.record.cut
 
 
+def letters(text: str) -> list[bytes]:
+    return [event(letter) for letter in text]
+
+
+def report(completion: int) -> bytes:
+    return (
+        b"data: "
+        + json.dumps({"choices": [], "usage": {"prompt_tokens": 3, "completion_tokens": completion}}).encode()
+        + b"\n\n"
+    )
+
+
+async def bounded(counting: CountUsage, pieces: list[bytes], tokens: int) -> bytes:
+    """What is seen of a stream for which so many tokens of answer were reserved."""
+    call = a_call()
+    call.record.estimated, call.record.reserved = 10, 10 + tokens
+    reply = await counting(call, Host(*pieces, DONE))
+    return b"".join([piece async for piece in reply.stream])
+
+
+async def test_events_are_taken_for_tokens_only_where_they_are() -> None:
+    words, spelt = [event(f"w{index} ") for index in range(30)], letters("as letters")
+    counting = policy(Counts(), tokens=None)
+    assert b"output_bound" not in await bounded(counting, words, 10)
+    assert b"output_bound" not in await bounded(counting, [*words[:4], report(4)], 10)
+    assert b"output_bound" in await bounded(counting, words, 10)
+    spelling = policy(Counts(), tokens=None)
+    assert b"output_bound" not in await bounded(spelling, [*spelt, report(2)], 2)
+    assert b"output_bound" not in await bounded(spelling, [*spelt, report(2)], 2)
+
+
+async def test_what_no_number_of_tokens_can_be_is_too_long_whoever_sends_it() -> None:
+    pieces = [event("many words in one event, and more of them " * 5) for _ in range(4)]
+    shown = await bounded(policy(Counts(), tokens=None), pieces, 10)
+    assert b"output_bound" in shown
+    assert shown.count(b"many words") == 5
+
+
 async def test_a_stream_within_its_bound_is_left_alone() -> None:
     pieces = [event(""), *(event(f"w{index} ") for index in range(10)), event(None, "length"), DONE]
     call = a_call()

@@ -6,7 +6,8 @@ import msgspec
 import pytest
 
 from forehearth.admin.usage import PATIENCE, LedgerOffice
-from forehearth.core.ledger import Detail, Held, LedgerRecord, Tried
+from forehearth.core.ledger import Detail, LedgerRecord
+from forehearth.core.record import Attempt, Touched
 from forehearth.stores.memory_ledger import MemoryLedger
 from tests.unit.accounting.books import record
 from tests.unit.admin.offices import TestOffice
@@ -171,11 +172,11 @@ async def test_where_no_calls_are_recorded_that_is_said(target: str):
 async def test_a_request_is_explained(book: Book):
     detail = Detail(
         estimated=40,
-        tried=(
-            Tried(backend="one", began=0.1234567891, seconds=0.25, outcome="backend_refused", status=429),
-            Tried(backend="two", began=0.5, seconds=0.25, outcome="ok", status=0),
+        attempts=(
+            Attempt(backend="one", began=0.1234567891, seconds=0.25, outcome="backend_refused", status=429),
+            Attempt(backend="two", began=0.5, seconds=0.25, outcome="ok", status=0),
         ),
-        limits=(Held(name="deployments.chat.limits[0].tokens_per_minute", reserved=540, left=60),),
+        limits=(Touched(name="deployments.chat.limits[0].tokens_per_minute", reserved=540, left=60),),
         words=(("routing", "It spilled over."),),
     )
     await book.ledger.add(

@@ -1,12 +1,12 @@
 """The ledger in SQLite: a `ports.ledger.LedgerStore` and `ports.ledger.LedgerReader`."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Final, cast, get_args
 
 import apsw
 import msgspec
 
-from forehearth.core.ledger import Detail, Grouping, LedgerRecord, Span, Sum
+from forehearth.core.ledger import NOTHING, Account, Grouping, LedgerRecord, Span, Sum
 from forehearth.stores.queries import queries
 from forehearth.stores.sqlite.database import Database
 
@@ -16,9 +16,35 @@ _PART: Final = 1_000_000_000_000
 _GROUPINGS: Final = get_args(Grouping)
 """In the order of the query's columns."""
 _AT_ONCE: Final = 5_000
-"""Records that are removed in one transaction."""
-_FIELDS: Final = LedgerRecord.__struct_fields__
-_DETAIL = _FIELDS.index("detail")
+"""Calls that are removed in one transaction."""
+_ACCOUNT: Final = Account.__struct_fields__
+_ENDING: Final = (
+    "backend",
+    "model",
+    "counted",
+    "currency",
+    "price_version",
+    "status",
+    "outcome",
+    "cache",
+    "flag",
+)
+_OWN: Final = (
+    "id",
+    "at",
+    "attempts",
+    "prompt",
+    "completion",
+    "cached",
+    "reasoning",
+    "reserved",
+    "amount",
+    "queued",
+    "first_byte",
+    "seconds",
+    "detail",
+)
+"""What no other call has in common with one, in the order of the columns."""
 
 
 class SqliteLedger:
@@ -29,9 +55,10 @@ class SqliteLedger:
 
     async def add(self, records: Sequence[LedgerRecord]) -> None:
         """See `ports.ledger`."""
-        rows = [_row(record) for record in records]
 
         def work(connection: apsw.Connection) -> None:
+            account, ending = _numbers(connection, "account"), _numbers(connection, "ending")
+            rows = [_row(each, account(_account(each)), ending(_ending(each))) for each in records]
             connection.executemany(_SQL["add"], rows)
 
         await self._database.write(work)
@@ -41,8 +68,9 @@ class SqliteLedger:
 
         def work(connection: apsw.Connection) -> int:
             old = connection.execute(_SQL["prune"], {"before": before, "limit": _AT_ONCE}).fetchall()
-            wanted = {"before": explained_before, "limit": _AT_ONCE}
-            return len(old) + len(connection.execute(_SQL["prune_details"], wanted).fetchall())
+            if old:
+                connection.execute(_SQL["prune_accounts"])
+            return len(old) + _forget(connection, explained_before)
 
         return await self._database.write(work)
 
@@ -58,36 +86,85 @@ class SqliteLedger:
         found = [_sum(row, by) for row in rows]
         return sorted(found, key=lambda each: (*each.group.values(), each.currency))
 
-    async def page(self, span: Span, after: tuple[float, str] | None, limit: int) -> list[LedgerRecord]:
-        """See `ports.ledger`."""
-        at, last = after or (float("-inf"), "")
-        wanted = msgspec.structs.asdict(span) | {"after_at": at, "after_id": last, "limit": limit}
-        return [_record(row) for row in await self._read("page", wanted)]
-
     async def _read(self, name: str, wanted: Mapping[str, object]) -> list[tuple[Any, ...]]:
         return await self._database.read(lambda connection: connection.execute(_SQL[name], wanted).fetchall())
 
 
-def _row(record: LedgerRecord) -> tuple[Any, ...]:
-    values = msgspec.structs.astuple(record)
+def _numbers(connection: apsw.Connection, name: str) -> Callable[[tuple[Any, ...]], int]:
+    """What gives the number of an account, or of a way to end, for one transaction: later it may be gone."""
+    known: dict[tuple[Any, ...], int] = {}
+
+    def number(values: tuple[Any, ...]) -> int:
+        found = known.get(values)
+        if found is None:
+            ((found,),) = connection.execute(_SQL[name], values)
+            known[values] = cast("int", found)
+        return cast("int", found)
+
+    return number
+
+
+def _account(record: LedgerRecord) -> tuple[Any, ...]:
+    return msgspec.structs.astuple(record.account)
+
+
+def _ending(record: LedgerRecord) -> tuple[Any, ...]:
+    return (
+        record.backend,
+        record.model,
+        record.counted,
+        record.currency,
+        record.price_version,
+        record.status,
+        record.outcome,
+        record.cache,
+        record.flag,
+    )
+
+
+def _row(record: LedgerRecord, account: int, ending: int) -> tuple[Any, ...]:
     detail = record.detail
-    return (*values[:_DETAIL], None if detail is None else msgspec.json.encode(detail).decode())
+    return (
+        record.id,
+        record.at,
+        account,
+        ending,
+        record.attempts,
+        record.prompt,
+        record.completion,
+        record.cached,
+        record.reasoning,
+        record.reserved,
+        record.amount,
+        record.queued,
+        record.first_byte,
+        record.seconds,
+        None if detail == NOTHING else bytes(detail).decode(),
+    )
 
 
 def _record(row: Sequence[Any]) -> LedgerRecord:
-    values: dict[str, Any] = dict(zip(_FIELDS, row, strict=True))
-    if values["detail"] is not None:
-        values["detail"] = msgspec.json.decode(values["detail"], type=Detail)
+    values: dict[str, Any] = dict(zip((*_ACCOUNT, *_ENDING, *_OWN), row, strict=True))
     values["stream"], values["counted"] = bool(values["stream"]), bool(values["counted"])
-    return LedgerRecord(**values)
+    account = Account(**{name: values.pop(name) for name in _ACCOUNT})
+    values["detail"] = NOTHING if values["detail"] is None else msgspec.Raw(values["detail"])
+    return LedgerRecord(account=account, **values)
+
+
+def _forget(connection: apsw.Connection, before: float) -> int:
+    """Forget some of the details that are too old; how many calls those are of."""
+    ((last, count),) = connection.execute(_SQL["too_old"], {"before": before, "limit": _AT_ONCE})
+    if count:
+        connection.execute(_SQL["forget"], {"last": last})
+        connection.execute(_SQL["note_forgotten"], {"last": last})
+    return cast("int", count)
 
 
 def _sum(row: tuple[Any, ...], by: Collection[Grouping]) -> Sum:
-    known = dict(zip(_GROUPINGS, cast("tuple[str, ...]", row), strict=False))
-    currency = cast("str", row[len(_GROUPINGS)])
-    calls, prompt, completion, cached, reasoning, above, below, unpriced, flagged, hits, failed = cast(
-        "tuple[int, ...]", row[len(_GROUPINGS) + 1 :]
-    )
+    known = dict(zip(_GROUPINGS, row, strict=False))
+    calls, prompt, completion, cached, reasoning, above, below, unpriced, flagged, hits, failed = row[
+        len(_GROUPINGS) + 1 :
+    ]
     return Sum(
         group={name: known[name] for name in by},
         calls=calls,
@@ -96,7 +173,7 @@ def _sum(row: tuple[Any, ...], by: Collection[Grouping]) -> Sum:
         cached=cached,
         reasoning=reasoning,
         amount=above * _PART + below,
-        currency=currency,
+        currency=row[len(_GROUPINGS)],
         unpriced=unpriced,
         flagged=flagged,
         hits=hits,
