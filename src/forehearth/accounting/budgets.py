@@ -21,10 +21,6 @@ from forehearth.core.windows import Period
 BILLIONTHS = 1_000_000_000
 """Money is counted in billionths of the currency's unit, each call's rounded up."""
 _LONGEST_VALUE = 128
-_NOT_CARRIED_OUT = frozenset(
-    {"backend_unreachable", "backend_refused", "backend_overloaded", "unsupported_value", "operation_not_supported"}
-)
-"""Attempts with these outcomes used nothing."""
 
 PriceOf = Callable[[Call, Usage], Decimal | None]
 """What a call costs that used so much; None where no price is known."""
@@ -162,11 +158,9 @@ class Reservation:
 
 def used(record: CallRecord) -> Usage | None:
     """What a call used; None where that is not known, because an attempt may have been carried out."""
-    if record.usage is not None and record.cache != "hit":
+    if record.usage is not None:
         return record.usage
-    if record.cache == "hit" or all(attempt.outcome in _NOT_CARRIED_OUT for attempt in record.attempts):
-        return Usage(prompt=0)
-    return None
+    return None if any(each.may_have_used for each in record.attempts) else Usage(prompt=0)
 
 
 def _rate_headers(budget: Budget) -> tuple[Header, bytes, bytes] | None:

@@ -32,6 +32,7 @@
         BackendRefused              it answered with an error of its own       next backend if busy, ill or not ours
         AllBusy                     every backend is full or asked to be left alone (retry_after)
         AllDown                     every backend is left out because it is ill (retry_after)
+      LimitsUnchecked               ours: the counters of limits cannot be read (retry_after)
       LedgerUnwritable              ours: it cannot be written down what the call uses (retry_after)
       Misconfigured                 ours: the configuration cannot be used
 
@@ -301,6 +302,12 @@ class AllDown(Failed):
 
     code = "backends_down"
     retry_elsewhere = True
+
+
+class LimitsUnchecked(ForehearthError):
+    """Our own fault: the counters of limits are away, so the call was not sent to any backend."""
+
+    code = "limits_unchecked"
 
 
 class LedgerUnwritable(ForehearthError):

@@ -18,7 +18,7 @@ from forehearth.accounting.tokens import Bounds, TokenBounds
 from forehearth.core.call import Call
 from forehearth.core.counter import Demand
 from forehearth.core.document import StoreFailed
-from forehearth.core.errors import ForehearthError, Overloaded
+from forehearth.core.errors import ForehearthError, LimitsUnchecked
 from forehearth.core.exchange import Reply
 from forehearth.core.record import Touched
 from forehearth.policies.onion import Proceed
@@ -99,6 +99,7 @@ class HoldToLimits:
         except ForehearthError as error:
             if error.retry_elsewhere:
                 reservation.release()
+                record.estimated = record.reserved = 0  # it is no bound for who is asked next
             raise
         told = headers(call, budgets, holds, None if reply.stream is not None else record.usage, self._now())
         if not told:
@@ -134,7 +135,7 @@ class HoldToLimits:
     ) -> tuple[list[Hold], Bounds]:
         """Ask the store; then with a prompt that is counted and an answer that is shortened, and in the queue.
 
-        Raises `TooManyRequests`, `QuotaExceeded`, or `Overloaded` where the store cannot be asked.
+        Raises `TooManyRequests`, `QuotaExceeded`, or `LimitsUnchecked` where the store cannot be asked.
         """
         turn = _Turn(self._lease, call, budgets, began)
         try:
@@ -148,7 +149,7 @@ class HoldToLimits:
             call.record.say(_NAME, error.message)
             raise error from None
         except StoreFailed as error:
-            raise Overloaded("The limits of this call cannot be checked now.", retry_after=_STORE_AGAIN) from error
+            raise LimitsUnchecked("The limits of this call cannot be checked now.", retry_after=_STORE_AGAIN) from error
         finally:
             waited = self._now() - began
             call.record.queued += waited

@@ -56,6 +56,7 @@ _STATUS_AND_CODE: dict[type[ForehearthError], tuple[int, str]] = {
     errors.AllDown: (503, "ServiceUnavailable"),
     errors.TimedOut: (504, "Timeout"),
     errors.Broken: (502, "BadGateway"),
+    errors.LimitsUnchecked: (503, "ServiceUnavailable"),
     errors.LedgerUnwritable: (503, "ServiceUnavailable"),
 }
 _FRONT_DOOR = frozenset({"401", "404", "405", "PermissionDenied"})

@@ -8,12 +8,15 @@ from typing import Any
 
 import pytest
 
+from forehearth.accounting.budgets import used
 from forehearth.core.call import Call
 from forehearth.core.document import StoreFailed
 from forehearth.core.errors import (
+    AllBusy,
     BackendRefused,
     Broken,
     ForehearthError,
+    LimitsUnchecked,
     Misconfigured,
     Overloaded,
     QuotaExceeded,
@@ -22,7 +25,8 @@ from forehearth.core.errors import (
 from forehearth.core.exchange import Reply
 from forehearth.core.limit_settings import LimitSettings, TokenSettings
 from forehearth.core.principal import Principal
-from forehearth.core.record import Attempt
+from forehearth.core.record import Attempt, CallRecord
+from forehearth.core.usage import Usage
 from forehearth.stores.memory_counters import MemoryCounters
 from tests.unit.accounting.limited import Cluster, Host, Worker, a_call
 from tests.unit.accounting.virtual_time import Clock, run
@@ -349,5 +353,27 @@ def test_a_store_that_is_away_is_said() -> None:
             return await cluster.workers[0].call(a_call())
 
     error = run(work)
-    assert isinstance(error, Overloaded)
+    assert isinstance(error, LimitsUnchecked)
     assert error.retry_after == 1.0
+    assert not error.retry_elsewhere, "a route would go on to a deployment that may have no limits"
+
+
+def test_a_deployment_that_stands_in_is_not_bound_by_what_was_reserved_for_another() -> None:
+    async def calls(worker: Worker, clock: Clock) -> Any:
+        call = a_call(max_tokens=100)
+        error = await worker.call(call)
+        return error, call.record.estimated, call.record.reserved
+
+    error, estimated, reserved = simulate(Answers(AllBusy("x")), LimitSettings(tokens_per_minute=1_000), calls=calls)
+    assert isinstance(error, AllBusy)
+    assert (estimated, reserved) == (0, 0)
+
+
+@pytest.mark.parametrize(("may_have_used", "used_"), [((False, False), Usage(prompt=0)), ((False, True), None)])
+def test_what_no_attempt_can_have_used_is_not_booked(may_have_used: tuple[bool, ...], used_: Usage | None) -> None:
+    record = CallRecord(
+        attempts=[
+            Attempt(backend="b", began=0.0, outcome="backend_timeout", may_have_used=each) for each in may_have_used
+        ]
+    )
+    assert used(record) == used_
