@@ -19,7 +19,7 @@ from forehearth.policies.usage import CountUsage
 from forehearth.providers.openai_compatible import OpenAICompatible, OpenAICompatibleSettings
 from forehearth.routing.attempts import Attempts
 from forehearth.routing.directory import Backend, Deployment, Directory
-from forehearth.routing.pool import Pool, Unmetered
+from forehearth.routing.pool import Pool
 from forehearth.routing.routes import Route
 from forehearth.testing.clock import VirtualClock
 from forehearth.wire.surfaces import surface_of
@@ -32,6 +32,19 @@ def principal(*permissions: Permission, project: str = "", **rest: Any) -> Princ
     """Somebody who may do these things, or everything when none is named."""
     grant = Grant(place=Place(resource=RESOURCE, project=project), permissions=frozenset(permissions or Permission))
     return Principal(**{"name": "somebody", "kind": "user", "id": "oid-1", "grants": (grant,)} | rest)
+
+
+class Unmetered:
+    """A `PoolMeter` that nobody reads."""
+
+    def ejected(self, backend: str, model: str) -> None:
+        """Not looked at."""
+
+    def retried(self, *, allowed: bool) -> None:
+        """Not looked at."""
+
+    def spilled(self) -> None:
+        """Not looked at."""
 
 
 class Known:

@@ -141,6 +141,8 @@ class Folding:
     async def _fold_some(self) -> bool:
         """Whether there is more."""
         over = self._segment < self._journal.segment
+        if not over and self._offset >= self._journal.size:
+            return False
         path = self._journal.folder / segment_name(self._segment)
         batch = await asyncio.to_thread(segments.read, path, self._offset, over=over)
         if batch.end > self._offset:

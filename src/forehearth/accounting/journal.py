@@ -103,6 +103,11 @@ class Journal:
         return self._segment
 
     @property
+    def size(self) -> int:
+        """Bytes of that segment."""
+        return self._size
+
+    @property
     def under_way(self) -> int:
         """Calls with an intent and no outcome."""
         return len(self._open)

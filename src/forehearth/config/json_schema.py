@@ -1,5 +1,6 @@
 """The configuration's types as a JSON Schema (draft 2020-12), for editors that complete and check YAML."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -153,7 +154,12 @@ def _text(type_: types.StrType) -> Schema:
     if words:
         return {"type": "string", "enum": words}
     limits = {"minLength": type_.min_length, "maxLength": type_.max_length, "pattern": type_.pattern}
-    return {"type": "string", **_given(limits)}
+    return {"type": ["string", "number"] if type_.pattern and _is_amount(type_.pattern) else "string", **_given(limits)}
+
+
+def _is_amount(pattern: str) -> bool:
+    """Whether it is text for the sake of exactness alone: nobody quotes such a figure, and an editor need not ask."""
+    return bool(re.search(pattern, "2.50")) and not re.search(pattern, "a")
 
 
 def _figure(type_: types.IntType | types.FloatType) -> Schema:

@@ -32,6 +32,7 @@ from forehearth.routing.member import TOTAL, Member
 from forehearth.routing.plan import Plan, Planner, Strategy, soonest
 from forehearth.routing.pool import Pool
 from forehearth.routing.retry_budget import RetryBudget
+from forehearth.routing.routes import prompt_tokens
 from forehearth.routing.spillover import Failures, explain, refused_before, spillover_headers
 from forehearth.routing.strategies.priority import priority
 
@@ -55,8 +56,6 @@ _PASSED = frozenset(
 """Headers of a backend's answer that clients read; all others stay between the backend and us."""
 _RESTART_SECONDS = 1.0
 _OK = 200
-_BYTES_OF_A_TOKEN = 4
-"""As a rule, where nothing better is known of a prompt."""
 
 
 class Attempts:
@@ -201,7 +200,7 @@ def _outcome(error: BaseException) -> str:
 
 def _may_use(call: Call) -> int:
     """Tokens that a call may use: what was reserved for it, else by the length of its body."""
-    return call.record.reserved or call.record.estimated or len(call.body) // _BYTES_OF_A_TOKEN + 1
+    return call.record.reserved or prompt_tokens(call) + 1
 
 
 def _within(request: Request, seconds: float) -> Request:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from forehearth.core.backend_state import State
 from forehearth.core.call import Call
-from forehearth.core.errors import BackendRefused, Failed, Overloaded, TimedOut
+from forehearth.core.errors import LOCKED_OUT_STATUSES, BackendRefused, Failed, Overloaded, TimedOut
 from forehearth.core.record import Attempt, CallRecord
 from forehearth.core.upstream import Response
 from forehearth.dialects.waits import spent
@@ -20,7 +20,7 @@ CLOSED = frozenset({State.EJECTED, State.WAITING, State.TRIAL, State.FULL})
 BUSY = 429
 _UNAVAILABLE = 503
 _FIRST_FAULT_OF_THE_HOST = 500
-_ILL = frozenset({401, 403, 404, 408})
+_ILL = LOCKED_OUT_STATUSES | {408}
 """Statuses below 500 that are a backend's fault: it does not let us in, has no such model, or read too slowly."""
 _BROKEN_OFF = frozenset({"backend_broken", "backend_timeout"})
 """How a call ends whose answer had begun, where the backend is to blame."""

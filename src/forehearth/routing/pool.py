@@ -1,7 +1,6 @@
 """A deployment's backends together: how many of them may be left out, and who is told when one is."""
 
 import logging
-from collections.abc import Callable
 
 from forehearth.core.clock import Clock
 from forehearth.core.routing_settings import BackendLimits
@@ -15,37 +14,18 @@ from forehearth.routing.member import Member
 _log = logging.getLogger("forehearth.routing")
 _EVEN = 1e-9
 
-CapacityOf = Callable[[Backend], Capacity | None]
-"""What a backend can take; None for as much as there comes."""
-
-
-class Unmetered:
-    """A `PoolMeter` that nobody reads."""
-
-    def ejected(self, backend: str, model: str) -> None:
-        """See `ports.meter`."""
-
-    def retried(self, *, allowed: bool) -> None:
-        """See `ports.meter`."""
-
-    def spilled(self) -> None:
-        """See `ports.meter`."""
-
 
 class Pool:
     """The backends of one deployment, as this worker knows them."""
 
-    def __init__(
-        self, deployment: Deployment, clock: Clock, meter: PoolMeter, capacity_of: CapacityOf | None = None
-    ) -> None:
+    def __init__(self, deployment: Deployment, clock: Clock, meter: PoolMeter) -> None:
         self.deployment = deployment
         self.now = clock.monotonic
         self.meter = meter
         share = deployment.health.largest_share
         self._most_ejected = share * len(deployment.backends) + _EVEN
-        make = capacity_of or in_this_worker
         self.members = tuple(
-            Member(backend, Health(deployment.health, self._has_room), make(backend), self.now)
+            Member(backend, Health(deployment.health, self._has_room), in_this_worker(backend), self.now)
             for backend in deployment.backends
         )
         for member in self.members:
@@ -71,5 +51,5 @@ class Pool:
 
 
 def in_this_worker(backend: Backend) -> Capacity | None:
-    """The limits of a backend, counted here."""
+    """What a backend can take, counted here; None for as much as there comes."""
     return None if backend.limits == BackendLimits() else WorkerCapacity(backend.limits)

@@ -10,6 +10,7 @@ import msgspec
 
 from forehearth.core.call import Call
 from forehearth.core.routing_settings import Capability, RouteCondition, RouteSettings
+from forehearth.dialects import prompts
 
 Chain = tuple[str, ...]
 """Names of deployments, in the order in which they are asked."""
@@ -19,26 +20,16 @@ BYTES_OF_A_TOKEN = 4
 
 _ATTACHED = re.compile(rb'"data:[^",]{0,100},[^"]*"')
 """Images and sound within the body; they are no text, whatever they count as at the model."""
-_IMAGES = (b'"image_url"', b'"input_image"')
 
 
 class _Format(msgspec.Struct):
     type: str = ""
 
 
-class _Part(msgspec.Struct):
-    type: str = ""
-
-
-class _Message(msgspec.Struct):
-    content: str | list[_Part] | None = None
-
-
 class _Asked(msgspec.Struct):
     tools: list[msgspec.Raw] | None = None
     functions: list[msgspec.Raw] | None = None
     response_format: _Format | None = None
-    messages: list[_Message] = []
 
 
 _decoder = msgspec.json.Decoder(_Asked)
@@ -90,10 +81,8 @@ def _json_schema(call: Call) -> bool:
 
 
 def _vision(call: Call) -> bool:
-    if not any(each in call.body for each in _IMAGES):
-        return False
-    parts = (part for message in _read(call).messages for part in message.content or () if isinstance(part, _Part))
-    return any(f'"{part.type}"'.encode() in _IMAGES for part in parts)
+    images, _ = prompts.attached(call.operation, call.body)
+    return images > 0
 
 
 def _stream(call: Call) -> bool:

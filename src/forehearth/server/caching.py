@@ -81,8 +81,10 @@ async def opened_caches(
         new_id=lambda: f"purge_{secrets.token_hex(16)}",
         others=settings.server.workers > 1 or settings.store.postgres is not None,
     )
-    await purges.begin()
-    watching = asyncio.create_task(purges.run(asyncio.sleep)) if any(True for _ in caches.states()) else None
+    watching = None
+    if any(True for _ in caches.states()):
+        await purges.begin()
+        watching = asyncio.create_task(purges.run(asyncio.sleep))
     read = summed(context.data.run / "metrics")
 
     def samples() -> Iterable[Sample]:

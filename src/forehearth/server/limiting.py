@@ -19,9 +19,7 @@ from forehearth.telemetry.metrics import Metrics
 class Limiting:
     """What limits are made with."""
 
-    def __init__(
-        self, leases: Leases | None, drains: Drains, metrics: Metrics, price_of: PriceOf | None = None
-    ) -> None:
+    def __init__(self, leases: Leases | None, drains: Drains, metrics: Metrics, price_of: PriceOf) -> None:
         self._leases = leases
         self._drains = drains
         self._metrics = metrics
@@ -70,10 +68,7 @@ class Limiting:
         for index, limit in enumerate(limits):
             if limit.measure.unit == "output":
                 continue
-            name = f"{section}.{place}.limits[{index}]"
-            if limit.measure.unit == "amount" and self._price_of is None:
-                raise Misconfigured(f"the limit {name} is in money, and this server has no prices")
-            price_of = self._price_of or _no_price
+            price_of = self._price_of
             found.append(Budget(limit, resource=resource, section=section, place=place, index=index, price_of=price_of))
         return tuple(found)
 
@@ -88,7 +83,3 @@ class Limiting:
 
 def _longest(limits: Iterable[LimitSettings]) -> int | None:
     return min((limit.output_tokens for limit in limits if limit.output_tokens is not None), default=None)
-
-
-def _no_price(*_: object) -> None:
-    return None
