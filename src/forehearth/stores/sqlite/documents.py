@@ -7,11 +7,28 @@ import msgspec
 
 from forehearth.core.document import CursorLost, Document, DocumentChanged, DocumentExists, Query
 from forehearth.core.place import Place
+from forehearth.stores import document_rows
 from forehearth.stores.queries import queries
 from forehearth.stores.sqlite.database import Database
 
 _SQL = queries("sqlite", "documents")
 _LATEST = 2**62
+_COLUMNS = (
+    "sequence",
+    "resource",
+    "project",
+    "agent",
+    "kind",
+    "id",
+    "parent",
+    "created",
+    "updated",
+    "revision",
+    "metadata",
+    "body",
+    "expires",
+)
+"""Of the table, in its order."""
 
 
 class SqliteDocuments:
@@ -24,27 +41,33 @@ class SqliteDocuments:
         """See `ports.documents`."""
 
         def work(connection: apsw.Connection) -> Document:
-            values = _values(document)
+            values = document_rows.of_document(document)
             connection.execute(_SQL["give_way"], values).fetchall()
             try:
                 ((sequence, revision),) = connection.execute(_SQL["insert"], values).fetchall()
             except apsw.ConstraintError:
                 raise DocumentExists from None
             _count(connection, document.kind)
-            return msgspec.structs.replace(document, sequence=cast("int", sequence), etag=_etag(sequence, revision))
+            return msgspec.structs.replace(
+                document, sequence=cast("int", sequence), etag=document_rows.etag(sequence, revision)
+            )
 
         return await self._database.write(work)
 
     async def get(self, place: Place, kind: str, id: str) -> Document | None:  # noqa: A002 - the port's
         """See `ports.documents`."""
-        rows = await self._database.read(lambda found: found.execute(_SQL["get"], _key(place, kind, id)).fetchall())
+        rows = await self._database.read(
+            lambda found: found.execute(_SQL["get"], document_rows.of_key(place, kind, id)).fetchall()
+        )
         return _document(rows[0]) if rows else None
 
     async def replace(self, document: Document, *, etag: str | None) -> Document:
         """See `ports.documents`."""
 
         def work(connection: apsw.Connection) -> Document:
-            rows = connection.execute(_SQL["replace"], _values(document) | {"wanted": etag}).fetchall()
+            rows = connection.execute(
+                _SQL["replace"], document_rows.of_document(document) | {"wanted": etag}
+            ).fetchall()
             if not rows:
                 raise DocumentChanged
             ((sequence, revision, created),) = rows
@@ -52,7 +75,7 @@ class SqliteDocuments:
             return msgspec.structs.replace(
                 document,
                 sequence=cast("int", sequence),
-                etag=_etag(sequence, revision),
+                etag=document_rows.etag(sequence, revision),
                 created=cast("float", created),
             )
 
@@ -60,7 +83,7 @@ class SqliteDocuments:
 
     async def delete(self, place: Place, kind: str, id: str, *, etag: str | None = None) -> bool:  # noqa: A002 - the port's
         """See `ports.documents`."""
-        values = _key(place, kind, id) | {"wanted": etag}
+        values = document_rows.of_key(place, kind, id) | {"wanted": etag}
 
         def work(connection: apsw.Connection) -> bool:
             if not connection.execute(_SQL["delete"], values).fetchall():
@@ -102,7 +125,7 @@ def _page(connection: apsw.Connection, query: Query) -> list[Document]:
     for name, bound, is_after in (("after", query.after, True), ("before", query.before, False)):
         if bound is None:
             continue
-        rows = connection.execute(_SQL["edge"], _key(query.place, query.kind, bound)).fetchall()
+        rows = connection.execute(_SQL["edge"], document_rows.of_key(query.place, query.kind, bound)).fetchall()
         if not rows:
             raise CursorLost(name)
         edge = cast("int", rows[0][0])
@@ -113,17 +136,8 @@ def _page(connection: apsw.Connection, query: Query) -> list[Document]:
     backwards = query.before is not None
     descending = query.newest_first is not backwards
     rows = connection.execute(
-        _SQL[_page_query(query, descending=descending)],
-        {
-            **_place(query.place),
-            "kind": query.kind,
-            "low": low,
-            "high": high,
-            "parent": query.parent,
-            "now": query.now,
-            "metadata": msgspec.json.encode(query.metadata).decode(),
-            "limit": query.limit + 1,
-        },
+        _SQL[document_rows.page_query(query, descending=descending)],
+        document_rows.of_page(query, low, high),
     ).fetchall()
     found = [_document(row) for row in rows]
     return found[::-1] if backwards else found
@@ -133,49 +147,5 @@ def _count(connection: apsw.Connection, kind: str) -> None:
     connection.execute(_SQL["count"], {"kind": kind})
 
 
-def _page_query(query: Query, *, descending: bool) -> str:
-    """The name of the query for a page."""
-    return f"{'page' if query.parent is None else 'children'}_{'descending' if descending else 'ascending'}"
-
-
-def _place(place: Place) -> dict[str, Any]:
-    return {"resource": place.resource, "project": place.project, "agent": place.agent}
-
-
-def _key(place: Place, kind: str, id: str) -> dict[str, Any]:  # noqa: A002 - the port's
-    return {**_place(place), "kind": kind, "id": id}
-
-
-def _values(document: Document) -> dict[str, Any]:
-    return {
-        **_key(document.place, document.kind, document.id),
-        "parent": document.parent,
-        "created": document.created,
-        "updated": document.updated,
-        "metadata": msgspec.json.encode(document.metadata).decode(),
-        "body": document.body,
-        "expires": document.expires,
-    }
-
-
-def _etag(sequence: object, revision: object) -> str:
-    """No two documents have the same sequence, ever, so a revision of one is none of another."""
-    return f"{sequence}.{revision}"
-
-
 def _document(row: tuple[Any, ...]) -> Document:
-    """From a row, in the order of the table's columns."""
-    sequence, resource, project, agent, kind, id_, parent, created, updated, revision, metadata, body, expires = row
-    return Document(
-        place=Place(resource=resource, project=project, agent=agent),
-        kind=kind,
-        id=id_,
-        parent=parent,
-        sequence=sequence,
-        created=created,
-        updated=updated,
-        etag=_etag(sequence, revision),
-        metadata=msgspec.json.decode(metadata, type=dict[str, str]),
-        body=bytes(body),
-        expires=expires,
-    )
+    return document_rows.document(dict(zip(_COLUMNS, row, strict=True)))
