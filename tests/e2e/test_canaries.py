@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
 
+import msgspec
 import pytest
 
 from tests.conftest import StartForehearth
@@ -18,9 +19,12 @@ CANARIES = {
     "backend key": "canary-B4ckendKeyOfTheTests-Zk27vv",
     "client secret": "canary-Cl1entSecretOfTheTests-Wm55",
     "prompt": "canary Pr0mptThatNobodyLogs Hd93tt",
+    "pepper": "Y2FuYXJ5LVBlcHBlck9mVGhlVGVzdHMtUXg4MUtsNzI=",
     "wrong key": "canary-Wr0ngKeyOfTheTests-Pb64mm",
     "wrong token": "eyJjYW5hcnkiOiJXcjBuZ1Rva2VuIn0.eyJjYW5hcnkiOiJZajM4In0.Y2FuYXJ5V3IwbmdTaWc",
 }
+ISSUER = "keys/issuer"
+"""Where the development issuer keeps its secret, in the data directory, and nowhere else."""
 SHOWN = 12
 """So many characters in a row of a secret are already too many."""
 CONFIG = """
@@ -34,6 +38,7 @@ backends:
 deployments:
   away: {backends: [{backend: away}]}
   chat: {backends: [{backend: script}]}
+store: {pepper: "${PEPPER}"}
 identity:
   development:
     applications:
@@ -60,6 +65,7 @@ def server(start_forehearth: StartForehearth) -> ForehearthServer:
             "FOREHEARTH_API_KEY": CANARIES["development key"],
             "BACKEND_KEY": CANARIES["backend key"],
             "CLIENT_SECRET": CANARIES["client secret"],
+            "PEPPER": CANARIES["pepper"],
             "NO_PROXY": "127.0.0.1",
         },
     )
@@ -121,11 +127,12 @@ def test_no_secret_comes_out_anywhere(server: ForehearthServer, record_property)
     server.stop()
     places = {"answers": seen.replace(made.encode(), b""), "log": server.log.read_bytes()}
     places |= {str(path.relative_to(server.data_dir)): content for path, content in (kept | files(server)).items()}
+    issuer = msgspec.json.decode(kept[server.data_dir / ISSUER])["secret"]
     found = [
         f"{name} in {place}"
-        for name, secret in {**CANARIES, "a key that was made": made}.items()
+        for name, secret in {**CANARIES, "a key that was made": made, ISSUER: issuer}.items()
         for place, content in places.items()
-        if any(form in content for form in forms(secret))
+        if place != name and any(form in content for form in forms(secret))
     ]
     record_property("places searched", len(places))
     record_property("found", len(found))

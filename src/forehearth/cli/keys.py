@@ -28,7 +28,12 @@ def keys() -> None:
 @click.argument("name")
 @click.option("--deployment", "deployments", multiple=True, help="Only this deployment; more than once for more.")
 @click.option("--operation", "operations", multiple=True, type=OPERATIONS, help="Only this operation; likewise.")
-@click.option("--project", "projects", multiple=True, help="Kept with the key; inference does not ask for it yet.")
+@click.option(
+    "--project",
+    "projects",
+    multiple=True,
+    help="Only in this project; likewise. Those take tokens alone, so it opens no inference.",
+)
 @click.option("--expires", type=Moment(time.time), help="When it ends: 30d from now, or a date.  [default: never]")
 @click.option("--network", "networks", multiple=True, help="Only from this network, such as 10.0.0.0/8; likewise.")
 @click.option("--product", help="Of this product: its calls have the product's limits, for its deployments alone.")
@@ -188,6 +193,8 @@ def _row(key: Any) -> tuple[str, str, str, str, str]:
 
 
 def _opens(key: Any) -> str:
+    if key["projects"] is not None:
+        return f"nothing outside of {', '.join(key['projects'])}" + (", but /admin" if key["admin"] else "")
     what = [", ".join(key[member]) for member in ("deployments", "operations") if key[member] is not None]
     text = "; ".join([*(["what its roles allow"] if key["rolesOnly"] else []), *what]) or "all of inference"
     if key["product"] is not None:

@@ -27,7 +27,7 @@ from forehearth.server.data_directory import (
     write_private,
 )
 from forehearth.server.development_key import development_key
-from forehearth.server.installation import pepper
+from forehearth.server.installation import pepper, written
 from forehearth.server.listening import listen, require_loopback
 from forehearth.server.supervisor import Launch, Supervisor
 from forehearth.telemetry.logs import logging_as
@@ -106,8 +106,7 @@ def _serve(settings: Settings, data: DataDirectory, *, preload: bool, dev_issuer
     redactor = Redactor(held(settings))
     with logging_as(settings.log, redactor=redactor, stream=sys.stderr), locked(data):
         key = development_key(data, os.environ.get("FOREHEARTH_API_KEY"))
-        pepper(data, settings.store.pepper)
-        redactor.register(key.secret)
+        redactor.register(key.secret, *written(pepper(data, settings.store.pepper)))
         listeners = listen(settings.server)
         place = Place(
             settings=settings,

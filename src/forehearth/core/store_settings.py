@@ -1,7 +1,6 @@
 """The key `store` of the configuration: where keys, the audit log and all else that lasts is kept."""
 
 import base64
-import binascii
 import re
 from typing import Annotated
 
@@ -41,14 +40,19 @@ class StoreSettings(Values, frozen=True, kw_only=True, forbid_unknown_fields=Tru
                 member="postgres",
                 hint=f"add the key pepper beside it; {_MAKE_ONE}",
             )
-        if self.pepper is not None and decoded(self.pepper.reveal()) is None:
-            raise Unfit(f"the secret is not {PEPPER_BYTES} bytes in base64", member="pepper", hint=_MAKE_ONE)
+        if self.pepper is not None:
+            try:
+                decoded(self.pepper.reveal())
+            except ValueError as error:
+                raise Unfit(str(error), member="pepper", hint=_MAKE_ONE) from None
 
 
-def decoded(text: str) -> bytes | None:
-    """The pepper that is written as this, in either alphabet of base64; None where it is none."""
+def decoded(text: str) -> bytes:
+    """The pepper that is written as this, in either alphabet of base64. Raises `ValueError` where it is none."""
     try:
         found = base64.b64decode(text.strip().translate({ord("-"): "+", ord("_"): "/"}), validate=True)
-    except (ValueError, binascii.Error):
-        return None
-    return found if len(found) == PEPPER_BYTES else None
+    except ValueError:
+        found = b""
+    if len(found) != PEPPER_BYTES:
+        raise ValueError(f"the secret is not {PEPPER_BYTES} bytes in base64")
+    return found

@@ -68,6 +68,8 @@ class KeyRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     deployments: tuple[str, ...] | None = None
     operations: tuple[Operation, ...] | None = None
     projects: tuple[str, ...] | None = None
+    """The only projects that it is for. Inference asks none of a key's projects, as those take tokens alone: such a
+    key opens none."""
     networks: tuple[str, ...] | None = None
     """Where it may be used from."""
     product: str | None = None
@@ -89,6 +91,8 @@ class KeyRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
     def inference(self, given: Iterable[Role] = ()) -> frozenset[Permission]:
         """What it opens of inference, where these roles are `given` to it: what they allow, within its own limits."""
+        if self.projects is not None:
+            return frozenset()
         operations = OPERATIONS if self.operations is None else self.operations
         own = READING.union(*(OPERATIONS[each] for each in operations))
         held = tuple(given)

@@ -39,5 +39,8 @@ class WorkerContext:
     """The page of `/metrics`, over all workers."""
     health: Health
     shutdown: Shutdown
+    conceal: Callable[..., None]
+    """To be called with secrets that are not of the configuration, as `Secret`, before they are used: the log then
+    takes them out, too."""
     ready: Callable[[], None]
     """To be called once, when connections are accepted."""

@@ -21,9 +21,11 @@ def open_development_issuer(context: WorkerContext, clock: Clock) -> Development
     """The issuer, with what it keeps in the data directory made where it is not there; None unless asked for."""
     if not context.development_issuer:
         return None
+    installation = ensure(context.data.keys, write_private, new_signing_key)
+    context.conceal(installation.secret, installation.key)
     return DevelopmentIssuer(
         context.settings.identity.development,
-        ensure(context.data.keys, write_private, new_signing_key),
+        installation,
         base=_secure_base(context.listeners),
         clock=clock,
         new_id=request_ids(secrets.randbits(128), clock),

@@ -30,12 +30,12 @@ def pepper(data: DataDirectory, given: Secret | None) -> bytes:
     That one is made when it is not there: call it under the lock at first. Raises `Misconfigured` when it cannot be
     read, or can be by others. Without it, no key that was made is good.
     """
-    if given is None:
-        return _secret(data.keys / "pepper")
-    found = decoded(given.reveal())
-    if found is None:
-        raise Misconfigured("store.pepper is not a secret that keys can be hashed with")
-    return found
+    return _secret(data.keys / "pepper") if given is None else decoded(given.reveal())
+
+
+def written(pepper: bytes) -> tuple[Secret, Secret]:
+    """A pepper in both alphabets of base64, as files and variables have it: for the log, which takes them out."""
+    return Secret(base64.b64encode(pepper).decode()), Secret(base64.urlsafe_b64encode(pepper).decode())
 
 
 async def require_same_pepper(documents: DocumentStore, secret: bytes, clock: Clock) -> None:
@@ -64,13 +64,16 @@ def _secret(path: Path) -> bytes:
         mode = stat.S_IMODE(path.stat().st_mode)
         if mode & 0o077:
             raise Misconfigured(f"{path} can be read by others (mode {mode:04o}): run `chmod 600 {path}`")
-        found = decoded(path.read_text(encoding="ascii"))
+        text = path.read_text(encoding="ascii")
     except FileNotFoundError:
         made = secrets.token_bytes(PEPPER_BYTES)
         write_private(path, base64.urlsafe_b64encode(made) + b"\n")
         return made
     except (OSError, UnicodeDecodeError) as error:
         raise Misconfigured(f"{path} cannot be read: {error}") from error
-    if found is None:
-        raise Misconfigured(f"{path} does not hold a secret: restore it, or remove it and make every key anew")
-    return found
+    try:
+        return decoded(text)
+    except ValueError:
+        raise Misconfigured(
+            f"{path} does not hold a secret: restore it, or remove it and make every key anew"
+        ) from None

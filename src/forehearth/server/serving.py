@@ -21,6 +21,7 @@ from forehearth.server.counters import opened_leases
 from forehearth.server.development import open_development_issuer
 from forehearth.server.fetching import Fetching
 from forehearth.server.identity import build_identities
+from forehearth.server.installation import written
 from forehearth.server.ledger import opened_ledger
 from forehearth.server.stores import awaited_stores
 from forehearth.transport.client import HttpClient
@@ -39,6 +40,7 @@ async def run_worker(context: WorkerContext) -> None:
         opened_ledger(context, clock) as ledger,
         Drains() as drains,
     ):
+        context.conceal(*written(stores.pepper))
         context.metrics.watch_connections(lambda: client.counters.connections_opened)
         issuer = open_development_issuer(context, clock)
         identities = build_identities(

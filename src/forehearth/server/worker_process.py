@@ -58,14 +58,16 @@ def work(run_worker: RunWorker, providers: Providers) -> int:
             logging_as(settings.log, redactor=redactor, stream=sys.stderr),
             asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
         ):
-            runner.run(_serve(run_worker, lifeline, order, settings))
+            runner.run(_serve(run_worker, lifeline, order, settings, redactor))
     except Misconfigured as error:
         lifeline.say(Trouble(reason=error.message))
         return 1
     return 0
 
 
-async def _serve(run_worker: RunWorker, lifeline: Lifeline, order: WorkerOrder, settings: Settings) -> None:
+async def _serve(
+    run_worker: RunWorker, lifeline: Lifeline, order: WorkerOrder, settings: Settings, redactor: Redactor
+) -> None:
     data = DataDirectory(path=Path(order.data))
     shutdown = Shutdown()
     _listen_for_the_end(shutdown, lifeline, settings.server.grace_seconds)
@@ -94,6 +96,7 @@ async def _serve(run_worker: RunWorker, lifeline: Lifeline, order: WorkerOrder, 
         metrics_page=page,
         health=Health(status_of(data.run), shutdown.begun.is_set),
         shutdown=shutdown,
+        conceal=redactor.register,
         ready=lambda: lifeline.say(Ready()),
     )
     vitals = asyncio.create_task(_watch(metrics))

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import StartForehearth
-from tests.integration.admin.wired import CONFIG, Client
+from tests.integration.admin.wired import CHAT, CONFIG, QUESTION, Client
 from tests.integration.server.toys import eventually
 
 WORKERS = 3
@@ -114,6 +114,16 @@ def test_a_limit_to_one_deployment_holds_in_a_call(client):
     assert client.ask("POST", "/openai/v1/chat/completions", other, key=key).status in {403, 404}
     embeddings = {"model": "chat", "input": "Hello"}
     assert client.ask("POST", "/openai/v1/embeddings", embeddings, key=key).status == 403
+
+
+def test_a_limit_to_a_project_leaves_nothing_outside_of_it(client):
+    made = client.make("sales-desk", projects=["sales"])
+    outside = client.ask("POST", CHAT, QUESTION, key=made["key"])
+    assert outside.status == 403
+    assert outside.json["error"]["code"] == "PermissionDenied"
+    assert f"The principal `{made['id']}` lacks the required data action" in outside.json["error"]["message"]
+    inside = client.ask("POST", f"/api/projects/sales{CHAT}", QUESTION, key=made["key"])
+    assert inside.status == 401
 
 
 def test_a_port_of_its_own(start_forehearth):

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.integration.server.toy_worker import CONCEALED
 from tests.integration.server.toys import ToyServer, alive, children_of, eventually, toy_server
 
 TWO = "version: 1\nserver: {port: 0, tls_port: null, workers: 2}\n"
@@ -31,6 +32,14 @@ def test_both_workers_answer_on_one_port_and_their_metrics_are_summed(tmp_path: 
         page = server.get("/metrics")[1].decode()
         assert 'forehearth_worker_starts_total{role="worker"} 2\n' in page
         assert len(re.findall(r"^forehearth_worker_info\{", page, re.MULTILINE)) == 2
+
+
+def test_a_secret_that_a_worker_finds_out_later_is_not_in_its_log(tmp_path: Path, capfd: pytest.CaptureFixture[str]):
+    with toy_server(tmp_path / "data", TWO) as server:
+        eventually(lambda: len(server.worker_pids()) == 2)
+    said = capfd.readouterr().err
+    assert said.count("this worker says ***") == 2
+    assert CONCEALED not in said
 
 
 def test_a_worker_that_is_killed_under_load_is_replaced_while_the_other_one_serves(tmp_path: Path):

@@ -1,6 +1,7 @@
 """A worker of the real kind whose door is a toy: what a call does is written in its path."""
 
 import asyncio
+import logging
 import os
 import sys
 from collections.abc import AsyncGenerator
@@ -9,12 +10,16 @@ import msgspec
 
 from forehearth.core.errors import Misconfigured, Refused
 from forehearth.core.exchange import Head, Reply
+from forehearth.core.secret import Secret
 from forehearth.http.server import HttpServer, Listener
 from forehearth.registry import PROVIDER_SETTINGS
 from forehearth.server.app import create_app
 from forehearth.server.context import WorkerContext
 from forehearth.server.worker_process import work
 from forehearth.telemetry.metrics import Metrics
+
+CONCEALED = "toy-w0rds-of-the-worker"
+log = logging.getLogger("forehearth.toy")
 
 
 class Toy(msgspec.Struct, frozen=True):
@@ -59,6 +64,8 @@ async def stream(events: int, between: float) -> AsyncGenerator[bytes, None]:
 async def run_worker(context: WorkerContext) -> None:
     if context.settings.server.resource == "cannot-start":
         raise Misconfigured("this worker was told not to start")
+    context.conceal(Secret(CONCEALED))
+    log.warning("this worker says %s", CONCEALED)
     server = HttpServer(
         Toy(context.metrics, context.key.reveal()),
         create_app(health=context.health, metrics=context.metrics_page, new_id=lambda: "id"),

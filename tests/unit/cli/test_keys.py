@@ -78,6 +78,7 @@ def test_every_limit_is_kept(keys):
     )
     (key,) = listed(keys)
     assert (key["deployments"], key["operations"], key["projects"]) == (["chat", "vectors"], ["embeddings"], ["sales"])
+    assert "nothing outside of sales, but /admin" in keys("list")[1]
     assert (key["networks"], key["expires"], key["admin"]) == (["10.0.0.0/8"], "2099-12-31T00:00:00Z", True)
     assert "key" not in key
 

@@ -117,6 +117,13 @@ def test_no_operation_at_all_is_not_every_operation():
     assert {each for each in Permission if principal.may(each, HERE)} == READING
 
 
+@pytest.mark.parametrize("admin", [True, False])
+def test_a_key_of_a_project_opens_nothing_outside_of_it_and_projects_take_none(admin):
+    principal = ring(record(FIRST, projects=("sales",), admin=admin)).identify(head(FIRST), RESOURCE, NOW)
+    assert {each for each in Permission if principal.may(each, HERE)} == ({Permission.ADMINISTER} if admin else set())
+    assert not any(principal.may(each, Place(resource=RESOURCE, project="sales")) for each in Permission)
+
+
 def test_an_admin_key_administers_its_resource_alone():
     principal = ring(record(FIRST, admin=True)).identify(head(FIRST), RESOURCE, NOW)
     assert principal.may(Permission.ADMINISTER, HERE)

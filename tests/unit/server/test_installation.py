@@ -7,8 +7,9 @@ import pytest
 from forehearth.core.errors import Misconfigured
 from forehearth.core.secret import Secret
 from forehearth.server.data_directory import DataDirectory, open_data_directory
-from forehearth.server.installation import pepper, require_same_pepper
+from forehearth.server.installation import pepper, require_same_pepper, written
 from forehearth.stores.memory import MemoryDocuments
+from forehearth.telemetry.redaction import MASK, Redactor
 from forehearth.testing.clock import VirtualClock
 
 OURS, THEIRS = b"o" * 32, b"t" * 32
@@ -48,6 +49,15 @@ def test_a_kept_one_that_cannot_be_used_is_told(data, content, mode, says):
     path.chmod(mode)
     with pytest.raises(Misconfigured, match=says):
         pepper(data, None)
+
+
+@pytest.mark.parametrize("alphabet", [base64.b64encode, base64.urlsafe_b64encode])
+def test_a_pepper_is_known_to_the_log_as_it_is_written(data, alphabet):
+    made = pepper(data, None)
+    kept = (data.keys / "pepper").read_text().strip()
+    redactor = Redactor(written(made))
+    assert redactor.redact(f"with {kept} there") == f"with {MASK} there"
+    assert redactor.redact(f"with {alphabet(made).decode()} there") == f"with {MASK} there"
 
 
 async def test_the_first_server_notes_its_pepper_and_others_must_have_it():
