@@ -7,7 +7,7 @@ import click
 from forehearth.cli.admin_client import AdminApi
 from forehearth.cli.admin_target import Target, on_target, run
 from forehearth.cli.keys import json_option, resource_option
-from forehearth.cli.output import say_json
+from forehearth.cli.output import say_json, say_table
 
 _COLUMNS = ("DEPLOYMENT", "EXACT", "SEMANTIC", "ENTRIES", "MB", "HIT RATE", "HITS", "SHADOW", "MISSES", "REFUSED")
 _MEGABYTE = 1_000_000
@@ -44,10 +44,7 @@ def show(*, target: Target, resource: str | None, as_json: bool) -> None:
     if not found["value"]:
         click.echo("no deployment has a cache", err=True)
         return
-    rows = [_COLUMNS, *map(_row, found["value"])]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    say_table([_COLUMNS, *map(_row, found["value"])])
 
 
 @cache.command()

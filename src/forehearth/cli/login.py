@@ -1,16 +1,15 @@
 """`forehearth login`: let the programs of one shell get tokens of the development issuer, as if they were in Azure."""
 
 import os
-import shlex
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import click
 
-from forehearth.cli.tls import PREFERRED
+from forehearth.cli.tls import explain, say_exports, trusting
 from forehearth.cli.token import DATA_DIR, URL, USER, Issuer, issuer_of
 from forehearth.identity.development.addresses import APP_SERVICE, DEFAULT_SCOPE, DEVICE
-from forehearth.server.certificates import authority, bundle_path, write_bundle
+from forehearth.server.certificates import authority, write_bundle
 
 HERE = ("localhost", "127.0.0.1", "::1")
 """What no proxy must be asked for: it would get the secret that says who asks."""
@@ -42,18 +41,15 @@ def login(*, user: str, data_dir: Path | None, url: str | None, approve: str | N
         click.echo(f"{signed_in.get('user')} is signed in.", err=True)
         return
     issuer.token(user, DEFAULT_SCOPE)  # so that what is printed is known to work
-    authority(issuer.data)
+    own = authority(issuer.data)
     write_bundle(issuer.data, os.environ)
-    for name, value in {**_trust(issuer), **_identity(issuer, user), **dict(_direct(os.environ))}.items():
-        click.echo(f"export {name}={shlex.quote(value)}")
-    _explain(issuer, os.environ)
-
-
-def _trust(issuer: Issuer) -> Mapping[str, str]:
-    """As `forehearth tls trust`."""
-    names = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", *(each for each in PREFERRED if os.environ.get(each)))
-    bundle = str(bundle_path(issuer.data))
-    return {**dict.fromkeys(names, bundle), "NODE_EXTRA_CA_CERTS": str(issuer.data.tls / "ca.pem")}
+    trust = trusting(issuer.data, own, os.environ)
+    say_exports({**trust, **_identity(issuer, user), **dict(_direct(os.environ))})
+    if issuer.secure_origin is None:
+        click.echo("The server speaks no https: Azure's clients send no tokens over http.", err=True)
+    if os.environ.get("AZURE_CLIENT_ID"):
+        click.echo("AZURE_CLIENT_ID is set: DefaultAzureCredential asks for that identity instead.", err=True)
+    explain(own, os.environ, "forehearth login")
 
 
 def _identity(issuer: Issuer, user: str) -> Mapping[str, str]:
@@ -79,16 +75,3 @@ def _direct(environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:
         lacking = [each for each in HERE if each not in present]
         if lacking and "*" not in present and (name in environ or name == "NO_PROXY"):
             yield name, ",".join([*present, *lacking])
-
-
-def _explain(issuer: Issuer, environ: Mapping[str, str]) -> None:
-    """Say on stderr, where `eval` does not look, what may be in the way."""
-    if issuer.secure_origin is None:
-        click.echo("The server speaks no https: Azure's clients send no tokens over http.", err=True)
-    replaced = environ.get("NODE_EXTRA_CA_CERTS")
-    if replaced and Path(replaced).absolute() != issuer.data.tls / "ca.pem":
-        click.echo(f"NODE_EXTRA_CA_CERTS was {replaced}: Node trusts this server instead in this shell.", err=True)
-    if environ.get("AZURE_CLIENT_ID"):
-        click.echo("AZURE_CLIENT_ID is set: DefaultAzureCredential asks for that identity instead.", err=True)
-    if os.isatty(1):
-        click.echo('To have the shell read these lines: eval "$(forehearth login)"', err=True)

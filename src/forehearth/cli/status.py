@@ -9,7 +9,7 @@ import click
 from forehearth.cli.admin_client import AdminApi
 from forehearth.cli.admin_target import Target, on_target, run
 from forehearth.cli.keys import json_option, resource_option
-from forehearth.cli.output import say_json
+from forehearth.cli.output import say_json, say_table
 
 _COLUMNS = (
     "DEPLOYMENT",
@@ -52,10 +52,7 @@ def status(*, target: Target, resource: str | None, as_json: bool) -> None:
     if as_json:
         say_json(found)
         return
-    rows = [_COLUMNS, *(_row(each, time.time()) for each in found["value"])]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    say_table([_COLUMNS, *(_row(each, time.time()) for each in found["value"])])
     if found["workers"] > 1:
         click.echo(f"forehearth: so worker {found['worker']} of {found['workers']} knows it", err=True)
 

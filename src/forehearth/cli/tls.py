@@ -2,14 +2,15 @@
 
 import os
 import shlex
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
 
 from forehearth.server.certificates import authority, bundle_path, write_bundle
-from forehearth.server.data_directory import default_path, open_data_directory
+from forehearth.server.data_directory import DataDirectory, default_path, open_data_directory
 
-PREFERRED = ("CURL_CA_BUNDLE",)
+_PREFERRED = ("CURL_CA_BUNDLE",)
 """Where one of these is set, its program prefers it to the general ones, so it has to name the bundle, too."""
 
 
@@ -40,18 +41,28 @@ def trust(data_dir: Path | None) -> None:
     data = open_data_directory(data_dir or default_path(os.environ))
     own = authority(data)
     sources = write_bundle(data, os.environ)
-    for name in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", *(each for each in PREFERRED if os.environ.get(each))):
-        click.echo(f"export {name}={shlex.quote(str(bundle_path(data)))}")
-    click.echo(f"export NODE_EXTRA_CA_CERTS={shlex.quote(str(own))}")
-    _explain(own, sources)
-
-
-def _explain(own: Path, sources: object) -> None:
-    """Say on stderr, where `eval` does not look, what the bundle is made of."""
+    say_exports(trusting(data, own, os.environ))
     if not sources:
         click.echo(f"No certificates of this system were found: the bundle has {own} alone.", err=True)
-    before = os.environ.get("NODE_EXTRA_CA_CERTS")
+    explain(own, os.environ, "forehearth tls trust")
+
+
+def trusting(data: DataDirectory, own: Path, environ: Mapping[str, str]) -> dict[str, str]:
+    """The variables that make programs trust our certificate, `own`, and whatever they trusted before."""
+    names = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", *(each for each in _PREFERRED if environ.get(each)))
+    return {**dict.fromkeys(names, str(bundle_path(data))), "NODE_EXTRA_CA_CERTS": str(own)}
+
+
+def say_exports(variables: Mapping[str, str]) -> None:
+    """Print variables, for a shell that reads them."""
+    for name, value in variables.items():
+        click.echo(f"export {name}={shlex.quote(value)}")
+
+
+def explain(own: Path, environ: Mapping[str, str], command: str) -> None:
+    """Say on stderr, where `eval` does not look, what is replaced, and how a shell reads what a command prints."""
+    before = environ.get("NODE_EXTRA_CA_CERTS")
     if before and Path(before).absolute() != own:
         click.echo(f"NODE_EXTRA_CA_CERTS was {before}: Node trusts {own} instead of it in this shell.", err=True)
     if os.isatty(1):
-        click.echo('To have the shell read these lines: eval "$(forehearth tls trust)"', err=True)
+        click.echo(f'To have the shell read these lines: eval "$({command})"', err=True)

@@ -12,20 +12,22 @@ from forehearth.config.problems import Path as KeyPath
 from forehearth.core.settings import ProviderSettings, ServerSettings
 
 _GGUF = ".gguf"
+_EMBEDDINGS = ("deployments", "cache", "semantic", "embeddings")
 _MODEL = ("backends", "*", "model")
-_TARGETS = (
-    ("deployment",),
-    ("deployments", "*"),
-    ("rules", "*", "deployment"),
-    ("rules", "*", "deployments", "*"),
+_DEPLOYMENTS = (
+    ("routes", "deployment"),
+    ("routes", "deployments", "*"),
+    ("routes", "rules", "*", "deployment"),
+    ("routes", "rules", "*", "deployments", "*"),
+    ("products", "deployments", "*"),
+    _EMBEDDINGS,
 )
-"""Where a route names deployments."""
+"""Where deployments are named: the section, and the way below a name in it. A mistyped one would go unnoticed."""
 _PORTS = (
     ("tls_port", "port", "http and https"),
     ("admin_port", "port", "http and /admin"),
     ("admin_port", "tls_port", "https and /admin"),
 )
-_NO_DEPLOYMENTS = "there are none: add it under 'deployments'"
 
 
 def across(binder: Binder, providers: Mapping[str, type[ProviderSettings]], folder: Path) -> dict[KeyPath, str]:
@@ -35,7 +37,6 @@ def across(binder: Binder, providers: Mapping[str, type[ProviderSettings]], fold
     """
     _references(binder)
     _embeddings(binder)
-    _products(binder)
     _shared_names(binder)
     _ports(binder)
     _certificate(binder, folder)
@@ -69,40 +70,30 @@ def _texts(binder: Binder, tenant: KeyPath, section: str, *below: str) -> Iterat
 def _references(binder: Binder) -> None:
     backends = _names(binder, "backends")
     for tenant in _tenants(binder):
+        _there("backend", backends, binder, _texts(binder, tenant, "deployments", "backends", "*", "backend"))
         deployments = _names(binder, *tenant, "deployments")
-        for path, node in list(_texts(binder, tenant, "deployments", "backends", "*", "backend")):
-            if node.text not in backends:
-                hint = suggestion(node.text, backends, "there are") or "there are none: add it under 'backends'"
-                binder.tell(node.mark, path, f"there is no backend{scalars.called(node)}", hint)
-        for below in _TARGETS:
-            for path, node in list(_texts(binder, tenant, "routes", *below)):
-                if node.text not in deployments:
-                    hint = suggestion(node.text, deployments, "there are") or _NO_DEPLOYMENTS
-                    binder.tell(node.mark, path, f"there is no deployment{scalars.called(node)}", hint)
+        for section, *below in _DEPLOYMENTS:
+            _there("deployment", deployments, binder, _texts(binder, tenant, section, *below))
+
+
+def _there(what: str, names: list[str], binder: Binder, found: Iterator[tuple[KeyPath, nodes.Scalar]]) -> None:
+    """What is named has to be among these names."""
+    for path, node in list(found):
+        if node.text not in names:
+            hint = suggestion(node.text, names, "there are") or f"there are none: add it under '{what}s'"
+            binder.tell(node.mark, path, f"there is no {what}{scalars.called(node)}", hint)
 
 
 def _embeddings(binder: Binder) -> None:
     """The vectors of a semantic cache come from a deployment that makes some."""
     for tenant in _tenants(binder):
         deployments = _names(binder, *tenant, "deployments")
-        for path, node in list(_texts(binder, tenant, "deployments", "cache", "semantic", "embeddings")):
+        section, *below = _EMBEDDINGS
+        for path, node in list(_texts(binder, tenant, section, *below)):
             kind = binder.values.get((*tenant, "deployments", node.text, "model", "type"))
-            if node.text not in deployments:
-                hint = suggestion(node.text, deployments, "there are")
-                binder.tell(node.mark, path, f"there is no deployment{scalars.called(node)}", hint)
-            elif not isinstance(kind, nodes.Scalar) or kind.text != "embeddings":
+            if node.text in deployments and not (isinstance(kind, nodes.Scalar) and kind.text == "embeddings"):
                 hint = "name one whose model.type is embeddings"
                 binder.tell(node.mark, path, f"the deployment{scalars.called(node)} makes no vectors", hint)
-
-
-def _products(binder: Binder) -> None:
-    """A product has deployments that there are: a mistyped one would be missing, silently."""
-    for tenant in _tenants(binder):
-        deployments = _names(binder, *tenant, "deployments")
-        for path, node in list(_texts(binder, tenant, "products", "deployments", "*")):
-            if node.text not in deployments:
-                hint = suggestion(node.text, deployments, "there are") or "there are none: add it under 'deployments'"
-                binder.tell(node.mark, path, f"there is no deployment{scalars.called(node)}", hint)
 
 
 def _shared_names(binder: Binder) -> None:

@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
+from forehearth.config.problems import printable
+
 _PROXY_REMEDY: Final = "leave `proxy` out and set HTTPS_PROXY, with user and password, in the environment"
 
 
@@ -18,23 +20,18 @@ class Unusable(Exception):
         self.hint = hint
 
 
-def _shown(path: Path) -> str:
-    """A path as it can be printed, whatever the terminal makes of its letters."""
-    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in str(path))
-
-
 def existing(name: str, folder: Path) -> str:
     """The absolute path of a file that is there and can be read. Raises `Unusable`."""
     path = folder / name
     hint = "a relative path begins at the folder of the configuration file" if not Path(name).is_absolute() else ""
     try:
         if path.is_dir():
-            raise Unusable(f"{_shown(path)} is a folder, not a file")
+            raise Unusable(f"{printable(str(path))} is a folder, not a file")
         with path.open("rb"):
             return str(path.absolute())
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else "not a path"
-        raise Unusable(f"the file {_shown(path)} cannot be read: {reason}", hint) from None
+        raise Unusable(f"the file {printable(str(path))} cannot be read: {reason}", hint) from None
 
 
 def certificate(name: str, key: str) -> None:

@@ -72,4 +72,9 @@ _SHORT = 40
 def shortened(text: str, limit: int = _SHORT) -> str:
     """Text fit for a message: one line, no control characters, at most `limit` characters."""
     cut = text if len(text) <= limit else text[: limit - 1] + "…"
-    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in cut)
+    return printable(cut)
+
+
+def printable(text: str) -> str:
+    """Text as it can be printed, whatever a terminal would make of its characters."""
+    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)

@@ -17,6 +17,7 @@ from forehearth.identity.issuers import trusted_issuers
 from forehearth.identity.keys import KeyRing
 from forehearth.identity.tokens import Tokens
 from forehearth.ports.fetch import Fetch
+from forehearth.server.compose import all_resources
 from forehearth.server.development import assignments
 
 
@@ -87,12 +88,10 @@ def _issuers(settings: Settings) -> tuple[str, ...]:
 
 def _products(settings: Settings) -> dict[str, dict[str, frozenset[str] | None]]:
     """By resource, the products that its keys may be of, and which deployments each has."""
-    others = {name: its.products for name, its in settings.resources.items()}
-    of = {settings.server.resource: settings.products, **others}
     return {
-        resource: {
-            name: None if product.deployments is None else frozenset(product.deployments)
-            for name, product in products.items()
+        name: {
+            product: None if its.deployments is None else frozenset(its.deployments)
+            for product, its in resource.products.items()
         }
-        for resource, products in of.items()
+        for name, resource in all_resources(settings).items()
     }

@@ -42,17 +42,8 @@ class NewKey(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     def scope(self) -> KeyScope:
         """The same, as `admin` has it."""
-        return KeyScope(
-            name=self.name,
-            admin=self.admin,
-            deployments=self.deployments,
-            operations=self.operations,
-            projects=self.projects,
-            networks=self.networks,
-            product=self.product,
-            expires=None if self.expires is None else int(self.expires.timestamp()),
-            roles_only=self.roles_only,
-        )
+        expires = None if self.expires is None else int(self.expires.timestamp())
+        return KeyScope(**(msgspec.structs.asdict(self) | {"expires": expires}))
 
 
 class Rotation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
