@@ -24,6 +24,8 @@ from forehearth.transport.client import HttpClient
 
 _TIMES: Final = Timeouts(connect=5.0, first_byte=30.0, idle=30.0, total=60.0)
 _KEY_COMES_FROM = "The key is what --key says, else FOREHEARTH_API_KEY, else keys/development in the data directory."
+_NO_ADMIN: Final = "Resource not found."
+"""All that a port says which does not have `/admin`. One that has it says what there is."""
 _REMEDIES: Final = {
     HTTPStatus.UNAUTHORIZED: _KEY_COMES_FROM,
     HTTPStatus.FORBIDDEN: "It takes the development key, a key made with --admin, or a token whose holder is Owner.",
@@ -116,6 +118,9 @@ def refusal(status: int, answer: Any) -> CommandFailed:
     """What a server said no with, as a command says it."""
     error = answer.get("error") if isinstance(answer, dict) else None
     message = error.get("message") if isinstance(error, dict) else None
+    if message == _NO_ADMIN:
+        remedy = "With server.admin_port, that port alone has it: name it by --url."
+        return CommandFailed("what answers there has no /admin", remedy)
     said = str(message or f"the server answered {status}").removesuffix(".")
     return CommandFailed(said, next((words for each, words in _REMEDIES.items() if each == status), ""))
 

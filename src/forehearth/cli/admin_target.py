@@ -1,6 +1,7 @@
 """Which server, or which data directory, a command of operators works on; and the options that say so."""
 
 import asyncio
+import contextlib
 import functools
 import importlib
 import os
@@ -25,7 +26,7 @@ from forehearth.core.place import Place
 from forehearth.core.principal import Grant, Principal
 from forehearth.core.secret import Secret
 from forehearth.server.certificates import bundle_path
-from forehearth.server.data_directory import DataDirectory, default_path
+from forehearth.server.data_directory import ADMIN_ADDRESS, DataDirectory, default_path
 from forehearth.server.development_key import stored_key
 from forehearth.wire.admin import AdminPages, AdminRequest
 
@@ -118,11 +119,12 @@ def _data(path: Path | None) -> DataDirectory:
 
 
 def _recorded(path: Path | None) -> tuple[str, ...]:
-    """Where the server is that works in a data directory, as it told that."""
-    try:
-        return tuple((_data(path).run / "addresses").read_text(encoding="utf-8").split())
-    except OSError:
-        return ()
+    """Where the server is that works in a data directory, as it told that: first where its `/admin` is."""
+    found: list[str] = []
+    for name in (ADMIN_ADDRESS, "addresses"):
+        with contextlib.suppress(OSError):
+            found += (_data(path).run / name).read_text(encoding="utf-8").split()
+    return tuple(found)
 
 
 def _authority(url: str, data: DataDirectory) -> Path | None:

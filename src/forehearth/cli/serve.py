@@ -13,13 +13,14 @@ import msgspec
 
 from forehearth.cli.output import Exit
 from forehearth.cli.progress import Progress
-from forehearth.cli.welcome import Place, addresses, program, welcome
+from forehearth.cli.welcome import Place, addresses, admin_address, program, welcome
 from forehearth.config.loader import load, locate
 from forehearth.config.secrets import held
 from forehearth.core.clock import SystemClock
 from forehearth.core.settings import Settings
 from forehearth.registry import PROVIDER_SETTINGS
 from forehearth.server.data_directory import (
+    ADMIN_ADDRESS,
     DataDirectory,
     default_path,
     locked,
@@ -137,7 +138,10 @@ def _accepting(place: Place) -> None:
     """Say where the server is: in the log, and in the data directory for commands that look there."""
     found = addresses(place)
     write_private(place.data.run / "addresses", "\n".join([*found, ""]).encode())
-    log.info("listening on %s", " and ".join(found))
+    admin = admin_address(place)
+    if admin is not None:
+        write_private(place.data.run / ADMIN_ADDRESS, f"{admin}\n".encode())
+    log.info("listening on %s", " and ".join(found if admin is None else [*found, f"{admin}/admin"]))
 
 
 def _say(text: str) -> None:

@@ -38,11 +38,21 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
 
 def addresses(place: Place) -> list[str]:
     """The origins that clients can call: http, and https where it is spoken."""
-    host = place.settings.server.host
-    shown = EVERY_ADDRESS.get(host, f"[{host}]" if ":" in host else host)
+    host, shown = place.settings.server.host, _host(place)
     secure = "localhost" if host in LOOPBACK else shown
     found = {each.tls: each.port for each in place.listeners if not each.admin}
     return [f"https://{secure}:{port}" if tls else f"http://{shown}:{port}" for tls, port in sorted(found.items())]
+
+
+def admin_address(place: Place) -> str | None:
+    """The origin that has `/admin`, where it is none of these."""
+    port = next((each.port for each in place.listeners if each.admin), None)
+    return None if port is None else f"http://{_host(place)}:{port}"
+
+
+def _host(place: Place) -> str:
+    host = place.settings.server.host
+    return EVERY_ADDRESS.get(host, f"[{host}]" if ":" in host else host)
 
 
 def welcome(place: Place) -> str:
@@ -50,6 +60,9 @@ def welcome(place: Place) -> str:
     origins = addresses(place)
     rows = [[name, *(f"{origin}{path}" for origin in origins)] for name, path in SHAPES]
     lines = [f"Forehearth {__version__} is up.", "", *_columns(rows), "", f"  Key    {_key(place)}"]
+    admin = admin_address(place)
+    if admin is not None:
+        lines.append(f"  Admin  {admin}/admin")
     example = _example(place, origins[0])
     if example:
         lines.append(f"  Try    {example}")

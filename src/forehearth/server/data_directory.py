@@ -24,6 +24,8 @@ SCHEMA = 1
 
 PRIVATE_FOLDER = 0o700
 PRIVATE_FILE = 0o600
+ADMIN_ADDRESS = "admin_address"
+"""The file in `run/` that says where `/admin` is, where it has a port of its own."""
 
 
 class DataDirectory(msgspec.Struct, frozen=True, kw_only=True):

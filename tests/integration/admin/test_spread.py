@@ -1,5 +1,7 @@
 """Keys over several workers, over restarts, and on a port of their own."""
 
+import os
+import subprocess
 import threading
 import time
 from pathlib import Path
@@ -7,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import StartForehearth
+from tests.forehearth_server import PROGRAM
 from tests.integration.admin.wired import CHAT, CONFIG, QUESTION, Client
 from tests.integration.server.toys import eventually
 
@@ -135,6 +138,15 @@ def test_a_port_of_its_own(start_forehearth):
     (own,) = listening(server.pid) - {server.port, server.tls_port}
     assert Client(server, own).ask("GET", "/admin/keys").json == {"value": []}
     assert Client(server, own).ask("GET", "/admin/keys", key=None).status == 401
+    assert f"Admin  http://127.0.0.1:{own}/admin" in server.output
+    environment = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "FOREHEARTH_API_KEY": server.key}
+    listed = [str(PROGRAM), "keys", "list", "--json", "--data-dir", str(server.data_dir)]
+    found = subprocess.run(listed, env=environment, capture_output=True, text=True, check=True)
+    assert found.stdout == "[]\n"
+    listed += ["--url", server.url]
+    elsewhere = subprocess.run(listed, env=environment, capture_output=True, text=True, check=False)
+    assert elsewhere.returncode == 1
+    assert "With server.admin_port, that port alone has it" in elsewhere.stderr
 
 
 def listening(process: int) -> set[int]:

@@ -131,6 +131,14 @@ def test_the_server_that_told_the_directory_where_it_is_is_asked(said, tmp_path)
     assert "no server answers at http://127.0.0.1:4" in said("--url", "http://127.0.0.1:4")[1]
 
 
+def test_the_port_that_has_admin_is_asked_where_the_server_told_of_one(said, tmp_path):
+    data = open_data_directory(tmp_path / "forehearth")
+    write_private(data.keys / "development", KEY.encode())
+    (data.run / "addresses").write_text("http://127.0.0.1:2\n")
+    (data.run / "admin_address").write_text("http://127.0.0.1:3\n")
+    assert "no server answers at http://127.0.0.1:3" in said()[1]
+
+
 def test_a_variable_names_server_and_key(said, monkeypatch):
     monkeypatch.setenv("FOREHEARTH_URL", "http://127.0.0.1:5")
     monkeypatch.setenv("FOREHEARTH_API_KEY", KEY)
