@@ -113,7 +113,7 @@ BAD = {
     "ES256 with an RSA key's id": header(alg="ES256"),
     "PS256 of an issuer without it": mint_with("PS256", RSA_KEY, "one"),
     "another issuer's algorithm": jwt.encode(payload(), EC_KEY, algorithm="ES256", headers={"kid": "ec"}).encode(),
-    # the key
+    # the key (PyJWT CVE-2026-48523 took an algorithm that was not pinned)
     "signed by another key": mint(OTHER_KEY),
     "a key id that is not known": header(kid="two"),
     "no key id": header(kid=...),
@@ -131,7 +131,7 @@ BAD = {
     "a certificate's place (x5u)": mint(OTHER_KEY, header={"x5u": "https://evil.example/cert"}),
     "its own certificate (x5c)": mint(OTHER_KEY, header={"x5c": ["MIIB"]}),
     "jku beside a good signature": header(jku="https://evil.example/keys"),
-    # extensions and other kinds
+    # extensions and other kinds (PyJWT CVE-2026-32597 and Authlib CVE-2025-59420 took an unknown `crit`)
     "crit": header(crit=["exp"], exp=NOW + 10),
     "crit, empty": header(crit=[]),
     "b64 false": header(b64=False, crit=["b64"]),
@@ -175,7 +175,7 @@ BAD = {
     "a member twice further in": raw_payload(json.dumps(payload())[:-1] + ', "cnf": {"jkt": "a", "jkt": "b"}}'),
     "exp twice, once in disguise": raw_payload(json.dumps(payload())[:-1] + f', "\\u0065xp": {NOW + 10_000}}}'),
     "aud twice": raw_payload(repeated("aud", "https://other.example", AUDIENCE)),
-    # the issuer
+    # the issuer (joserfc CVE-2026-75509 took a list)
     "iss missing": mint(iss=...),
     "iss a list": mint(iss=[V1]),
     "iss an object": mint(iss={"iss": V1}),
