@@ -89,6 +89,10 @@ class Lease:
         free = self._holding.free(now)
         return None if free < amount else self._take(amount, free, now)
 
+    def may_have(self, amount: int, now: float) -> bool:
+        """Whether so much is free here, or the store may have it: no refusal is remembered."""
+        return self._holding.free(now) >= amount or now >= self._denied_until or amount <= self.left()
+
     async def wait(self, demand: Demand, until: float = -math.inf) -> Hold:
         """The same, after the store was asked, and in turn; until that time (monotonic) where there is not enough now.
 

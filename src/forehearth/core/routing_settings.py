@@ -18,7 +18,7 @@ StrategyName = Literal["priority", "weighted", "least_latency", "least_busy", "s
 class BackendLimits(Values, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a backend can take. A call that would be too much for it goes to another one.
 
-    With several workers each keeps to an equal share of it, of at least 1.
+    All workers of a server count together.
     """
 
     requests_per_minute: Count | None = None

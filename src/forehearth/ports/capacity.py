@@ -12,14 +12,18 @@ class Place(Protocol):
 
 
 class Capacity(Protocol):
-    """The limits of one backend. Nothing here waits: a shared counter leases beforehand what it hands out."""
+    """The limits of one backend. Only `ask` waits, for the counters that workers share."""
 
     def fits(self, tokens: int, now: float) -> bool:
         """Whether a call that may use so many tokens can go there now."""
         ...
 
     def take(self, tokens: int, now: float) -> Place | None:
-        """Book it; None where it does not fit any more."""
+        """Book it out of what is here; None where that is not enough."""
+        ...
+
+    async def ask(self, tokens: int) -> Place | None:
+        """Book it after others were asked for more; None where it does not fit."""
         ...
 
     def opens_at(self, tokens: int, now: float) -> float:

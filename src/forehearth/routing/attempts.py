@@ -96,8 +96,9 @@ class Attempts:
                 left = self._time_left(call, now)
                 if left <= 0 or (failures and not self._may_go_on(call, failures, now)):
                     break
-            attempt = member.begin(call, tokens, now)
+            attempt = member.begin(call, tokens, now) or await member.begin_asking(call, tokens)
             if attempt is None:
+                plan = plan.without(member)
                 continue
             try:
                 response = await self._ask(member, call, attempt, left, failures)

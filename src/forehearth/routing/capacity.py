@@ -1,4 +1,4 @@
-"""A backend's limits, kept exactly within one worker: any 60 seconds, wherever they begin, hold what is allowed."""
+"""A backend's limits, kept exactly by the only worker: any 60 seconds, wherever they begin, hold what is allowed."""
 
 from collections import deque
 from itertools import islice
@@ -10,19 +10,6 @@ _LOOKED_AT = 1_000
 """Calls of the window that are gone through to say when one more fits; beyond them the answer is too soon."""
 _TURN = 1.0
 """Seconds in which, as likely as not, one of the calls under way is over."""
-
-
-def share_of(limits: BackendLimits, workers: int) -> BackendLimits:
-    """What one of so many workers may use: an equal part, and at least 1."""
-
-    def part(limit: int | None) -> int | None:
-        return None if limit is None else max(1, limit // workers)
-
-    return BackendLimits(
-        requests_per_minute=part(limits.requests_per_minute),
-        tokens_per_minute=part(limits.tokens_per_minute),
-        concurrent_calls=part(limits.concurrent_calls),
-    )
 
 
 class Booking:
@@ -43,7 +30,7 @@ class Booking:
 
 
 class WorkerCapacity:
-    """The limits of one backend as this worker knows them: a `ports.capacity.Capacity`."""
+    """The limits of one backend where there is one worker: a `ports.capacity.Capacity`."""
 
     __slots__ = ("_calls", "_concurrent", "_in_use", "_requests", "_tokens", "_used")
 
@@ -76,6 +63,9 @@ class WorkerCapacity:
             self._calls.append(booking)
             self._used += tokens
         return booking
+
+    async def ask(self, tokens: int) -> None:
+        """See `ports.capacity`. There is nobody to ask: all of it is here."""
 
     def settled(self, booking: Booking, tokens: int, now: float) -> None:
         """A call is over; what it used takes the place of what was booked, as long as the window has it."""

@@ -34,7 +34,7 @@ class Backend(msgspec.Struct, frozen=True, kw_only=True):
     weight: int | None = None
     """1 where it counts and is not given."""
     limits: BackendLimits = BackendLimits()
-    """What it can take of this worker."""
+    """What it can take of all workers together."""
 
 
 class Deployment(msgspec.Struct, frozen=True, kw_only=True):

@@ -114,6 +114,16 @@ class Member:
             place = self.capacity.take(tokens, now)
             if place is None:
                 return None
+        return self._begin(call, place, now)
+
+    async def begin_asking(self, call: Call, tokens: int) -> Attempt | None:
+        """The same, after other workers' counters were asked for room."""
+        if self.capacity is None or self.health.state(self._now()) in CLOSED:
+            return None
+        place = await self.capacity.ask(tokens)
+        return None if place is None else self._begin(call, place, self._now())
+
+    def _begin(self, call: Call, place: Place | None, now: float) -> Attempt:
         if not self.health.clear:
             self.health.begin(now)
         self.calls += 1

@@ -1,6 +1,7 @@
 """A deployment's backends together: how many of them may be left out, and who is told when one is."""
 
 import logging
+from collections.abc import Callable
 
 from forehearth.core.clock import Clock
 from forehearth.core.routing_settings import BackendLimits
@@ -15,17 +16,28 @@ _log = logging.getLogger("forehearth.routing")
 _EVEN = 1e-9
 
 
+Capacities = Callable[[Backend], Capacity | None]
+"""What counts the limits of a backend; None for one that has none."""
+
+
+def in_this_worker(backend: Backend) -> Capacity | None:
+    """What a backend can take, where there is one worker; None for as much as there comes."""
+    return None if backend.limits == BackendLimits() else WorkerCapacity(backend.limits)
+
+
 class Pool:
     """The backends of one deployment, as this worker knows them."""
 
-    def __init__(self, deployment: Deployment, clock: Clock, meter: PoolMeter) -> None:
+    def __init__(
+        self, deployment: Deployment, clock: Clock, meter: PoolMeter, capacities: Capacities = in_this_worker
+    ) -> None:
         self.deployment = deployment
         self.now = clock.monotonic
         self.meter = meter
         share = deployment.health.largest_share
         self._most_ejected = share * len(deployment.backends) + _EVEN
         self.members = tuple(
-            Member(backend, Health(deployment.health, self._has_room), in_this_worker(backend), self.now)
+            Member(backend, Health(deployment.health, self._has_room), capacities(backend), self.now)
             for backend in deployment.backends
         )
         for member in self.members:
@@ -48,8 +60,3 @@ class Pool:
 
     def _has_room(self) -> bool:
         return self.ejected + 1 <= self._most_ejected
-
-
-def in_this_worker(backend: Backend) -> Capacity | None:
-    """What a backend can take, counted here; None for as much as there comes."""
-    return None if backend.limits == BackendLimits() else WorkerCapacity(backend.limits)

@@ -37,7 +37,8 @@ def build_gateway(
     """The entrance to everything that `settings` names. `created` is when they were taken up, in Unix seconds."""
     kinds = {kind.settings: kind for kind in providers.values()}
     opened = {name: kinds[type(backend)].open(name, backend, around) for name, backend in settings.backends.items()}
-    pooling = Pooling(opened, metrics, SystemClock(), workers=settings.server.workers, pools=around.pools)
+    together = around.leases if settings.server.workers > 1 else None
+    pooling = Pooling(opened, metrics, SystemClock(), leases=together, pools=around.pools)
     caching = Caching(metrics, SystemClock(), around.caches)
     pricing = Pricing(settings.backends, SystemClock())
     limiting = Limiting(around.leases, around.drains, metrics, pricing.amount)

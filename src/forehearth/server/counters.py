@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 
 from forehearth.accounting.leases import Leases
 from forehearth.core.clock import Clock
+from forehearth.core.routing_settings import BackendLimits
 from forehearth.core.settings import ResourceSettings, Settings
 from forehearth.server.compose import all_resources
 from forehearth.server.data_directory import DataDirectory
@@ -21,11 +22,13 @@ FILE = "counters.db"
 async def opened_leases(
     settings: Settings, data: DataDirectory, clock: Clock, worker: int
 ) -> AsyncIterator[Leases | None]:
-    """This worker's leases, given back in the end; None where no limit is configured.
+    """This worker's leases, given back in the end; None where nothing is counted with them.
 
     Raises `Misconfigured` when the counters cannot be used.
     """
-    if not any(_has_limits(each) for each in all_resources(settings).values()):
+    resources = all_resources(settings).values()
+    are_shared = settings.server.workers > 1 and any(_has_limited_backends(each) for each in resources)
+    if not are_shared and not any(_has_limits(each) for each in resources):
         yield None
         return
     database = await asyncio.to_thread(open_database, data.path / FILE, schema="counters")
@@ -45,3 +48,7 @@ def _has_limits(resource: ResourceSettings) -> bool:
         *(each.limits for each in resource.projects.values()),
     )
     return any(limits)
+
+
+def _has_limited_backends(resource: ResourceSettings) -> bool:
+    return any(place.limits != BackendLimits() for each in resource.deployments.values() for place in each.backends)

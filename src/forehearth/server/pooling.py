@@ -4,14 +4,15 @@ from collections.abc import Mapping
 
 import msgspec
 
+from forehearth.accounting.leases import Leases
+from forehearth.accounting.shared_capacity import SharedCapacity
 from forehearth.core.clock import Clock
-from forehearth.core.routing_settings import HealthSettings
+from forehearth.core.routing_settings import BackendLimits, HealthSettings
 from forehearth.core.settings import DeploymentBackend, DeploymentSettings
 from forehearth.registry import STRATEGIES, Opened
 from forehearth.routing.attempts import Attempts
-from forehearth.routing.capacity import share_of
 from forehearth.routing.directory import Backend, Deployment
-from forehearth.routing.pool import Pool
+from forehearth.routing.pool import Capacities, Pool, in_this_worker
 from forehearth.routing.states import Pools
 from forehearth.telemetry.metrics import Metrics
 
@@ -20,12 +21,13 @@ class Pooling:
     """What pools are made with. Those that it makes are added to `pools`."""
 
     def __init__(
-        self, opened: Mapping[str, Opened], metrics: Metrics, clock: Clock, *, workers: int, pools: Pools
+        self, opened: Mapping[str, Opened], metrics: Metrics, clock: Clock, *, leases: Leases | None, pools: Pools
     ) -> None:
+        """`leases` are what backends' limits are counted with; None where one worker counts them by itself."""
         self._opened = opened
         self._metrics = metrics
         self._clock = clock
-        self._workers = workers
+        self._leases = leases
         self._pools = pools
 
     def deployment(self, name: str, label: str, wanted: DeploymentSettings) -> Deployment:
@@ -43,7 +45,9 @@ class Pooling:
 
     def attempts(self, resource: str, deployment: Deployment, wanted: DeploymentSettings) -> Attempts:
         """What asks its backends."""
-        pool = Pool(deployment, self._clock, self._metrics.pool(deployment.label))
+        pool = Pool(
+            deployment, self._clock, self._metrics.pool(deployment.label), self._capacities(resource, deployment)
+        )
         self._pools.add(resource, pool)
         return Attempts(pool, self._metrics, strategy=STRATEGIES[wanted.strategy](wanted.affinity))
 
@@ -57,8 +61,19 @@ class Pooling:
             restarts=opened.restarts,
             priority=place.priority,
             weight=place.weight,
-            limits=share_of(place.limits, self._workers),
+            limits=place.limits,
         )
+
+    def _capacities(self, resource: str, deployment: Deployment) -> Capacities:
+        leases = self._leases
+        if leases is None:
+            return in_this_worker
+        shared = {
+            backend: SharedCapacity(backend.limits, leases, counter=f"{resource}/{deployment.name}/{index} backend")
+            for index, backend in enumerate(deployment.backends)
+            if backend.limits != BackendLimits()
+        }
+        return shared.get
 
     def _health(self, wanted: DeploymentSettings) -> HealthSettings:
         """A script that refuses one call means that one: with nobody else to ask, the next one gets its own answer."""

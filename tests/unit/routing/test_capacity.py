@@ -2,10 +2,8 @@
 
 import random
 
-import pytest
-
 from forehearth.core.routing_settings import BackendLimits
-from forehearth.routing.capacity import WINDOW, WorkerCapacity, share_of
+from forehearth.routing.capacity import WINDOW, WorkerCapacity
 from tests.unit.dice import by_dice
 
 
@@ -73,14 +71,6 @@ def test_when_enough_tokens_are_free():
     assert one.opens_at(10, 20.0) == 20.0
     assert one.opens_at(50, 20.0) == 70.0
     assert one.opens_at(100, 20.0) == 80.0
-
-
-@pytest.mark.parametrize(("limit", "workers", "share"), [(10, 1, 10), (10, 3, 3), (2, 4, 1), (None, 4, None)])
-def test_each_worker_has_its_share(limit, workers, share):
-    limits = BackendLimits(requests_per_minute=limit, tokens_per_minute=limit, concurrent_calls=limit)
-    assert share_of(limits, workers) == BackendLimits(
-        requests_per_minute=share, tokens_per_minute=share, concurrent_calls=share
-    )
 
 
 @by_dice(cases=2_000, refused=0.2, all_taken=0.02)
