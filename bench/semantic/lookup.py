@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
 import numpy as np
 
 from bench.semantic.questions import Group
@@ -82,7 +83,7 @@ def measure(groups: Sequence[Group], vectors: Mapping[str, Sequence[float]], *, 
 
 
 def _read(text: str, vector: Sequence[float]) -> tuple:
-    body = b'{"model":"chat","messages":[{"role":"user","content":%s}],"temperature":0.2}' % _json(text)
+    body = b'{"model":"chat","messages":[{"role":"user","content":%s}],"temperature":0.2}' % msgspec.json.encode(text)
     call = Call(
         request_id="",
         surface="openai_v1",
@@ -94,10 +95,6 @@ def _read(text: str, vector: Sequence[float]) -> tuple:
     )
     found = fingerprint(call, max_temperature=1.0)
     return found, Asked(question=question(found, _WANTED), vector=vector)
-
-
-def _json(text: str) -> bytes:
-    return b'"' + text.replace("\\", "\\\\").replace('"', '\\"').encode() + b'"'
 
 
 def _moved(vector: Sequence[float], spread: float, dice: np.random.Generator) -> list[float]:

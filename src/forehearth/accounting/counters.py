@@ -130,26 +130,54 @@ class Windowed:
         return now < self._ends and (self._period is Period.MINUTE or self._clock.unix() < self._ends_unix)
 
 
-class Sliding:
-    """A share of a sliding minute: what was taken of it in the last 60 seconds is in use."""
+class _Share:
+    """A part of a limit, held until it lapses, of which some is in use."""
 
-    __slots__ = ("_clock", "_entries", "_held", "_lapses", "_used", "lasts", "tail")
+    __slots__ = ("_held", "_lapses", "_used", "lasts", "tail")
 
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
+    def __init__(self, *, lasts: float, tail: float) -> None:
         self._held = 0
         self._used = 0
         self._lapses = 0.0
-        self._entries: deque[list[float]] = deque()
-        """Instants and what was taken at each, the oldest first."""
-        self.lasts = 30.0
-        self.tail = MINUTE + STEP
+        self.lasts = lasts
+        self.tail = tail
 
     def free(self, now: float) -> int:
         """See `Holding`."""
         self._forget(now)
         free = self._held - self._used
         return free if now < self._lapses else min(0, free)
+
+    def lay_down(self, now: float, keep: int = 0) -> LaidDown:
+        """See `Holding`."""
+        self._forget(now)
+        free = self._held - self._used
+        given, over = max(0, free - keep), max(0, -free)
+        self._held += over - given
+        return LaidDown(given, over)
+
+    def pick_up(self, grant: Grant, asked: float) -> None:
+        """See `Holding`."""
+        self._held, self._lapses = grant.held, asked + grant.ends_in
+
+    def in_use(self, now: float) -> int:
+        """See `Holding`."""
+        self._forget(now)
+        return self._used
+
+    def _forget(self, now: float) -> None:
+        """Let go of what is in use no longer because time has passed."""
+
+
+class Sliding(_Share):
+    """A share of a sliding minute: what was taken of it in the last 60 seconds is in use."""
+
+    __slots__ = ("_entries",)
+
+    def __init__(self) -> None:
+        super().__init__(lasts=30.0, tail=MINUTE + STEP)
+        self._entries: deque[list[float]] = deque()
+        """Instants and what was taken at each, the oldest first."""
 
     def take(self, amount: int, now: float) -> float:
         """See `Holding`. The stamp is the instant from which it counts."""
@@ -174,18 +202,6 @@ class Sliding:
         """See `Holding`."""
         return now < stamp
 
-    def lay_down(self, now: float, keep: int = 0) -> LaidDown:
-        """See `Holding`."""
-        self._forget(now)
-        free = self._held - self._used
-        given, over = max(0, free - keep), max(0, -free)
-        self._held += over - given
-        return LaidDown(given, over)
-
-    def pick_up(self, grant: Grant, asked: float) -> None:
-        """See `Holding`."""
-        self._held, self._lapses = grant.held, asked + grant.ends_in
-
     def frees_in(self, amount: int, now: float) -> float:
         """See `Holding`: when enough of what was taken here is a minute ago."""
         missing = amount - self.free(now)
@@ -195,34 +211,19 @@ class Sliding:
                 return max(0.0, instant + MINUTE - now)
         return MINUTE if not self._entries else max(0.0, self._entries[-1][0] + MINUTE - now)
 
-    def in_use(self, now: float) -> int:
-        """See `Holding`."""
-        self._forget(now)
-        return self._used
-
     def _forget(self, now: float) -> None:
         entries = self._entries
         while entries and now >= entries[0][0] + MINUTE:
             self._used -= int(entries.popleft()[1])
 
 
-class Slots:
+class Slots(_Share):
     """A share of what may be in use at the same time."""
 
-    __slots__ = ("_clock", "_held", "_lapses", "_used", "lasts", "tail")
+    __slots__ = ()
 
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._held = 0
-        self._used = 0
-        self._lapses = 0.0
-        self.lasts = 5.0
-        self.tail = 0.0
-
-    def free(self, now: float) -> int:
-        """See `Holding`."""
-        free = self._held - self._used
-        return free if now < self._lapses else min(0, free)
+    def __init__(self) -> None:
+        super().__init__(lasts=5.0, tail=0.0)
 
     def take(self, amount: int, now: float) -> float:  # noqa: ARG002 - the protocol's shape
         """See `Holding`."""
@@ -237,21 +238,6 @@ class Slots:
         """See `Holding`: until it is given back."""
         return True
 
-    def lay_down(self, now: float, keep: int = 0) -> LaidDown:  # noqa: ARG002 - the protocol's shape
-        """See `Holding`."""
-        free = self._held - self._used
-        given, over = max(0, free - keep), max(0, -free)
-        self._held += over - given
-        return LaidDown(given, over)
-
-    def pick_up(self, grant: Grant, asked: float) -> None:
-        """See `Holding`."""
-        self._held, self._lapses = grant.held, asked + grant.ends_in
-
     def frees_in(self, amount: int, now: float) -> float:  # noqa: ARG002 - the protocol's shape; nobody knows when a call ends
         """See `Holding`: when a call is over, which may be soon."""
         return 1.0
-
-    def in_use(self, now: float) -> int:  # noqa: ARG002 - the protocol's shape
-        """See `Holding`."""
-        return self._used

@@ -386,5 +386,5 @@ class Leases:
 
 def _holding(counted: Counted, clock: Clock) -> Holding:
     if counted.period is None:
-        return Slots(clock)
-    return Sliding(clock) if counted.sliding else Windowed(clock, counted.period)
+        return Slots()
+    return Sliding() if counted.sliding else Windowed(clock, counted.period)

@@ -4,9 +4,9 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from forehearth.core.routing_settings import Count
 from forehearth.core.settings_types import Bytes, Name, Seconds, Unfit, Values
 
-_Count = Annotated[int, msgspec.Meta(ge=1)]
 VaryBy = Annotated[
     str,
     msgspec.Meta(
@@ -36,7 +36,7 @@ class SemanticCacheSettings(Values, frozen=True, kw_only=True, forbid_unknown_fi
     between their vectors). As in API Management, lower values are stricter."""
     ignore_system_messages: bool = False
     """Whether system and developer messages may differ. They may decide what the right answer is."""
-    max_message_count: _Count | None = None
+    max_message_count: Count | None = None
     """In a conversation of more messages than these the semantic cache is not asked."""
     ttl_seconds: Seconds = 3_600.0
     """How long an answer is given again."""
@@ -56,7 +56,7 @@ class CacheSettings(Values, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     caller: a key, user or application; `header:NAME` is that header's value. An empty list: all of a project."""
     max_temperature: Annotated[float, msgspec.Meta(ge=0)] = 1.0
     """A call that asks for a higher `temperature` wants to be surprised: it is neither answered from here nor kept."""
-    entries: _Count = 10_000
+    entries: Count = 10_000
     """Answers that one worker keeps of this deployment; the one that was used longest ago makes room."""
     bytes: Bytes = 64 * 1024 * 1024
     """Bytes that they may take together, about."""

@@ -11,7 +11,7 @@ from forehearth.accounting.folding import Fold, Folding
 from forehearth.accounting.journal import Journal, new_name
 from forehearth.accounting.outcomes import PriceOf, Served, crashed
 from forehearth.accounting.tokens import TokenBounds
-from forehearth.admin.usage import LedgerOffice
+from forehearth.admin.usage import LedgerOffice, Sleep
 from forehearth.core.call import Call
 from forehearth.core.clock import Clock
 from forehearth.core.document import StoreFailed
@@ -61,7 +61,9 @@ def written_down(
 
 
 @contextlib.asynccontextmanager
-async def opened_ledger(context: WorkerContext, clock: Clock) -> AsyncIterator[Ledger | None]:
+async def opened_ledger(
+    context: WorkerContext, clock: Clock, sleep: Sleep = asyncio.sleep
+) -> AsyncIterator[Ledger | None]:
     """This worker's journal and the ledger it is folded into; None where calls are not recorded.
 
     Raises `Misconfigured` when they cannot be used.
@@ -77,8 +79,8 @@ async def opened_ledger(context: WorkerContext, clock: Clock) -> AsyncIterator[L
         fold = Fold(root=root, store=store, booked=_booking(writing.served), meter=meter, clock=clock)
         folding = Folding(journal, fold)
         tasks = [
-            asyncio.create_task(folding.run(asyncio.sleep)),
-            asyncio.create_task(_prune(store, settings, clock)),
+            asyncio.create_task(folding.run(sleep)),
+            asyncio.create_task(_prune(store, settings, clock, sleep)),
         ]
         try:
             yield Ledger(writing, LedgerOffice(store, _folded_by(folding), asyncio.sleep))
@@ -132,7 +134,7 @@ def _is_of(served: Served, intent: Intent) -> bool:
     return (served.resource, served.name) == (intent.account.resource, intent.account.deployment)
 
 
-async def _prune(store: SqliteLedger, settings: LedgerSettings, clock: Clock) -> None:
+async def _prune(store: SqliteLedger, settings: LedgerSettings, clock: Clock, sleep: Sleep) -> None:
     while True:
         now = clock.unix()
         try:
@@ -141,7 +143,7 @@ async def _prune(store: SqliteLedger, settings: LedgerSettings, clock: Clock) ->
                 pruned = await store.prune(now - settings.kept_days * _DAY, now - settings.explained_days * _DAY)
         except Exception as error:  # noqa: BLE001 - a border: a loop in the background that must not end
             _log.warning("old records of the ledger could not be removed: %s", type(error).__name__)
-        await asyncio.sleep(PRUNE_SECONDS)
+        await sleep(PRUNE_SECONDS)
 
 
 def _folded_by(folding: Folding) -> Callable[[], Awaitable[None]]:

@@ -23,22 +23,19 @@ class CacheCounts:
 
     def looked_up(self, outcome: Outcome) -> None:
         """See `ports.cache_meter`."""
-        self._count(LOOKUPS, ("outcome", outcome))
+        self._cells.add(1.0, LOOKUPS, self._deployment, ("outcome", outcome))
 
     def refused(self, difference: str) -> None:
         """See `ports.cache_meter`."""
-        self._count(REFUSED, ("difference", difference))
+        self._cells.add(1.0, REFUSED, self._deployment, ("difference", difference))
 
     def unembedded(self) -> None:
         """See `ports.cache_meter`."""
-        self._count(UNEMBEDDED)
+        self._cells.add(1.0, UNEMBEDDED, self._deployment)
 
     def kept(self, *, stored: bool) -> None:
         """See `ports.cache_meter`."""
-        self._count(ANSWERS, ("outcome", "kept" if stored else "not_kept"))
-
-    def _count(self, name: str, *labels: tuple[str, str]) -> None:
-        self._cells.values[self._cells.cell(name, self._deployment, *labels)] += 1.0
+        self._cells.add(1.0, ANSWERS, self._deployment, ("outcome", "kept" if stored else "not_kept"))
 
 
 class CacheGauges:

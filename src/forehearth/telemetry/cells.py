@@ -66,6 +66,10 @@ class Cells:
         self._known[series] = index
         return index
 
+    def add(self, amount: float, metric: str, *labels: tuple[str, str]) -> None:
+        """Add to this series."""
+        self.values[self.cell(metric, *labels)] += amount
+
     def samples(self) -> Iterator[Sample]:
         """Every series of this worker, as it is now."""
         for series, index in self._known.items():

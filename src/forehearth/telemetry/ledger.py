@@ -19,11 +19,11 @@ class LedgerCounts:
 
     def folded(self, flag: Flag, count: int) -> None:
         """See `ports.ledger_meter`."""
-        self._cells.values[self._cells.cell(RECORDS, ("flag", flag or "none"))] += count
+        self._cells.add(count, RECORDS, ("flag", flag or "none"))
 
     def unwritten(self, what: Literal["refused", "served", "lost"], count: int = 1) -> None:
         """See `ports.ledger_meter`."""
-        self._cells.values[self._cells.cell(UNWRITTEN, ("outcome", what))] += count
+        self._cells.add(count, UNWRITTEN, ("outcome", what))
 
     def behind(self, seconds: float) -> None:
         """See `ports.ledger_meter`."""

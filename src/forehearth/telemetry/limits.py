@@ -18,7 +18,7 @@ class LimitCounts:
 
     def refused(self, limit: str) -> None:
         """See `ports.limit_meter`."""
-        self._cells.values[self._cells.cell(REFUSALS, ("limit", limit))] += 1.0
+        self._cells.add(1.0, REFUSALS, ("limit", limit))
 
     def waited(self, seconds: float) -> None:
         """See `ports.limit_meter`."""
@@ -26,4 +26,4 @@ class LimitCounts:
 
     def exceeded(self, limit: str, amount: int) -> None:
         """See `ports.limit_meter`."""
-        self._cells.values[self._cells.cell(EXCESS, ("limit", limit))] += amount
+        self._cells.add(amount, EXCESS, ("limit", limit))

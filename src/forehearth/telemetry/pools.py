@@ -15,18 +15,19 @@ class PoolCounts:
 
     def ejected(self, backend: str, model: str) -> None:
         """See `ports.meter`."""
-        self._count("forehearth_backend_ejections_total", ("backend", backend), ("model", model))
+        self._cells.add(
+            1.0, "forehearth_backend_ejections_total", self._deployment, ("backend", backend), ("model", model)
+        )
 
     def retried(self, *, allowed: bool) -> None:
         """See `ports.meter`."""
-        self._count("forehearth_retries_total", ("outcome", "allowed" if allowed else "refused"))
+        self._cells.add(
+            1.0, "forehearth_retries_total", self._deployment, ("outcome", "allowed" if allowed else "refused")
+        )
 
     def spilled(self) -> None:
         """See `ports.meter`."""
-        self._count("forehearth_spillovers_total")
-
-    def _count(self, name: str, *labels: tuple[str, str]) -> None:
-        self._cells.values[self._cells.cell(name, self._deployment, *labels)] += 1.0
+        self._cells.add(1.0, "forehearth_spillovers_total", self._deployment)
 
 
 class BackendGauges:

@@ -54,7 +54,7 @@ def test_what_is_kept_is_not_given_back() -> None:
 
 
 def test_a_sliding_share_is_free_again_a_minute_after_each_instant() -> None:
-    held = Sliding(Hands())
+    held = Sliding()
     held.pick_up(Grant(held=100, ends_in=30.0), asked=1_000.0)
     first = held.take(60, 1_000.1)
     held.take(30, 1_001.0)
@@ -70,7 +70,7 @@ def test_a_sliding_share_is_free_again_a_minute_after_each_instant() -> None:
 
 
 def test_a_share_that_lapsed_is_not_used() -> None:
-    for held in (Sliding(Hands()), Slots(Hands())):
+    for held in (Sliding(), Slots()):
         held.pick_up(Grant(held=5, ends_in=held.lasts), asked=1_000.0)
         held.take(2, 1_000.0)
         assert held.free(1_000.0 + held.lasts - 0.1) == 3
@@ -79,7 +79,7 @@ def test_a_share_that_lapsed_is_not_used() -> None:
 
 
 def test_a_share_that_was_lost_while_in_use_is_owed() -> None:
-    held = Slots(Hands())
+    held = Slots()
     held.pick_up(Grant(held=5, ends_in=5.0), asked=1_000.0)
     stamp = held.take(4, 1_000.0)
     held.pick_up(Grant(held=0, ends_in=5.0), asked=1_100.0)

@@ -1,0 +1,61 @@
+"""What a running server forgets by itself: first how calls came about, then the calls; on a clock of the test."""
+
+import asyncio
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from forehearth.core.errors import NotFound
+from forehearth.core.ledger import NOTHING
+from forehearth.core.ledger_settings import LedgerSettings
+from forehearth.server.ledger import FILE, PRUNE_SECONDS, opened_ledger
+from forehearth.stores.sqlite.database import open_database
+from forehearth.stores.sqlite.ledger import SqliteLedger
+from forehearth.telemetry.cells import Cells
+from forehearth.telemetry.metrics import Metrics
+from forehearth.testing.clock import VirtualClock
+from tests.unit.accounting.books import record
+
+DAY = 86_400.0
+PATIENCE = 20.0
+
+
+async def written(folder: Path, at: float) -> None:
+    database = open_database(folder / FILE, schema="ledger", flushed=True)
+    await SqliteLedger(database).add([record("call", at=at)])
+    await database.aclose()
+
+
+async def test_explanations_and_calls_are_kept_for_as_long_as_is_configured(tmp_path: Path):
+    clock = VirtualClock()
+    await written(tmp_path, clock.unix())
+    context: Any = SimpleNamespace(
+        settings=SimpleNamespace(ledger=LedgerSettings(kept_days=4, explained_days=2)),
+        data=SimpleNamespace(path=tmp_path),
+        index=0,
+        metrics=Metrics(Cells()),
+    )
+
+    async def state(office: Any) -> str:
+        try:
+            found = await office.record("here", "call")
+        except NotFound:
+            return "gone"
+        return "forgotten how" if found.detail == NOTHING else "explained"
+
+    async def becomes(office: Any, wanted: str) -> None:
+        """Folding and pruning go through threads, which the clock does not see."""
+        async with asyncio.timeout(PATIENCE):
+            while await state(office) != wanted:
+                await clock.advance(1)
+
+    async with opened_ledger(context, clock, clock.sleep) as ledger:
+        office = ledger.office
+        await becomes(office, "explained")
+        for days, wanted in ((2, "forgotten how"), (2, "gone")):
+            before = await state(office)
+            clock._monotonic += days * DAY - 2 * PRUNE_SECONDS  # in one step: the loops would wake for each second
+            await clock.advance(1)
+            assert await state(office) == before
+            await clock.advance(4 * PRUNE_SECONDS)
+            await becomes(office, wanted)
