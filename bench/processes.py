@@ -52,11 +52,11 @@ class Running:
 
     def rss_mib(self) -> float:
         """Resident memory of the whole tree; pages that processes share count once for each."""
-        return sum(_resident_bytes(pid) for pid in self.tree()) / 2**20
+        return sum(resident_bytes(pid) for pid in self.tree()) / 2**20
 
     def largest_rss_mib(self) -> float:
         """Resident memory of the largest process of the tree: of one worker, where others stand beside it."""
-        return max(_resident_bytes(pid) for pid in self.tree()) / 2**20
+        return max(resident_bytes(pid) for pid in self.tree()) / 2**20
 
     def ended(self) -> bool:
         """Whether the program has gone."""
@@ -84,7 +84,8 @@ def _cpu_seconds(pid: int) -> float:
     return 0.0
 
 
-def _resident_bytes(pid: int) -> int:
+def resident_bytes(pid: int) -> int:
+    """Resident memory of one process; 0 when it has gone."""
     with contextlib.suppress(OSError):
         return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * _PAGE
     return 0

@@ -1,79 +1,94 @@
-"""`python -m bench.faults`: run every part, show the figures, write docs/reliability.md."""
+"""`python -m bench.faults`: run the parts, show the figures, write docs/reliability.md."""
 
 import argparse
 import asyncio
-import datetime as dt
+import signal
 import sys
 import tempfile
-from collections.abc import Callable, Coroutine, Mapping
+import time
+from collections.abc import Sequence
 from pathlib import Path
+from types import FrameType
+from typing import NoReturn
 
 import msgspec
 
-from bench import machine
+from bench.alone import alone
 from bench.errors import BenchError
-from bench.faults import idle_streams
-from bench.faults.figures import Figure, table
-
-Part = Callable[[Path], Coroutine[None, None, list[Figure]]]
-
-PARTS: Mapping[str, Part] = {"idle_streams": idle_streams.measure}
+from bench.faults import chart, page, record
+from bench.faults.figures import Stage, table
+from bench.faults.parts import PARTS
 
 _ROOT = Path(__file__).resolve().parent.parent.parent
+_WORK = _ROOT / "bench" / ".work"
 _PAGE = _ROOT / "docs" / "reliability.md"
-_OPENING = """\
-# Reliability in figures
-
-`python -m bench.faults` starts the server as a program of its own, puts hosts behind it that misbehave and are the
-ground truth, and writes this page. What `make soak` tries for hours is in [its reports](soak/).
-
-Taken {taken} of commit `{commit}` on {cpu}, {cores} cores, Python {python}.
-
-"""
 
 
-def _options() -> argparse.Namespace:
+def _say(words: str) -> None:
+    print(words, file=sys.stderr, flush=True)
+
+
+def _options(words: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench.faults", description=__doc__)
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"only these: {', '.join(PARTS)}")
+    parser.add_argument("--short", action="store_true", help="seconds of each: shows that it works, and writes no page")
     parser.add_argument("--json", action="store_true", help="print the figures, and write no page")
-    return parser.parse_args()
+    return parser.parse_args(words)
 
 
-def main() -> int:
-    """The exit status: 0 all bounds held, 1 one did not, 2 no such part, 3 the machine lacks something."""
-    options = _options()
+def _stop(number: int, frame: FrameType | None) -> NoReturn:
+    del frame
+    raise SystemExit(128 + number)
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """The exit status: 0 all targets reached, 1 one was not, 2 no such part, 3 the machine lacks something."""
+    options = _options(words)
     unknown = sorted(set(options.parts) - set(PARTS))
     if unknown:
-        print(f"no such part: {', '.join(unknown)}; there are {', '.join(PARTS)}", file=sys.stderr)
+        _say(f"no such part: {', '.join(unknown)}; there are {', '.join(PARTS)}")
         return 2
-    figures: list[Figure] = []
+    signal.signal(signal.SIGTERM, _stop)
+    found: record.Record = {}
     try:
-        for name in options.parts or PARTS:
-            print(f"{name} …", file=sys.stderr, flush=True)
-            with tempfile.TemporaryDirectory() as folder:
-                figures += asyncio.run(PARTS[name](Path(folder)))
+        with alone(_WORK):
+            for name in options.parts or PARTS:
+                found[name] = _run(name, short=options.short)
+                if not (options.short or options.json):
+                    _write(found)
     except BenchError as error:
-        print(error, file=sys.stderr)
+        _say(str(error))
         return 3
     if options.json:
-        print(msgspec.json.encode(figures).decode())
-    else:
-        print(table(figures))
-    if not (options.parts or options.json):
-        _PAGE.write_text(_opening() + table(figures))
-    return 1 if any(each.reached is False for each in figures) else 0
+        print(msgspec.json.encode(found).decode())
+    return 0 if all(each.reached for each in found.values()) else 1
 
 
-def _opening() -> str:
-    facts = machine.describe()
-    return _OPENING.format(
-        taken=dt.datetime.now(dt.UTC).date().isoformat(),
-        commit=machine.commit(_ROOT),
-        cpu=facts["cpu"],
-        cores=facts["cores"],
-        python=facts["python"],
-    )
+def _run(name: str, *, short: bool) -> record.Entry:
+    part, began = PARTS[name], time.monotonic()
+    _say(f"{name}: {part.title}")
+    with tempfile.TemporaryDirectory() as folder:
+        stage = Stage(folder=Path(folder), short=short, say=lambda words: _say(f"  {words}"))
+        outcome = asyncio.run(part.measure(stage))
+    made = record.entry(part, outcome, root=_ROOT, seconds=time.monotonic() - began)
+    _say(f"{table(made.figures)}\nfaults: {made.fired}\n")
+    return made
+
+
+def _write(found: record.Record) -> None:
+    """Put what was found in its place among what is known, and write page, JSON and picture anew."""
+    kept = record.read(_PAGE.with_suffix(".json")) | found
+    kept = {name: kept[name] for name in PARTS if name in kept}
+    record.write(_PAGE.with_suffix(".json"), kept)
+    _PAGE.write_text(page.markdown(kept))
+    drawn = next((each for each in kept.values() if each.series), None)
+    if drawn:
+        caption = f"{drawn.taken}, commit {drawn.commit}, {drawn.machine['cpu']}"
+        _PAGE.with_name(page.CHART).write_text(chart.svg(drawn.series, caption))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -2,14 +2,12 @@
 
 import asyncio
 import resource
-from pathlib import Path
 
 from bench.errors import MissingToolError
-from bench.faults.figures import Figure
+from bench.faults.figures import Outcome, Part, Stage, at_least, at_most
 from bench.faults.served import Program, Served, forehearth, program
 from bench.faults.silent_host import EVENT
 
-PART = "Idle streams"
 STREAMS = 10_000
 MOST_KIB = 60
 _AT_ONCE = 200
@@ -40,15 +38,16 @@ deployments:
 """
 
 
-async def measure(work: Path, *, streams: int = STREAMS) -> list[Figure]:
+async def measure(stage: Stage, *, streams: int = STREAMS) -> Outcome:
     """Open them, look, and leave."""
+    streams = stage.count(streams, 200)
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard < streams + 1_000:
         raise MissingToolError(f"{streams:,} streams need as many open files; this system allows {hard:,}")
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     async with (
         program("bench.faults.silent_host") as stub,
-        forehearth(_CONFIGURATION.replace("%d", str(stub.port)), work) as server,
+        forehearth(_CONFIGURATION.replace("%d", str(stub.port)), stage.folder) as server,
     ):
         warm = await _open(server, 200)  # what the first streams allocate stays for all of them
         await _leave(warm, stub)
@@ -59,30 +58,15 @@ async def measure(work: Path, *, streams: int = STREAMS) -> list[Figure]:
         held = stub.connections()
         still = await _leave(opened, stub)
         left = server.descriptors() - files
-    return [
-        Figure(
-            part=PART,
-            what="streams open at once, on two workers",
-            found=f"{held:,}",
-            bound=f"{streams:,}",
-            reached=held == streams,
-        ),
-        Figure(
-            part=PART,
-            what="memory of the workers for each",
-            found=f"{each:.1f} KiB",
-            bound=f"{MOST_KIB} KiB",
-            reached=each <= MOST_KIB,
-        ),
-        Figure(
-            part=PART,
-            what=f"streams to the host still open {_GONE_WITHIN:g} s after the clients left",
-            found=str(still),
-            bound="0",
-            reached=still == 0,
-        ),
-        Figure(part=PART, what="open files more than before", found=str(max(0, left)), bound="0", reached=left <= 0),
-    ]
+    gone = f"streams to the host still open {_GONE_WITHIN:g} s after the clients left"
+    return Outcome(
+        figures=[
+            at_least("streams open at once, on two workers", held, streams),
+            at_most("memory of the workers for each", each, MOST_KIB, "KiB", digits=1),
+            at_most(gone, still, 0),
+            at_most("open files more than before", max(0, left), 0),
+        ]
+    )
 
 
 async def _open(server: Served, count: int) -> list[asyncio.StreamWriter]:
@@ -108,3 +92,10 @@ async def _leave(opened: list[asyncio.StreamWriter], stub: Program) -> int:
             break
         await asyncio.sleep(_LOOK)
     return stub.connections()
+
+
+PART = Part(
+    title="Idle streams",
+    done="10,000 streams are opened on two workers, say one event each and then nothing, until their clients leave.",
+    measure=measure,
+)

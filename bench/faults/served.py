@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import os
-import secrets
 import signal
 import sys
 import urllib.request
@@ -13,7 +12,8 @@ from pathlib import Path
 import msgspec
 
 from bench.errors import FailedError
-from bench.processes import free_port
+from bench.processes import free_port, resident_bytes
+from bench.stacks.base import fresh_key
 
 PATIENCE = 30.0
 
@@ -40,7 +40,7 @@ class Served(msgspec.Struct, frozen=True, kw_only=True):
 
     def rss_bytes(self) -> int:
         """Resident memory of all its processes."""
-        return sum(_resident(pid) for pid in [self.pid, *self.workers()])
+        return sum(resident_bytes(pid) for pid in [self.pid, *self.workers()])
 
     def descriptors(self) -> int:
         """Open files of all its workers."""
@@ -76,7 +76,7 @@ async def program(module: str) -> AsyncIterator[Program]:
 @contextlib.asynccontextmanager
 async def forehearth(configuration: str, folder: Path, *words: str) -> AsyncIterator[Served]:
     """The checkout's server with a configuration; `{port}` in it is the port that it is to take."""
-    port, key = free_port(), secrets.token_urlsafe(24)
+    port, key = free_port(), fresh_key()
     _write(folder, configuration.replace("{port}", str(port)))
     program = Path(sys.executable).with_name("forehearth")
     with (folder / "output.log").open("wb") as output:
@@ -119,12 +119,6 @@ async def _until_ready(process: asyncio.subprocess.Process, port: int, folder: P
 def _ask(port: int) -> None:
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/health/ready", timeout=2) as answer:
         answer.read()
-
-
-def _resident(pid: int) -> int:
-    with contextlib.suppress(OSError):
-        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    return 0
 
 
 def _files(pid: int) -> int:

@@ -1,0 +1,11 @@
+"""Every part there is, in the order in which they run."""
+
+from collections.abc import Mapping
+
+from bench.faults import idle_streams, limits
+from bench.faults.figures import Part
+
+PARTS: Mapping[str, Part] = {
+    "limits": limits.PART,
+    "idle_streams": idle_streams.PART,
+}
