@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 
-from bench.faults import idle_streams, limits
+from bench.faults import idle_streams, limits, storm
 from bench.faults.figures import Part
 
 PARTS: Mapping[str, Part] = {
     "limits": limits.PART,
+    "storm": storm.PART,
     "idle_streams": idle_streams.PART,
 }

@@ -121,7 +121,7 @@ def _event(content: object) -> bytes:
     return b"data: " + json.dumps(content).encode() + b"\n\n"
 
 
-async def blow(folder: Path, storm: Storm) -> Found:
+async def blow(folder: Path, storm: Storm, *, say: Callable[[str], None] = lambda _: None) -> Found:
     """Let it happen, and bring what both sides know."""
     host, dice = _Host(), Random(storm.seed)
     harms = Random(storm.seed + 1)
@@ -134,7 +134,7 @@ async def blow(folder: Path, storm: Storm) -> Found:
     async with Upstream(respond=host.respond) as upstream, FaultProxy(upstream.origin.port, choose=harm) as proxy:
         config = _config(proxy.port, upstream.origin.port, storm.workers)
         async with _served(folder, config) as server:
-            clients = _Clients(server, host, storm, dice)
+            clients = _Clients(server, host, storm, dice, say)
             killing = asyncio.create_task(clients.kill())
             await clients.run()
             await killing
@@ -162,11 +162,14 @@ async def _start_anew(folder: Path, config: str, journals: Path) -> None:
 class _Clients:
     """All who call, and who kills workers meanwhile."""
 
-    def __init__(self, server: ForehearthServer, host: _Host, storm: Storm, dice: Random) -> None:
+    def __init__(
+        self, server: ForehearthServer, host: _Host, storm: Storm, dice: Random, say: Callable[[str], None]
+    ) -> None:
         self._server = server
         self._host = host
         self._storm = storm
         self._dice = dice
+        self._say = say
         self._port, self._key = server.port, server.key
         self._numbers = iter(range(storm.calls))
         self._begun = self._open = 0
@@ -205,6 +208,8 @@ class _Clients:
         for number in self._numbers:
             (kind,) = self._dice.choices(KINDS, SHARES)
             self._begun += 1
+            if self._begun % 10_000 == 0:
+                self._say(f"{self._begun:,} of {self._storm.calls:,} calls")
             self._open += 1
             self._progress.set()
             try:
