@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping
 
-from bench.faults import idle_streams, limits, storm
+from bench.faults import failover, idle_streams, limits, storm
 from bench.faults.figures import Part
 
 PARTS: Mapping[str, Part] = {
     "limits": limits.PART,
     "storm": storm.PART,
+    "failover": failover.PART,
     "idle_streams": idle_streams.PART,
 }

@@ -3,6 +3,8 @@
 import asyncio
 import stat
 import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import apsw
 import pytest
@@ -10,7 +12,7 @@ import pytest
 from forehearth.core.document import StoreFailed
 from forehearth.core.errors import Misconfigured
 from forehearth.stores.queries import queries
-from forehearth.stores.sqlite.database import open_database
+from forehearth.stores.sqlite.database import Database, open_database
 
 
 @pytest.fixture
@@ -76,6 +78,22 @@ async def test_a_cancelled_wait_breaks_nothing(database):
 async def test_the_file_is_ones_own(database, tmp_path):
     await database.write(lambda _: None)
     assert stat.S_IMODE((tmp_path / "store.db").stat().st_mode) == 0o600
+
+
+async def test_workers_may_open_a_new_file_at_the_same_time(tmp_path):
+    """Who comes while another one turns to writing ahead is told that the file is locked, without waiting for it."""
+    together = 8
+    with ThreadPoolExecutor(together) as pool:
+        for number in range(40):
+            start = threading.Barrier(together)
+
+            def open_it(path: Path, start: threading.Barrier) -> Database:
+                start.wait()
+                return open_database(path)
+
+            opened = [pool.submit(open_it, tmp_path / f"{number}.db", start) for _ in range(together)]
+            for each in opened:
+                await each.result().aclose()
 
 
 def test_a_sqlite_that_corrupts_its_log_is_refused(tmp_path):

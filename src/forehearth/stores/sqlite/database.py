@@ -10,6 +10,7 @@ import asyncio
 import os
 import queue
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
@@ -26,6 +27,8 @@ OLDEST = 3_051_003
 TOGETHER = 256
 """Closures that share one transaction, at most."""
 BUSY_MS = 10_000
+AGAIN_SECONDS = 0.005
+"""Between tries for a lock that SQLite does not wait for."""
 
 Result = TypeVar("Result")
 Work = Callable[[apsw.Connection], Result]
@@ -85,10 +88,25 @@ def open_database(
 def _connect(path: Path, *, flushed: bool = False) -> apsw.Connection:
     connection = apsw.Connection(str(path))
     connection.set_busy_timeout(BUSY_MS)
+    _write_ahead(connection)
     synchronous = "FULL" if flushed else "NORMAL"
-    for pragma in ("journal_mode = WAL", f"synchronous = {synchronous}", "foreign_keys = ON"):
+    for pragma in (f"synchronous = {synchronous}", "foreign_keys = ON"):
         connection.execute(f"PRAGMA {pragma}").fetchall()
     return connection
+
+
+def _write_ahead(connection: apsw.Connection) -> None:
+    """Have the file write ahead. SQLite does not wait for a lock here: two that open a new file have to try again."""
+    patience = time.monotonic() + BUSY_MS / 1_000
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL").fetchall()
+        except apsw.BusyError:
+            if time.monotonic() > patience:
+                raise
+            time.sleep(AGAIN_SECONDS)
+        else:
+            return
 
 
 def _migrate(connection: apsw.Connection, schema: str) -> None:
