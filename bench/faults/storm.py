@@ -119,8 +119,9 @@ PART = Part(
     title="The ledger beside the host's log",
     done=(
         f"{CALLS:,} calls, {AT_ONCE} at a time, whole and streamed, to two workers: hosts that are busy, refuse, break "
-        f"off; a proxy that resets and truncates; callers that leave before and in an answer; {DEATHS} times `kill -9` "
-        "of one worker or of all. Then the ledger is laid beside the host's own log, call by call."
+        "off; a proxy that resets and truncates; callers that leave before and in an answer; "
+        f"{DEATHS} times `kill -9`, of a worker or of the whole server, which is started anew. "
+        "Then the ledger is laid beside the host's own log, call by call."
     ),
     measure=measure,
 )

@@ -10,7 +10,7 @@ import json
 import os
 import signal
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -47,7 +47,8 @@ class Storm(msgspec.Struct, frozen=True, kw_only=True):
     calls: int
     at_once: int = 24
     deaths: int = 0
-    """Times that workers are killed, each while the host has a call: all of them and one of them by turns."""
+    """Times that something is killed, each while the host has a call: the whole server, which is started anew, and one
+    of its workers, by turns."""
     workers: int = 2
     seed: int = 1
 
@@ -133,12 +134,16 @@ async def blow(folder: Path, storm: Storm, *, say: Callable[[str], None] = lambd
 
     async with Upstream(respond=host.respond) as upstream, FaultProxy(upstream.origin.port, choose=harm) as proxy:
         config = _config(proxy.port, upstream.origin.port, storm.workers)
-        async with _served(folder, config) as server:
+        async with contextlib.AsyncExitStack() as servers:
+
+            async def start() -> ForehearthServer:
+                return await servers.enter_async_context(_served(folder, config))
+
+            server = await start()
             clients = _Clients(server, host, storm, dice, say)
-            killing = asyncio.create_task(clients.kill())
+            killing = asyncio.create_task(clients.kill(start))
             await clients.run()
             await killing
-            await asyncio.to_thread(server.stop)
         await _start_anew(folder, config, server.data_dir / "journal")
         fired = host.fired + proxy.fired
     return Found(
@@ -171,6 +176,8 @@ class _Clients:
         self._dice = dice
         self._say = say
         self._port, self._key = server.port, server.key
+        self._up = asyncio.Event()
+        self._up.set()
         self._numbers = iter(range(storm.calls))
         self._begun = self._open = 0
         self._progress = asyncio.Event()
@@ -182,8 +189,8 @@ class _Clients:
             for _ in range(self._storm.at_once):
                 tasks.create_task(self._call_again_and_again())
 
-    async def kill(self) -> None:
-        """Kill workers when so many calls are begun, evenly over all of them."""
+    async def kill(self, start: Callable[[], Awaitable[ForehearthServer]]) -> None:
+        """Kill when so many calls are begun, evenly over all of them."""
         for number in range(self._storm.deaths):
             while self._begun < (number + 1) * self._storm.calls // (self._storm.deaths + 1):
                 self._progress.clear()
@@ -191,12 +198,20 @@ class _Clients:
             killed = asyncio.get_running_loop().create_future()
             self._host.before_an_answer = partial(self._strike, number, killed)
             await killed
+            if not self._up.is_set():
+                self._server = await start()
+                self._port = self._server.port
+                self._up.set()
 
     def _strike(self, number: int, killed: asyncio.Future[None]) -> None:
         children = self._children()
         self.under_way += self._open
-        for child in children if number % 2 == 0 else [self._dice.choice(children)]:
-            os.kill(child, signal.SIGKILL)
+        victims = [self._dice.choice(children)]
+        if number % 2 == 0:
+            self._up.clear()
+            victims = [self._server.pid, *children]
+        for each in victims:
+            os.kill(each, signal.SIGKILL)
         self.deaths += 1
         killed.set_result(None)
 
@@ -206,6 +221,7 @@ class _Clients:
 
     async def _call_again_and_again(self) -> None:
         for number in self._numbers:
+            await self._up.wait()
             (kind,) = self._dice.choices(KINDS, SHARES)
             self._begun += 1
             if self._begun % 10_000 == 0:
