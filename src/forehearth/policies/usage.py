@@ -7,7 +7,7 @@ says so, the answer is read to its end, which is what the backend will charge fo
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 from typing import Any, Self
 
 import msgspec
@@ -148,6 +148,7 @@ class _Watched:
         "_is_over",
         "_most",
         "_policy",
+        "_reading",
         "_reported",
         "_stream",
         "_text",
@@ -165,6 +166,7 @@ class _Watched:
         self._most = call.record.reserved - call.record.estimated
         self._is_bounded = call.record.reserved > 0
         self._is_over = False
+        self._reading: asyncio.Future[bytes] | None = None
         self._reported = False
 
     def __aiter__(self) -> Self:
@@ -173,7 +175,7 @@ class _Watched:
     async def __anext__(self) -> bytes:
         while not self._is_over:
             try:
-                piece = await self._stream.__anext__()
+                piece = await (self._stream.__anext__() if self._drains is None else self._outlasting())
             except StopAsyncIteration:
                 self._is_over = True
                 self._report()
@@ -182,8 +184,9 @@ class _Watched:
                     return rest
                 break
             except BaseException:
-                self._is_over = True
-                self._report(cut=True)
+                if self._reading is None:
+                    self._is_over = True
+                    self._report(cut=True)
                 raise
             self._look_at(piece)
             shown = piece if self._hidden is None else self._hidden.feed(piece)
@@ -208,7 +211,7 @@ class _Watched:
         """Read to the end for its usage alone. What goes wrong in it only means that less is known."""
         cut = True
         try:
-            async for piece in self._stream:
+            async for piece in self._rest():
                 self._look_at(piece)
                 if self._is_too_long():
                     break
@@ -219,6 +222,24 @@ class _Watched:
         finally:
             self._report(cut=cut)
             await self._stream.aclose()
+
+    async def _outlasting(self) -> bytes:
+        """The next piece. When the client leaves while it is waited for, it is left to whoever reads on."""
+        reading = asyncio.ensure_future(self._stream.__anext__())
+        try:
+            return await asyncio.shield(reading)
+        except asyncio.CancelledError:
+            self._reading = reading
+            raise
+
+    async def _rest(self) -> AsyncGenerator[bytes, None]:
+        if self._reading is not None:
+            try:
+                yield await self._reading
+            except StopAsyncIteration:
+                return
+        async for piece in self._stream:
+            yield piece
 
     async def _drain_and_close(self) -> None:
         try:

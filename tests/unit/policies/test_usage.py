@@ -230,6 +230,27 @@ async def test_an_answer_is_drained_where_that_is_asked_for() -> None:
     assert host.closed == 1
 
 
+async def test_a_client_that_leaves_while_the_next_piece_is_waited_for() -> None:
+    """Then the task that reads is cancelled in the middle of a piece, which must not be lost."""
+    report = b"data: " + json.dumps(REPORT).encode() + b"\n\n"
+    host, counts, call = Host(event("one"), None, report), Counts(), a_call()
+    async with Drains() as drains:
+        reply = await policy(counts, drains=drains)(call, host)
+        await anext(reply.stream)
+        reading = asyncio.ensure_future(anext(reply.stream))
+        await asyncio.sleep(0)
+        reading.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await reading
+        await reply.stream.aclose()
+        call.record.close()
+        assert (len(drains), host.closed) == (1, 0)
+        host.gate.set()
+        await drained(drains)
+    assert (call.record.usage, call.record.cut) == (Usage(prompt=7, completion=5), False)
+    assert host.closed == 1
+
+
 @pytest.mark.parametrize("stream", [True, False])
 async def test_a_client_that_leaves_before_there_is_an_answer(stream: bool) -> None:
     whole = json.dumps({"choices": [], **REPORT}).encode()
