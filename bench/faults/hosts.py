@@ -1,4 +1,4 @@
-"""Model hosts, each behind a proxy that can do harm, and a server with all of them in one deployment `chat`."""
+"""Model hosts, each behind a proxy that can do harm, and a server with all of them in a deployment `chat`."""
 
 import asyncio
 import json
@@ -20,7 +20,10 @@ USAGE = {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15}
 
 
 class Hosts:
-    """`host-0`, `host-1`, …; what each was asked is counted, and by which text."""
+    """`host-0`, `host-1`, …; what each was asked is counted, and by which text.
+
+    `backends` is said of each of them, `deployment` of `chat`; `others` are further deployments on the same hosts.
+    """
 
     def __init__(
         self,
@@ -29,7 +32,8 @@ class Hosts:
         *,
         harm: Callable[[int], Fault | None] | None = None,
         backends: Mapping[str, Any] | None = None,
-        server: Mapping[str, Any] | None = None,
+        others: Mapping[str, Mapping[str, Any]] | None = None,
+        products: Mapping[str, Mapping[str, Any]] | None = None,
         **deployment: Any,
     ) -> None:
         self.answering: list[Respond] = [good] * hosts
@@ -41,8 +45,8 @@ class Hosts:
         self._folder = folder
         self._harm = harm
         self._backend = dict(backends or {})
-        self._server = {"workers": 2} | dict(server or {})
-        self._deployment = deployment
+        self._deployments = {"chat": deployment, **(others or {})}
+        self._products = products
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -80,12 +84,16 @@ class Hosts:
         return json.dumps(
             {
                 "version": 1,
-                "server": {"port": "{port}", "tls_port": None, **self._server},
+                "server": {"port": "{port}", "tls_port": None, "workers": 2},
                 "log": {"level": "error"},
                 "backends": {
                     name: {**provider, "base_url": f"http://127.0.0.1:{port}/v1"} for name, port in names.items()
                 },
-                "deployments": {"chat": {"backends": [{"backend": name} for name in names], **self._deployment}},
+                "deployments": {
+                    name: {"backends": [{"backend": each} for each in names], **deployment}
+                    for name, deployment in self._deployments.items()
+                },
+                **({"products": self._products} if self._products else {}),
             }
         ).replace('"{port}"', "{port}")
 

@@ -111,7 +111,12 @@ class Callers:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        for _, writer in self._kept:
+        await self.leave()
+
+    async def leave(self) -> None:
+        """Close the connections that are kept."""
+        kept, self._kept = self._kept, []
+        for _, writer in kept:
             writer.close()
             with contextlib.suppress(OSError):
                 await writer.wait_closed()

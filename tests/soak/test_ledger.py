@@ -3,11 +3,13 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from bench.faults.deaths import die
 from bench.faults.storm import compare
 from tests.integration.ledger.storm import Storm, blow
-from tests.integration.ledger.test_deaths import die
 from tests.soak.length import part
 
+ENOUGH_TO_COUNT_ON_CHANCE = 200
+"""Where a worker is when it dies is chance: of so many deaths, each kind has its share on any machine."""
 CALLS, DEATHS_OF_WORKERS, DEATHS = 100_000, 60, 500
 
 
@@ -34,4 +36,9 @@ async def test_a_hundred_thousand_calls_are_in_the_ledger_once(
 
 
 async def test_five_hundred_deaths_while_folding(tmp_path: Path):
-    await die(tmp_path, part(DEATHS, least=30))
+    deaths = part(DEATHS, least=30)
+    found = await die(tmp_path, deaths)
+    assert found.sound, found
+    if deaths >= ENOUGH_TO_COUNT_ON_CHANCE:
+        assert found.taking_over > deaths / 20, "hardly a worker died while it took over from another"
+        assert found.removed > deaths, "hardly a worker lived to see its own segments folded"
