@@ -4,18 +4,15 @@ import asyncio
 import json
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
+from bench.faults.books import ledger
 from bench.faults.figures import Figure, Outcome, Part, Stage, at_least, at_most, plain
 from bench.faults.hosts import Hosts, event, until
 from bench.faults.open_loop import PATIENCE
 from forehearth.core.ledger import LedgerRecord
-from forehearth.stores.sqlite.database import open_database
-from forehearth.stores.sqlite.ledger import SqliteLedger
 from forehearth.testing.http_connection import Seen
 from forehearth.testing.upstream import Answer
-from tests.unit.accounting.books import everything
 
 TIMES, AT_ONCE, SLOTS, OUTPUT = 1_000, 100, 200, 100
 GONE_WITHIN = 1.0
@@ -158,15 +155,6 @@ async def _take_all(hosts: Hosts) -> int:
         most = max(most, _begun(hosts))
         await asyncio.sleep(0.01)
     return most
-
-
-async def ledger(folder: Path) -> list[LedgerRecord]:
-    """What a server that has ended left in its ledger."""
-    database = open_database(folder / "data" / "ledger.db", schema="ledger")
-    try:
-        return await everything(SqliteLedger(database))
-    finally:
-        await database.aclose()
 
 
 def _booked(records: Sequence[LedgerRecord], times: int) -> list[Figure]:

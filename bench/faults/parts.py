@@ -2,7 +2,18 @@
 
 from collections.abc import Mapping
 
-from bench.faults import deaths, departures, failover, idle_streams, limits, storm
+from bench.faults import (
+    deaths,
+    departures,
+    failover,
+    fairness,
+    idle_streams,
+    limits,
+    overload,
+    slow_clients,
+    storm,
+    upstream_faults,
+)
 from bench.faults.figures import Part
 
 PARTS: Mapping[str, Part] = {
@@ -11,5 +22,9 @@ PARTS: Mapping[str, Part] = {
     "deaths": deaths.PART,
     "departures": departures.PART,
     "failover": failover.PART,
+    "upstream_faults": upstream_faults.PART,
+    "slow_clients": slow_clients.PART,
+    "overload": overload.PART,
+    "fairness": fairness.PART,
     "idle_streams": idle_streams.PART,
 }

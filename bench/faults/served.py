@@ -25,6 +25,11 @@ class Served(msgspec.Struct, frozen=True, kw_only=True):
     key: str
     pid: int
 
+    @property
+    def url(self) -> str:
+        """Where it answers, without a slash at the end."""
+        return f"http://127.0.0.1:{self.port}"
+
     def request(self, body: bytes, *, path: str = "/openai/v1/chat/completions", key: str = "") -> bytes:
         """A request to it, as bytes; with the development key, where no other is given."""
         head = (
@@ -63,7 +68,9 @@ class Program(msgspec.Struct, frozen=True, kw_only=True):
 @contextlib.asynccontextmanager
 async def program(module: str) -> AsyncIterator[Program]:
     """A module that serves on loopback and prints its port."""
-    process = await asyncio.create_subprocess_exec(sys.executable, "-m", module, stdout=asyncio.subprocess.PIPE)
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", module, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+    )
     try:
         assert process.stdout is not None  # noqa: S101 - asked for a line above
         port = int(await process.stdout.readline())
