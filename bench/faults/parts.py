@@ -7,6 +7,7 @@ from bench.faults import (
     departures,
     failover,
     fairness,
+    growth,
     idle_streams,
     limits,
     overload,
@@ -27,4 +28,5 @@ PARTS: Mapping[str, Part] = {
     "overload": overload.PART,
     "fairness": fairness.PART,
     "idle_streams": idle_streams.PART,
+    "growth": growth.PART,
 }

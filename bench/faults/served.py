@@ -100,7 +100,7 @@ async def forehearth(configuration: str, folder: Path, *words: str) -> AsyncIter
         yield Served(port=port, key=key, pid=process.pid)
     finally:
         with contextlib.suppress(ProcessLookupError):
-            process.send_signal(signal.SIGINT)
+            process.send_signal(signal.SIGTERM)
         try:
             await asyncio.wait_for(process.wait(), PATIENCE)
         except TimeoutError:
