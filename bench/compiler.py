@@ -1,4 +1,4 @@
-"""Builds the mock upstream and the load generator; only `make bench` needs a compiler."""
+"""Builds the mock upstream, the load generator and the clock that is set; `make bench` and `make faults` need it."""
 
 import shutil
 import subprocess
@@ -7,7 +7,7 @@ from pathlib import Path
 from bench.errors import MissingToolError
 
 _SOURCES = Path(__file__).parent / "native"
-_LIBRARIES = {"mock": ("-lssl", "-lcrypto"), "load": ()}
+_LIBRARIES = {"mock": ("-lssl", "-lcrypto"), "load": (), "clock": ("-shared", "-fPIC", "-ldl")}
 _REMEDY = "on Debian or Ubuntu: apt-get install gcc libc6-dev libssl-dev"
 
 
@@ -19,7 +19,7 @@ def build(name: str, work: Path) -> Path:
         return program
     compiler = shutil.which("gcc") or shutil.which("cc")
     if not compiler:
-        raise MissingToolError(f"make bench builds two small C programs and found no compiler; {_REMEDY}")
+        raise MissingToolError(f"small C programs are built here, and no compiler was found; {_REMEDY}")
     program.parent.mkdir(parents=True, exist_ok=True)
     command = [compiler, "-O2", "-Wall", "-Wextra", "-o", str(program), str(source), *_LIBRARIES[name]]
     done = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -98,7 +98,7 @@ async def measure(stage: Stage) -> Outcome:
     narrow = {"limits": [{"concurrent_calls": 1, "wait_up_to": 30}]}
     others = {"drained": {"on_client_gone": "drain"}, "narrow": narrow}
     slowest, still, left = 0.0, 0, Counter[str]()
-    async with Hosts(stage.folder, others=others, limits=[limit]) as hosts:
+    async with Hosts(stage.folder, rest={"deployments": others}, limits=[limit]) as hosts:
         hosts.answering = [host]
         await hosts.callers.offer(50, 200.0)
         await hosts.callers.leave()

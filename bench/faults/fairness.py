@@ -37,9 +37,9 @@ async def measure(stage: Stage) -> Outcome:
 
 async def _compare(stage: Stage, name: str, limit: dict[str, Any]) -> tuple[tuple[list[Came], list[Came]], int]:
     """The calm tenant's calls alone and beside the flood, and how many calls that one made."""
-    length = LENGTH if not stage.short else 3.0
+    length = LENGTH if not stage.short else 1.0
     products = {"calm": {"deployments": ["chat"]}, "flood": {"deployments": ["chat"]}}
-    async with Hosts(stage.folder / name, products=products, limits=[limit]) as hosts:
+    async with Hosts(stage.folder / name, rest={"products": products}, limits=[limit]) as hosts:
         hosts.answering = [functools.partial(good, delay=SECONDS)]
         calm, flood = await _key(hosts.served, "calm"), await _key(hosts.served, "flood")
         alone = await hosts.callers.offer(int(length * CALM), CALM, key=calm)

@@ -22,7 +22,8 @@ USAGE = {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15}
 class Hosts:
     """`host-0`, `host-1`, …; what each was asked is counted, and by which text.
 
-    `backends` is said of each of them, `deployment` of `chat`; `others` are further deployments on the same hosts.
+    `backends` is said of each of them, `deployment` of `chat`; `rest` is the rest of the configuration, with further
+    deployments on the same hosts. `variables` are the server's.
     """
 
     def __init__(
@@ -32,8 +33,8 @@ class Hosts:
         *,
         harm: Callable[[int], Fault | None] | None = None,
         backends: Mapping[str, Any] | None = None,
-        others: Mapping[str, Mapping[str, Any]] | None = None,
-        products: Mapping[str, Mapping[str, Any]] | None = None,
+        rest: Mapping[str, Mapping[str, Any]] | None = None,
+        variables: Mapping[str, str] | None = None,
         **deployment: Any,
     ) -> None:
         self.answering: list[Respond] = [good] * hosts
@@ -45,8 +46,9 @@ class Hosts:
         self._folder = folder
         self._harm = harm
         self._backend = dict(backends or {})
-        self._deployments = {"chat": deployment, **(others or {})}
-        self._products = products
+        self._rest = dict(rest or {})
+        self._deployments = {"chat": deployment, **self._rest.pop("deployments", {})}
+        self._variables = variables
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -55,7 +57,9 @@ class Hosts:
             self.upstreams.append(await self._stack.enter_async_context(upstream))
             proxy = FaultProxy(upstream.origin.port, choose=self._harm)
             self.proxies.append(await self._stack.enter_async_context(proxy))
-        self.served: Served = await self._stack.enter_async_context(forehearth(self._configuration(), self._folder))
+        self.served: Served = await self._stack.enter_async_context(
+            forehearth(self._configuration(), self._folder, self._variables)
+        )
         self.callers = await self._stack.enter_async_context(Callers(self.served))
         return self
 
@@ -93,7 +97,7 @@ class Hosts:
                     name: {"backends": [{"backend": each} for each in names], **deployment}
                     for name, deployment in self._deployments.items()
                 },
-                **({"products": self._products} if self._products else {}),
+                **self._rest,
             }
         ).replace('"{port}"', "{port}")
 

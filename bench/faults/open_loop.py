@@ -77,14 +77,20 @@ class Callers:
     ) -> list[Came]:
         """So many calls a second, and what happens before some of them; the text of each is its number."""
         loop = asyncio.get_running_loop()
-        began, tasks = loop.time(), []
-        for number in range(calls):
-            due = began + number / per_second
-            await asyncio.sleep(max(0.0, due - loop.time()))
-            if during and number in during:
-                await during[number]()
-            tasks.append(asyncio.create_task(self.call(f"call {number}", number=number, due=due, **members)))
-        return list(await asyncio.gather(*tasks))
+        began = loop.time()
+        tasks: list[asyncio.Task[Came]] = []
+        try:
+            for number in range(calls):
+                due = began + number / per_second
+                await asyncio.sleep(max(0.0, due - loop.time()))
+                if during and number in during:
+                    await during[number]()
+                tasks.append(asyncio.create_task(self.call(f"call {number}", number=number, due=due, **members)))
+            return list(await asyncio.gather(*tasks))
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _ask(self, request: bytes) -> tuple[int, dict[str, str], float, bytes]:
         reader, writer = self._kept.pop() if self._kept else await self._connect()

@@ -35,7 +35,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
 
 async def measure(stage: Stage) -> Outcome:
     """One rate after the other, then the first one again."""
-    length = STEP if not stage.short else 1.0
+    length = STEP if not stage.short else 0.6
     limits = [{"concurrent_calls": SLOTS}]
     steps: list[Step] = []
     async with Hosts(stage.folder, limits=limits) as hosts:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from bench.faults import (
+    clocks,
     deaths,
     departures,
     failover,
@@ -28,5 +29,6 @@ PARTS: Mapping[str, Part] = {
     "overload": overload.PART,
     "fairness": fairness.PART,
     "idle_streams": idle_streams.PART,
+    "clocks": clocks.PART,
     "growth": growth.PART,
 }

@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import urllib.request
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
 import msgspec
@@ -81,16 +81,18 @@ async def program(module: str) -> AsyncIterator[Program]:
 
 
 @contextlib.asynccontextmanager
-async def forehearth(configuration: str, folder: Path, *words: str) -> AsyncIterator[Served]:
+async def forehearth(
+    configuration: str, folder: Path, variables: Mapping[str, str] | None = None
+) -> AsyncIterator[Served]:
     """The checkout's server with a configuration; `{port}` in it is the port that it is to take."""
     port, key = free_port(), fresh_key()
     _write(folder, configuration.replace("{port}", str(port)))
     program = Path(sys.executable).with_name("forehearth")
     with (folder / "output.log").open("wb") as output:
         process = await asyncio.create_subprocess_exec(
-            *(str(program), "serve", "--config", "forehearth.yaml", "--data-dir", str(folder / "data"), *words),
+            *(str(program), "serve", "--config", "forehearth.yaml", "--data-dir", str(folder / "data")),
             cwd=folder,
-            env={**os.environ, "FOREHEARTH_API_KEY": key},
+            env={**os.environ, **(variables or {}), "FOREHEARTH_API_KEY": key},
             stdout=output,
             stderr=output,
             start_new_session=True,
