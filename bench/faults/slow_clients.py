@@ -42,14 +42,14 @@ async def measure(stage: Stage) -> Outcome:
     async with program("tests.soak.endless_host") as host:
         text = _CONFIGURATION.replace("{endless}", str(host.port))
         async with forehearth(text, stage.folder) as server:
-            before = await honest.calls_for(server, stage.count(int(ALONE), 2))  # type: ignore[arg-type]
+            before = await honest.calls_for(server, stage.count(int(ALONE), 2))
             stage.say(f"{sum(counts.values())} slow clients")
             crowd = {"port": server.port, "key": server.key, "seconds": AMONG, "patterns": counts}
             if stage.short:
                 crowd["seconds"] = BODY + 4
             over = asyncio.Event()
             during, told = await asyncio.gather(
-                honest.calls(server, over),  # type: ignore[arg-type]
+                honest.calls(server, over),
                 _besiege(crowd, over),
             )
     return _outcome(before, during, told)

@@ -38,8 +38,7 @@ async def measure(stage: Stage) -> Outcome:
 
 async def _cells(server: Served, name: str) -> list[Told]:
     calls = (
-        asyncio.to_thread(outcome, server, name, FAULTS[name], surface, stream=stream)  # type: ignore[arg-type]
-        for surface, stream in CELLS
+        asyncio.to_thread(outcome, server, name, FAULTS[name], surface, stream=stream) for surface, stream in CELLS
     )
     return list(await asyncio.gather(*calls))
 
