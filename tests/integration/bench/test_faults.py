@@ -11,8 +11,9 @@ from bench.faults.figures import Figure, Outcome, Part, Stage, at_least, at_most
 from bench.faults.parts import PARTS
 from tests.conftest import ROOT
 
-QUICK = {"departures", "upstream_faults", "overload", "fairness", "clocks", "growth"}
-"""The others have tests of their own: tests/integration/{ledger,limits,routing}, tests/soak."""
+QUICK = {"departures", "upstream_faults", "overload", "clocks", "growth"}
+"""The others have tests of their own: tests/integration/{ledger,limits,routing}, tests/unit/accounting,
+tests/soak."""
 OF_TIME = (" s", " ms", " MiB", " %")
 
 
