@@ -3,7 +3,9 @@
     journal/0-1764150000123456789/lock      held as long as the worker lives
     journal/0-1764150000123456789/000001    a segment, in the form that `segments` has
 
-A record is one `write` without waiting for the disk, so it survives whatever becomes of the process. Once a second a
+An intent is one `write` without waiting for the disk, so it survives whatever becomes of the process. Outcomes go along
+with the next intent, or in a `write` of their own at the loop's next turn: of those few that a kill catches in between,
+the intent is left, and they are booked as reserved, as a call under way is. Once a second a
 thread has what was written brought to the disk: a power loss takes a second of it at the most. Folding takes the
 records from the segments to the ledger. A segment begins with the intents of the calls that were under way then, so
 those before it are needed no more as soon as they are folded.
@@ -18,6 +20,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from errno import ENOSPC
+from itertools import islice
 from pathlib import Path
 from typing import Self
 
@@ -27,12 +30,17 @@ SEGMENT_BYTES = 16 * 1024 * 1024
 SYNC_SECONDS = 1.0
 MOST_OWED = 10_000
 """Outcomes that wait for room on the disk."""
+_TOGETHER = 64
+"""Records that are written at once, at the most."""
 _PRIVATE_FOLDER, _PRIVATE_FILE = 0o700, 0o600
 _LOCK = "lock"
 _NAME = re.compile(r"[0-9]+-[0-9]+")
 """How journals are named. Nothing else under their root is touched, whatever it is."""
 
 _log = logging.getLogger("forehearth.ledger")
+
+Soon = Callable[[Callable[[], object]], object]
+"""Has something called at the loop's next turn, as its `call_soon` does."""
 
 
 class Unwritable(Exception):
@@ -50,15 +58,19 @@ class Journal:
         segment_bytes: int,
         write: Callable[[int, bytes], int],
         lost: Callable[[int], None],
+        soon: Soon | None,
     ) -> None:
         self.folder = folder
         self._lock = lock
         self._segment_bytes = segment_bytes
         self._write = write
         self._lost = lost
+        self._soon = soon
         self._open: dict[str, bytes] = {}
         self._owed: deque[tuple[str, bytes]] = deque()
         self._torn = False
+        self._refused = False
+        """Whether the disk did not take what was written last."""
         self._segment = 1
         self._file = _created(folder / segment_name(1))
         self._size = 0
@@ -82,10 +94,12 @@ class Journal:
         segment_bytes: int = SEGMENT_BYTES,
         write: Callable[[int, bytes], int] = os.write,
         lost: Callable[[int], None] = lambda _: None,
+        soon: Soon | None = None,
     ) -> Self:
         """Begin one, in a folder of that `name` under `root`. Raises `OSError`.
 
-        `lost` is told how many records could not be kept at all.
+        `lost` is told how many records could not be kept at all. `soon` has outcomes written together; without it each
+        is written as it comes.
         """
         root.mkdir(mode=_PRIVATE_FOLDER, exist_ok=True)
         draft = root / f".{name}"
@@ -95,7 +109,7 @@ class Journal:
         fcntl.flock(lock, fcntl.LOCK_EX)
         folder = root / name
         draft.rename(folder)
-        return cls(folder, lock, segment_bytes=segment_bytes, write=write, lost=lost)
+        return cls(folder, lock, segment_bytes=segment_bytes, write=write, lost=lost, soon=soon)
 
     @property
     def segment(self) -> int:
@@ -114,12 +128,12 @@ class Journal:
 
     @property
     def owed(self) -> int:
-        """Outcomes that wait for room on the disk."""
+        """Outcomes that wait to be written."""
         return len(self._owed)
 
     def begin(self, call: str, payload: bytes) -> None:
         """Write down what a call is about to do. Raises `Unwritable`: then it is not written."""
-        if self._owed and not self.pay():
+        if self._refused and not self.pay():
             raise Unwritable
         text = line(payload)
         if not self._append(text):
@@ -127,24 +141,23 @@ class Journal:
         self._open[call] = text
 
     def end(self, call: str, payload: bytes) -> None:
-        """Write down what became of it. Where there is no room, that is done as soon as there is."""
-        text = line(payload)
-        if not self._owed and self._append(text):
-            self._open.pop(call, None)
-            return
-        self._owed.append((call, text))
-        if len(self._owed) > MOST_OWED:
-            self._owed.popleft()
-            self._lost(1)
+        """Write down what became of it, soon. Where there is no room, that is done as soon as there is."""
+        owed = self._owed
+        owed.append((call, line(payload)))
+        if self._refused:
+            if len(owed) > MOST_OWED:
+                owed.popleft()
+                self._lost(1)
+        elif self._soon is None or len(owed) >= _TOGETHER:
+            self.pay()
+        elif len(owed) == 1:
+            self._soon(self.pay)
 
     def pay(self) -> bool:
-        """Write the outcomes that waited for room; whether none waits any more."""
+        """Write the outcomes that wait; whether none waits any more."""
         while self._owed:
-            call, text = self._owed[0]
-            if not self._append(text):
+            if not self._append():
                 return False
-            self._owed.popleft()
-            self._open.pop(call, None)
         return True
 
     def sync(self) -> None:
@@ -165,6 +178,7 @@ class Journal:
         """Bring everything to the disk and let go. What is under way stays in the files."""
         if self._closing.is_set():
             return
+        self.pay()
         self._closing.set()
         self._syncing.join()
         with contextlib.suppress(OSError):
@@ -173,9 +187,24 @@ class Journal:
             os.close(file)
         self._file = -1  # a call that ends after this writes nowhere, whoever has that number then
 
-    def _append(self, text: bytes) -> bool:
+    def _append(self, text: bytes = b"") -> bool:
+        """Write the outcomes that wait, as many as go at once, and then this; whether the disk took all of it.
+
+        Those that it took in part are written again: of two records of a call the ledger keeps the first.
+        """
         if self._size >= self._rotates_at:
             self._rotate()
+        paid = list(islice(self._owed, _TOGETHER))
+        if paid:
+            text = b"".join([each for _, each in paid]) + text
+        if not self._written_whole(text):
+            return False
+        for call, _ in paid:
+            self._owed.popleft()
+            self._open.pop(call, None)
+        return True
+
+    def _written_whole(self, text: bytes) -> bool:
         if self._torn:
             text = b"\n" + text  # what is left of the record before is a line of its own, which is no record
         try:
@@ -184,16 +213,17 @@ class Journal:
             self._complain(error.strerror or "the system refused")
             return False
         self._size += written
-        if written == len(text):
-            self._torn = False
+        self._torn = written < len(text)
+        if not self._torn:
+            self._refused = False
             return True
-        self._torn = True
         self._complain("there was room for a part of it")
         return False
 
     def _complain(self, why: str) -> None:
-        if not self._owed:
+        if not self._refused:
             _log.error("the journal cannot be written: %s", why)
+        self._refused = True
 
     def _rotate(self) -> None:
         """Go on in a new segment, which begins with what is under way."""

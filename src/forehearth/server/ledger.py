@@ -113,11 +113,13 @@ async def _store(data: DataDirectory) -> AsyncIterator[SqliteLedger]:
 
 
 def _journal(root: Path, worker: int, clock: Clock, meter: LedgerMeter) -> Journal:
+    soon = asyncio.get_running_loop().call_soon
+
     def lost(count: int) -> None:
         meter.unwritten("lost", count)
 
     try:
-        return Journal.create(root, new_name(worker, int(clock.unix() * 1e9)), lost=lost)
+        return Journal.create(root, new_name(worker, int(clock.unix() * 1e9)), lost=lost, soon=soon)
     except OSError as error:
         raise Misconfigured(f"the journal in {root} cannot be written: {error.strerror}") from error
 

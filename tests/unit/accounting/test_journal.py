@@ -55,6 +55,53 @@ def test_what_is_written_is_there_at_once(opened):
     assert journal.under_way == 0
 
 
+def test_outcomes_go_along_with_the_next_intent_or_at_the_next_turn(opened):
+    turns: list[Any] = []
+    writes: list[bytes] = []
+
+    def write(file: int, data: bytes) -> int:
+        writes.append(data)
+        return os.write(file, data)
+
+    journal = opened(write=write, soon=turns.append)
+    journal.begin("a", b"intent a")
+    journal.end("a", b"outcome a")
+    journal.end("b", b"outcome b")
+    assert (payloads(journal.folder), journal.owed, len(turns)) == ([b"intent a"], 2, 1)
+    journal.begin("c", b"intent c")
+    assert (len(writes), journal.owed, journal.under_way) == (2, 0, 1)
+    turns.pop()()
+    assert len(writes) == 2
+    journal.end("c", b"outcome c")
+    turns.pop()()
+    assert (len(writes), journal.under_way) == (3, 0)
+    journal.end("d", b"outcome d")
+    journal.close()
+    assert payloads(journal.folder)[1:] == [b"outcome a", b"outcome b", b"intent c", b"outcome c", b"outcome d"]
+
+
+def test_no_more_outcomes_wait_for_the_next_turn_than_are_written_at_once(opened):
+    journal = opened(soon=lambda _: None)
+    for number in range(100):
+        journal.end(str(number), b"outcome %d" % number)
+    assert journal.owed < 64
+
+
+def test_outcomes_that_were_written_in_part_are_written_again(opened):
+    disk = Disk()
+    journal = opened(write=disk.write, soon=lambda _: None)
+    for name in "abc":
+        journal.end(name, b"outcome " + name.encode())
+    disk.room = 2 * len(segments.line(b"outcome a")) + 5
+    with pytest.raises(Unwritable):
+        journal.begin("d", b"intent d")
+    assert journal.owed == 3
+    disk.room = None
+    journal.begin("d", b"intent d")
+    again = [b"outcome a", b"outcome b", b"outcome c", b"intent d"]
+    assert payloads(journal.folder) == [b"outcome a", b"outcome b", *again]
+
+
 def test_a_new_segment_begins_with_what_is_under_way(opened):
     journal = opened(segment_bytes=200)
     journal.begin("long", b"intent long")
