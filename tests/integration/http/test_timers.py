@@ -106,17 +106,20 @@ def test_who_does_not_read_is_dropped_and_the_stream_closed(hasty_on_each, path)
         hasty_on_each.until(lambda: hasty_on_each.server.connections == 0)
 
 
-def test_who_reads_slowly_but_does_is_not_dropped(hasty_on_each):
-    with hasty_on_each.client(buffer=4096) as client:
-        client.send(post("/call/stream?150,10000,"))
+@pytest.mark.parametrize("loop", ["uvloop", "asyncio"])
+def test_who_reads_slowly_but_does_is_not_dropped(loop):
+    # The system's buffers take from ours in leaps, so that a busy machine needs more patience than the others here.
+    limits = msgspec.structs.replace(HASTY, write_seconds=2.5)
+    with Serving(limits=limits, loop=loop) as serving, serving.client(buffer=4096) as client:
+        client.send(post("/call/stream?300,10000,"))
         assert client.head()[0] == 200
         began = time.monotonic()
         size = 0
         while piece := client.chunk():
             size += len(piece)
             time.sleep(0.012)
-        assert size == 1_500_000
-        assert time.monotonic() - began > HASTY.write_seconds
+        assert size == 3_000_000
+        assert time.monotonic() - began > limits.write_seconds
 
 
 @pytest.mark.parametrize("limit", ["connections", "connections_per_client"])
