@@ -19,12 +19,13 @@ from bench.report import CHART, cpu_table, markdown, targets_table
 from bench.rounds import Wish, record
 from bench.stacks import Stack, every_stack
 from bench.summary import summarise
+from bench.targets import OURS_ALL
 from bench.verdict import objections, whole
 
 _ROOT = Path(__file__).resolve().parent.parent
 _WORK = Path(__file__).resolve().parent / ".work"
 _PUBLISHED = _ROOT / "docs" / "benchmarks"
-_ALWAYS = ("direct", "forehearth", "forehearth-tls")
+_ALWAYS = ("direct", *OURS_ALL)
 _EXPLANATION = f"""\
 Measures CPU, latency and memory of this gateway beside others on one machine, and writes Markdown, JSON and a chart.
 A run that is long enough, has every row and had the machine to itself goes to docs/benchmarks/, any other to

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from html import escape
 
 from bench.summary import Cost, Row
-from bench.targets import OURS, OURS_TLS
+from bench.targets import OURS_ALL
 
 _WIDTH, _LABELS, _RIGHT, _LINE, _TOP = 860, 190, 190, 30, 64
 _INK, _FAINT, _GRID = "#1f2933", "#616e7c", "#d9dee4"
@@ -25,7 +25,7 @@ class _Dot:
 
 
 def _kind(row: Row) -> str:
-    if row.name in {OURS, OURS_TLS}:
+    if row.name in OURS_ALL:
         return "ours"
     return "policy" if row.has_policy else "plain"
 

@@ -9,8 +9,12 @@ from bench.summary import Row, by_round
 
 OURS = "forehearth"
 OURS_TLS = "forehearth-tls"
+OURS_ACCOUNTS = "forehearth-accounts"
+OURS_ALL = (OURS, OURS_TLS, OURS_ACCOUNTS)
 _CALL_RATIO = 3.0
+_ACCOUNTS_RATIO = 4.0
 _STREAM_RATIO = 2.2
+_WITH_ACCOUNTS = "a call with two limits and the ledger"
 _ADDED_P99_MS = 1.0
 _PAIRED_ROUNDS = 4
 _RSS_MB = 70.0
@@ -34,11 +38,11 @@ def _at_most(aim: str, value: float | None, limit: float, unit: str) -> Target:
     return Target(aim=aim, found=f"{value:.2f} {unit}".strip(), reached=value <= limit)
 
 
-def _ahead(aim: str, rows: Sequence[Row], kind: str, which: str) -> Target:
+def _ahead(aim: str, rows: Sequence[Row], kind: str, which: str, name: str = OURS) -> Target:
     """Less CPU than every peer with policy; a peer without a figure leaves it open."""
     costs = {row.name: getattr(row, kind).get(which) for row in rows}
-    own = costs.get(OURS)
-    peers = {row.title: costs[row.name] for row in rows if row.has_policy and row.name not in {OURS, OURS_TLS}}
+    own = costs.get(name)
+    peers = {row.title: costs[row.name] for row in rows if row.has_policy and row.name not in OURS_ALL}
     missing = [title for title, cost in peers.items() if cost is None or cost.least is None]
     if own is None or own.least is None or not peers or missing:
         return Target(aim=aim, found=f"not measured: {', '.join(missing) or 'no peer'}", reached=False)
@@ -70,6 +74,8 @@ def judge(record: dict[str, Any], rows: Sequence[Row]) -> list[Target]:
     own = next((row for row in rows if row.name == OURS), None)
     call = own.calls.get("32") if own else None
     stream = own.streams.get("10") if own else None
+    accounts = next((row for row in rows if row.name == OURS_ACCOUNTS), None)
+    full = accounts.calls.get("32") if accounts else None
     half = own.call_rates.get("50") if own else None
     rounds = len(by_round(record["stacks"][OURS], "rates", "calls", "50", "added_p99_ms")) if own else 0
     aims = [
@@ -77,6 +83,8 @@ def judge(record: dict[str, Any], rows: Sequence[Row]) -> list[Target]:
         _at_most("a stream in 10 writes at most 2.2 x nginx", stream.ratio if stream else None, _STREAM_RATIO, "x"),
         _ahead("a call ahead of every peer with policy", rows, "calls", "32"),
         _ahead("a stream ahead of every peer with policy", rows, "streams", "10"),
+        _at_most(f"{_WITH_ACCOUNTS}: at most 4 x nginx", full.ratio if full else None, _ACCOUNTS_RATIO, "x"),
+        _ahead(f"{_WITH_ACCOUNTS}: ahead of every peer with policy", rows, "calls", "32", OURS_ACCOUNTS),
         _at_most("added p99 at 50% of capacity at most 1 ms", half.p99 if half else None, _ADDED_P99_MS, "ms"),
         _at_most("RSS of a worker at most 70 MB", own.rss_largest_mb if own else None, _RSS_MB, "MB"),
         _at_most("RSS grows at most 1 MiB in 100,000 calls", memory_growth(record), _GROWTH_MIB, "MiB"),

@@ -17,8 +17,9 @@ def every_stack() -> list[Stack]:
     return [
         Direct(),
         Nginx(),
-        Forehearth(tls=False),
+        Forehearth(),
         Forehearth(tls=True),
+        Forehearth(accounts=True),
         Envoy(),
         TensorZero(),
         Portkey(),

@@ -23,6 +23,16 @@ deployments:
   bench:
     backends:
       - backend: mock
+{rest}"""
+_NO_LEDGER = """\
+ledger:
+  enabled: false
+"""
+_LIMITS = """\
+    limits:
+      - tokens_per_minute: 1000000000
+        counter_key: [key]
+      - tokens_per_minute: 2000000000
 """
 _CONNECTION = """\
     connection:
@@ -30,19 +40,28 @@ _CONNECTION = """\
 """
 
 
+_ORDINARY = "Checks the key before the body, parses the call, routes it by deployment, counts usage, metrics."
+
+
 class Forehearth:
-    """The checkout that the benchmark runs from, over plain HTTP to the upstream or over TLS."""
+    """The checkout that the benchmark runs from: its ordinary work, the same over TLS to the upstream, or all it does.
+
+    `accounts` holds each call against two limits and writes it down in the ledger, as a server does unless told not to.
+    """
 
     has_policy = True
     patience = 30.0
 
-    def __init__(self, *, tls: bool) -> None:
+    def __init__(self, *, tls: bool = False, accounts: bool = False) -> None:
         self._tls = tls
-        self.name = "forehearth-tls" if tls else "forehearth"
-        self.title = "Forehearth, TLS upstream" if tls else "Forehearth"
-        self.policy = "Checks the key before the body, parses the call, routes it by deployment, counts usage, metrics."
+        self._accounts = accounts
+        self.name, self.title, self.policy = "forehearth", "Forehearth", _ORDINARY
         if tls:
+            self.name, self.title = "forehearth-tls", "Forehearth, TLS upstream"
             self.policy += " The upstream is reached over TLS, its certificate checked."
+        if accounts:
+            self.name, self.title = "forehearth-accounts", "Forehearth, limits and ledger"
+            self.policy += " Holds the call against two limits of tokens, and writes it down in the ledger."
 
     def prepare(self, work: Path) -> str:
         """It is installed already: the environment that runs this is its own."""
@@ -54,7 +73,8 @@ class Forehearth:
         port, key = free_port(), fresh_key()
         base_url = upstream.tls_base_url if self._tls else upstream.base_url
         connection = _CONNECTION.format(authority=upstream.authority) if self._tls else ""
-        text = _CONFIGURATION.format(port=port, base_url=base_url, connection=connection)
+        rest = _LIMITS if self._accounts else _NO_LEDGER
+        text = _CONFIGURATION.format(port=port, base_url=base_url, connection=connection, rest=rest)
         (folder / "forehearth.yaml").write_text(text)
         program = str(Path(sys.executable).with_name("forehearth"))
         data = str(folder / "data")

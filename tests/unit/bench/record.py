@@ -59,6 +59,7 @@ def row(title, rounds, *, has_policy=False, state="measured", reason="", problem
 def good_record():
     nginx = [figures(call, 150.0) for call in (20.0, 22.0, 21.0, 20.0)]
     ours = [figures(call, 270.0) for call in (40.0, 42.0, 44.0, 40.0)]
+    accounts = [figures(60.0, 300.0)] * 4
     over_tls = [figures(call, 300.0) for call in (50.0, 52.0, 55.0, 50.0)]
     peer = [figures(110.0, 1400.0) for _ in range(4)]
     direct = [figures(None, None) for _ in range(4)]
@@ -74,6 +75,7 @@ def good_record():
                 "nginx": row("nginx", nginx),
                 "forehearth": row("Forehearth", ours, has_policy=True),
                 "forehearth-tls": row("Forehearth, TLS upstream", over_tls, has_policy=True),
+                "forehearth-accounts": row("Forehearth, limits and ledger", accounts, has_policy=True),
                 "tensorzero": row("TensorZero", peer, has_policy=True),
             },
             "growth": {"points": [(15_000, 40.0), *settled, (240_000, 44.45)], "problems": []},

@@ -50,7 +50,7 @@ def test_the_chart_has_a_dot_for_every_figure_and_names_what_is_absent():
     root = ET.fromstring(svg(summarise(record), "a & b"))  # noqa: S314 - our own output
     words = [element.text for element in root.iter("{http://www.w3.org/2000/svg}text")]
     dots = [e for e in root.iter("{http://www.w3.org/2000/svg}circle") if e.get("r") == "6"]
-    assert len(dots) == 2 * 4
+    assert len(dots) == 2 * 5
     assert "40 µs (2.0 x nginx)" in words
     assert "Not shown: Portkey (missing)" in words
     assert "nginx <1>" in words
@@ -62,7 +62,7 @@ def names(stacks):
 
 def test_bench_peers_chooses_peers_and_keeps_our_own_rows():
     chosen, excluded = choose(every_stack(), "nginx, envoy", [])
-    assert names(chosen) == ["direct", "nginx", "forehearth", "forehearth-tls", "envoy"]
+    assert names(chosen) == ["direct", "nginx", "forehearth", "forehearth-tls", "forehearth-accounts", "envoy"]
     assert names(excluded) == ["tensorzero", "portkey", "litellm"]
     assert choose(every_stack(), "", [])[1] == []
     assert names(choose(every_stack(), "", ["litellm"])[1]) == ["litellm"]

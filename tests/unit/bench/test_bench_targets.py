@@ -51,6 +51,16 @@ def test_each_aim_can_be_missed(aim, worse):
     assert not verdicts(record)[aim].reached
 
 
+@pytest.mark.parametrize(("cost", "missed"), [(90.0, "at most 4 x nginx"), (120.0, "ahead of every peer with policy")])
+def test_limits_and_ledger_have_aims_of_their_own(cost, missed):
+    record = good_record()
+    worse = [figures(cost, 270.0)] * 4
+    record["stacks"]["forehearth-accounts"] = row("Forehearth, limits and ledger", worse, has_policy=True)
+    found = verdicts(record)
+    assert not found[f"a call with two limits and the ledger: {missed}"].reached
+    assert found["a call ahead of every peer with policy"].reached
+
+
 def test_a_growing_worker_misses_its_aim():
     record = good_record()
     record["growth"]["points"] = [(100_000, 40.0), (200_000, 42.0), (300_000, 44.0)]
@@ -73,7 +83,7 @@ def test_a_peer_without_figures_leaves_being_ahead_open():
 
 def test_without_our_own_row_nothing_is_reached():
     record = good_record()
-    del record["stacks"]["forehearth"], record["growth"]
+    del record["stacks"]["forehearth"], record["stacks"]["forehearth-accounts"], record["growth"]
     found = verdicts(record)
     assert not any(target.reached for target in found.values())
     assert found["ready within 1 s"].found == "not measured"
