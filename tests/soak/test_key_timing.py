@@ -58,15 +58,19 @@ def measured(check: Callable[[Head], object], key: str) -> float:
 
 
 def wrong_keys(key: str) -> list[tuple[bool, Head]]:
-    """Pairs of a near one and a far one, either first. All are made alike, one after the other as they will be used."""
+    """Pairs of a near one and a far one, either first, as they will be used.
+
+    All are made alike: the texts first, and from those the requests, one after the other. Otherwise what was thrown
+    away on the way to each has the near ones lie elsewhere in memory than the far ones, and that can be measured.
+    """
     order = random.Random(7)
-    made = []
+    texts = []
     for _ in range(PAIRS):
         first = order.random() < 0.5
         for is_near in (first, not first):
             other = new_key(secrets.token_bytes).reveal()
-            made.append((is_near, head((key if is_near else other)[:-CHANGED] + other[-CHANGED:])))
-    return made
+            texts.append((is_near, (key if is_near else other)[:-CHANGED] + other[-CHANGED:]))
+    return [(is_near, head(text)) for is_near, text in texts]
 
 
 @pytest.fixture
