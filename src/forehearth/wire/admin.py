@@ -14,6 +14,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Match
 from starlette.types import Receive, Scope, Send
 
+from forehearth import __version__
 from forehearth.admin.keys import IssuedKey
 from forehearth.admin.office import Actor, Office
 from forehearth.core.audit import AuditQuery, AuditRecord
@@ -56,6 +57,7 @@ from forehearth.wire.admin_asked import (
     page_reply,
 )
 from forehearth.wire.admin_backends import backends_page
+from forehearth.wire.admin_openapi import document
 from forehearth.wire.admin_requests import request_view
 from forehearth.wire.admin_roles import RolePages
 from forehearth.wire.envelope import JSON
@@ -85,6 +87,7 @@ ENDPOINTS = (
     admin_endpoint("DELETE", "/admin/cache", "cache.purge"),
     admin_endpoint("GET", "/admin/usage", "usage.show"),
     admin_endpoint("GET", "/admin/requests/{id}", "requests.get"),
+    admin_endpoint("GET", "/admin/openapi.json", "openapi.get"),
 )
 _ONLY_RESOURCE = frozenset({"resource"})
 _PARAMETERS: Mapping[str, frozenset[str]] = {
@@ -125,6 +128,7 @@ class AdminPages:
             **RolePages(office).handlers,
             "usage.show": self._show_usage,
             "requests.get": self._get_request,
+            "openapi.get": self._get_document,
         }
 
     def resource(self, query: bytes, default: str) -> str:
@@ -253,6 +257,10 @@ class AdminPages:
 
     async def _get_request(self, asked: Asked) -> Reply:
         return json_reply(OK, await request_view(self._office, asked.resource, asked.id))
+
+    async def _get_document(self, asked: Asked) -> Reply:  # noqa: ARG002 - it is the same for everybody
+        body = msgspec.json.encode(document(ENDPOINTS, _PARAMETERS, __version__))
+        return Reply(status=OK, headers=(JSON, NO_STORE), body=body)
 
     def _issued(self, issued: IssuedKey, status: int, *headers: Header) -> Reply:
         view = bodies.KeyView.of(issued.record, self._office.clock.unix(), issued.key.reveal())
