@@ -117,5 +117,7 @@ def _policies(
     caches = parts.caching.policies(resource, deployment, its.cache, answers)
     if parts.writing is None:
         return [*limits, *caches]
-    outcomes, intents = written_down(parts.writing, resource, deployment, its, price_of)
+    outcomes, intents = written_down(
+        parts.writing, resource, deployment, parts.limiting.tokens(deployment, its), price_of
+    )
     return [outcomes, *limits, *caches, intents]

@@ -18,7 +18,6 @@ from forehearth.core.document import StoreFailed
 from forehearth.core.errors import Misconfigured
 from forehearth.core.ledger import Flag, Intent, LedgerRecord
 from forehearth.core.ledger_settings import LedgerSettings
-from forehearth.core.settings import DeploymentSettings
 from forehearth.core.usage import Usage
 from forehearth.policies.journal import WriteDown
 from forehearth.policies.onion import Policy
@@ -47,10 +46,9 @@ class Ledger(NamedTuple):
 
 
 def written_down(
-    writing: WriteDown, resource: str, deployment: Deployment, wanted: DeploymentSettings, price_of: PriceOf
+    writing: WriteDown, resource: str, deployment: Deployment, bounds: TokenBounds, price_of: PriceOf
 ) -> tuple[Policy, Policy]:
     """The outermost layer of a deployment's calls, and the one next to those that ask its backends."""
-    bounds = TokenBounds(wanted.tokens, wanted.model.name or deployment.backends[0].model, None)
 
     def bound(call: Call) -> Usage:
         found = bounds.of(call, None)

@@ -26,12 +26,21 @@ class Limiting:
         self._price_of = price_of
         self._bounds: dict[str, TokenBounds] = {}
 
+    def tokens(self, deployment: Deployment, wanted: DeploymentSettings) -> TokenBounds:
+        """The bounds of a deployment's calls, whoever asks for them."""
+        found = self._bounds.get(deployment.label)
+        if found is None:
+            model = wanted.model.name or deployment.backends[0].model
+            counter = vocabulary(wanted.tokens.vocabulary)
+            found = self._bounds[deployment.label] = TokenBounds(wanted.tokens, model, counter)
+        return found
+
     def usage(self, deployment: Deployment, wanted: DeploymentSettings) -> CountUsage:
         """What finds out what a deployment's answers used."""
         return CountUsage(
             deployment.label,
             self._metrics,
-            tokens=self._tokens(deployment, wanted),
+            tokens=self.tokens(deployment, wanted),
             drains=self._drains if wanted.on_client_gone == "drain" else None,
             asks=wanted.ask_usage,
         )
@@ -58,7 +67,7 @@ class Limiting:
             longest_of_projects={name: most for name, its in projects.items() if (most := _longest(its)) is not None},
         )
         meter = self._metrics.limits
-        tokens = self._tokens(deployment, wanted)
+        tokens = self.tokens(deployment, wanted)
         return [HoldToLimits(deployment.label, limits, tokens=tokens, leases=self._leases, meter=meter)]
 
     def _budgets(
@@ -71,14 +80,6 @@ class Limiting:
             price_of = self._price_of
             found.append(Budget(limit, resource=resource, section=section, place=place, index=index, price_of=price_of))
         return tuple(found)
-
-    def _tokens(self, deployment: Deployment, wanted: DeploymentSettings) -> TokenBounds:
-        found = self._bounds.get(deployment.label)
-        if found is None:
-            model = wanted.model.name or deployment.backends[0].model
-            counter = vocabulary(wanted.tokens.vocabulary)
-            found = self._bounds[deployment.label] = TokenBounds(wanted.tokens, model, counter)
-        return found
 
 
 def _longest(limits: Iterable[LimitSettings]) -> int | None:
