@@ -18,7 +18,8 @@ from forehearth.wire.admin_usage import UsagePage
 VERSION = "3.1.0"
 _JSON = "application/json"
 _TEMPLATE = "#/components/schemas/{name}"
-_ALWAYS = (400, 401, 403, 404, 503)
+_ALWAYS = (400, 401, 403, 503)
+_OF_AN_ID = 404
 _OF_BODIES = (413, 415)
 _IN_DOUBT = 502
 """A change of which the store did not say whether it was made."""
@@ -26,6 +27,7 @@ _ALSO: Mapping[str, tuple[int, ...]] = {
     "keys.create": (409,),
     "keys.rotate": (409, 412),
     "keys.revoke": (412,),
+    "roles.assign": (409,),
     "roles.remove": (409,),
     "usage.show": (409,),
     "requests.get": (409,),
@@ -158,6 +160,8 @@ def _parameter(name: str) -> dict[str, Any]:
 def _responses(endpoint: Endpoint, shape: _Shape) -> dict[str, Any]:
     failed = {"content": {_JSON: {"schema": _reference(AdminFailure)}}}
     statuses = [*_ALWAYS, *(_OF_BODIES if shape.body else ()), *_ALSO.get(endpoint.name, ())]
+    if "{id}" in endpoint.path:
+        statuses.append(_OF_AN_ID)
     if endpoint.method != "GET":
         statuses.append(_IN_DOUBT)
     said = {str(status): {"description": HTTPStatus(status).phrase} | failed for status in sorted(statuses)}

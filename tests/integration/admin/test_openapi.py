@@ -53,6 +53,7 @@ def test_every_endpoint_answers_as_it_is_described(client: Client, described: De
     ask("POST", "/admin/keys/{id}/rotate", {"overlapSeconds": 60}, known=made["id"])
     role = {"role": "Cognitive Services OpenAI User", "principalType": "key", "principalId": "described"}
     given = ask("POST", "/admin/role-assignments", role).json
+    assert ask("POST", "/admin/role-assignments", role).status == 409
     ask("GET", "/admin/role-assignments")
     ask("GET", "/admin/role-assignments/{id}", known=given["id"])
     called = client.ask("POST", CHAT, QUESTION)
