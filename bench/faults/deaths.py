@@ -28,11 +28,11 @@ _OPEN, _PATIENCE = 50, 5.0
 _CONFIGURATION = json.dumps(
     {
         "version": 1,
-        "server": {"port": 0, "tls_port": None, "workers": 2},
+        "server": {"tls_port": None, "workers": 2},
         "backends": {"host": {"provider": "scripted", "rules": [{"when": {"contains": "slow"}, "delay": 30}]}},
         "deployments": {"chat": {"backends": [{"backend": "host"}]}},
     }
-).replace('"port": 0', '"port": {port}')
+)
 _ROOT = Path(__file__).resolve().parent.parent.parent
 
 

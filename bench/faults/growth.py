@@ -104,7 +104,7 @@ def _configuration(mock: Upstream) -> str:
     return json.dumps(
         {
             "version": 1,
-            "server": {"port": "{port}", "tls_port": None},
+            "server": {"tls_port": None},
             "log": {"level": "error"},
             "backends": {"mock": {"provider": "openai_compatible", "base_url": mock.base_url}},
             "deployments": {
@@ -112,7 +112,7 @@ def _configuration(mock: Upstream) -> str:
                 "narrow": {"backends": backends, "limits": [{"tokens_per_year": 100}]},
             },
         }
-    ).replace('"{port}"', "{port}")
+    )
 
 
 PART = Part(

@@ -88,7 +88,7 @@ class Hosts:
         return json.dumps(
             {
                 "version": 1,
-                "server": {"port": "{port}", "tls_port": None, "workers": 2},
+                "server": {"tls_port": None, "workers": 2},
                 "log": {"level": "error"},
                 "backends": {
                     name: {**provider, "base_url": f"http://127.0.0.1:{port}/v1"} for name, port in names.items()
@@ -99,7 +99,7 @@ class Hosts:
                 },
                 **self._rest,
             }
-        ).replace('"{port}"', "{port}")
+        )
 
 
 def good(seen: Seen, *, delay: float = 0.0) -> Answer:

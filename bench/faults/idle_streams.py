@@ -5,6 +5,7 @@ import resource
 
 from bench.errors import MissingToolError
 from bench.faults.figures import Outcome, Part, Stage, at_least, at_most
+from bench.faults.hosts import until
 from bench.faults.served import Program, Served, forehearth, program
 from bench.faults.silent_host import EVENT
 
@@ -13,12 +14,10 @@ MOST_KIB = 60
 _AT_ONCE = 200
 _SETTLE = 2.0
 _GONE_WITHIN = 5.0
-_LOOK = 0.1
 _BODY = b'{"model":"chat","stream":true,"messages":[{"role":"user","content":"wait"}]}'
 _CONFIGURATION = """\
 version: 1
 server:
-  port: {port}
   tls_port: null
   workers: 2
   limits:
@@ -57,7 +56,8 @@ async def measure(stage: Stage, *, streams: int = STREAMS) -> Outcome:
         each = (server.rss_bytes() - empty) / streams / 1024
         held = stub.connections()
         still = await _leave(opened, stub)
-        left = await _more_than(server, files)
+        await until(lambda: server.descriptors() <= files, _GONE_WITHIN)  # the ledger may have one open to read
+        left = server.descriptors() - files
     gone = f"streams to the host still open {_GONE_WITHIN:g} s after the clients left"
     return Outcome(
         figures=[
@@ -87,20 +87,8 @@ async def _leave(opened: list[asyncio.StreamWriter], stub: Program) -> int:
     """All clients leave; how many streams to the host are open when that should have been noticed."""
     for writer in opened:
         writer.transport.abort()
-    for _ in range(int(_GONE_WITHIN / _LOOK)):
-        if not stub.connections():
-            break
-        await asyncio.sleep(_LOOK)
+    await until(lambda: not stub.connections(), _GONE_WITHIN)
     return stub.connections()
-
-
-async def _more_than(server: Served, files: int) -> int:
-    """How many more are open than there were, after the moment that the ledger has a file of its own open to read."""
-    for _ in range(int(_GONE_WITHIN / _LOOK)):
-        if server.descriptors() <= files:
-            break
-        await asyncio.sleep(_LOOK)
-    return server.descriptors() - files
 
 
 PART = Part(

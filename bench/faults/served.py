@@ -84,13 +84,14 @@ async def program(module: str) -> AsyncIterator[Program]:
 async def forehearth(
     configuration: str, folder: Path, variables: Mapping[str, str] | None = None
 ) -> AsyncIterator[Served]:
-    """The checkout's server with a configuration; `{port}` in it is the port that it is to take."""
+    """The checkout's server with a configuration, on a free port."""
     port, key = free_port(), fresh_key()
-    _write(folder, configuration.replace("{port}", str(port)))
+    _write(folder, configuration)
     program = Path(sys.executable).with_name("forehearth")
     with (folder / "output.log").open("wb") as output:
         process = await asyncio.create_subprocess_exec(
             *(str(program), "serve", "--config", "forehearth.yaml", "--data-dir", str(folder / "data")),
+            *("--port", str(port)),
             cwd=folder,
             env={**os.environ, **(variables or {}), "FOREHEARTH_API_KEY": key},
             stdout=output,

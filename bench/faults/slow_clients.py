@@ -23,7 +23,6 @@ _CONFIGURATION = json.dumps(
     {
         "version": 1,
         "server": {
-            "port": "{port}",
             "tls_port": None,
             "limits": {"header_seconds": HEADER, "body_seconds": BODY, "write_seconds": WRITE},
         },
@@ -33,7 +32,7 @@ _CONFIGURATION = json.dumps(
         },
         "deployments": {"long": {"backends": [{"backend": "long"}]}, "chat": {"backends": [{"backend": "script"}]}},
     }
-).replace('"{port}"', "{port}")
+)
 
 
 async def measure(stage: Stage) -> Outcome:

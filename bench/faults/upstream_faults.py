@@ -24,9 +24,8 @@ async def measure(stage: Stage) -> Outcome:
     """Each fault in each cell, the six cells of a fault at the same time."""
     names = list(FAULTS)[:: 8 if stage.short else 1]
     async with FaultyHosts() as hosts:
-        wanted = json.loads(configuration(hosts)) | {"server": {"port": "{port}", "tls_port": None}}
-        text = json.dumps(wanted).replace('"{port}"', "{port}")
-        async with forehearth(text, stage.folder) as server:
+        wanted = json.loads(configuration(hosts)) | {"server": {"tls_port": None}}
+        async with forehearth(json.dumps(wanted), stage.folder) as server:
             told = []
             for number, name in enumerate(names):
                 told += await _cells(server, name)

@@ -5,10 +5,10 @@
 
 An intent is one `write` without waiting for the disk, so it survives whatever becomes of the process. Outcomes go along
 with the next intent, or in a `write` of their own at the loop's next turn: of those few that a kill catches in between,
-the intent is left, and they are booked as reserved, as a call under way is. Once a second a
-thread has what was written brought to the disk: a power loss takes a second of it at the most. Folding takes the
-records from the segments to the ledger. A segment begins with the intents of the calls that were under way then, so
-those before it are needed no more as soon as they are folded.
+the intent is left, and they are booked as reserved, as a call under way is. Once a second a thread has what was written
+brought to the disk: a power loss takes a second of it at the most. Folding takes the records from the segments to the
+ledger. A segment begins with the intents of the calls that were under way then, so those before it are needed no more
+as soon as they are folded.
 """
 
 import contextlib

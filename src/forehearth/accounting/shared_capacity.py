@@ -42,16 +42,16 @@ class SharedCapacity:
 
     def __init__(self, limits: BackendLimits, leases: Leases, *, counter: str) -> None:
         """`counter` is what all workers call this backend, and no other one."""
-        self._limits = {name: most for name in (_REQUESTS, _TOKENS, _CALLS) if (most := getattr(limits, name))}
         self._leases = leases
-        self._counted = {
+        self._limits = {
             name: Counted(
                 counter=f"{counter} {name}",
                 limit=most,
                 period=None if name == _CALLS else Period.MINUTE,
                 sliding=name != _CALLS,
             )
-            for name, most in self._limits.items()
+            for name in (_REQUESTS, _TOKENS, _CALLS)
+            if (most := getattr(limits, name)) is not None
         }
 
     def fits(self, tokens: int, now: float) -> bool:
@@ -98,8 +98,8 @@ class SharedCapacity:
         return now + max(waits, default=0.0)
 
     def _lease(self, name: str) -> Lease:
-        return self._leases.lease(self._counted[name], "")
+        return self._leases.lease(self._limits[name], "")
 
     def _need(self, name: str, tokens: int) -> int:
         """A call larger than the limit itself needs all of it."""
-        return min(tokens, self._limits[name]) if name == _TOKENS else 1
+        return min(tokens, self._limits[name].limit) if name == _TOKENS else 1

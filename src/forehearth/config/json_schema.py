@@ -1,6 +1,5 @@
 """The configuration's types as a JSON Schema (draft 2020-12), for editors that complete and check YAML."""
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -58,6 +57,10 @@ class _Writer:
         """The schema of one type; structs become definitions."""
         wanted = shape(type_)
         written = self._one(wanted.type)
+        if (
+            "amount" in wanted.extra
+        ):  # text for the sake of exactness: nobody quotes it, and no editor is to ask for that
+            written["type"] = ["string", "number"]
         return {**written, "description": wanted.words} if wanted.words else written
 
     def _one(self, type_: types.Type) -> Schema:
@@ -154,12 +157,7 @@ def _text(type_: types.StrType) -> Schema:
     if words:
         return {"type": "string", "enum": words}
     limits = {"minLength": type_.min_length, "maxLength": type_.max_length, "pattern": type_.pattern}
-    return {"type": ["string", "number"] if type_.pattern and _is_amount(type_.pattern) else "string", **_given(limits)}
-
-
-def _is_amount(pattern: str) -> bool:
-    """Whether it is text for the sake of exactness alone: nobody quotes such a figure, and an editor need not ask."""
-    return bool(re.search(pattern, "2.50")) and not re.search(pattern, "a")
+    return {"type": "string", **_given(limits)}
 
 
 def _figure(type_: types.IntType | types.FloatType) -> Schema:

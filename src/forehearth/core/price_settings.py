@@ -12,6 +12,7 @@ Money = Annotated[
     msgspec.Meta(
         pattern=r"^[0-9]{1,7}(\.[0-9]{1,6})?$",
         description="an amount with at most seven digits before the point and six behind it, such as 2.50",
+        extra={"amount": True},
     ),
 ]
 Currency = Annotated[str, msgspec.Meta(pattern="^[A-Z]{3}$", description="a currency's code, such as USD")]

@@ -89,8 +89,8 @@ ENDPOINTS = (
     admin_endpoint("GET", "/admin/requests/{id}", "requests.get"),
     admin_endpoint("GET", "/admin/openapi.json", "openapi.get"),
 )
-_ONLY_RESOURCE = frozenset({"resource"})
 _PARAMETERS: Mapping[str, frozenset[str]] = {
+    **{endpoint.name: frozenset({"resource"}) for endpoint in ENDPOINTS},
     "keys.list": frozenset({"resource", "limit", "after", "name"}),
     "keys.revoke": frozenset({"resource", "secret"}),
     "audit.list": frozenset({"resource", "limit", "after", "since", "actor", "action"}),
@@ -98,7 +98,7 @@ _PARAMETERS: Mapping[str, frozenset[str]] = {
     **admin_roles.PARAMETERS,
     "usage.show": admin_usage.PARAMETERS,
 }
-_EVERY_PARAMETER = _ONLY_RESOURCE.union(*_PARAMETERS.values())
+_EVERY_PARAMETER = frozenset[str]().union(*_PARAMETERS.values())
 
 
 class AdminRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -160,7 +160,7 @@ class AdminPages:
 
     async def _answer(self, endpoint: Endpoint, asked: AdminRequest, principal: Principal, note: Note) -> Reply:
         require(principal, endpoint, Place(resource=note.resource))
-        query = bodies.query(asked.query, _PARAMETERS.get(endpoint.name, _ONLY_RESOURCE))
+        query = bodies.query(asked.query, _PARAMETERS[endpoint.name])
         if query.get("resource", note.resource) != note.resource:
             raise InvalidField(f"There is no resource '{query['resource'][:100]}'.", param="resource")
         return await self._handlers[endpoint.name](
@@ -343,11 +343,9 @@ def _told(error: NotAuthenticated | PermissionDenied, scope: Scope, resource: st
 def refusal(error: ForehearthError) -> Reply:
     """No, in the form of Azure's core."""
     said = verdict(error)
-    content: dict[str, object] = {"code": said.code, "message": said.message}
-    if said.param is not None:
-        content["target"] = said.param
+    body = bodies.AdminFailure(error=bodies.AdminError(code=said.code, message=said.message, target=said.param))
     headers = (JSON, NO_STORE, (b"x-ms-error-code", said.code.encode()), *said.headers)
-    return Reply(status=said.status, headers=headers, body=msgspec.json.encode({"error": content}))
+    return Reply(status=said.status, headers=headers, body=msgspec.json.encode(body))
 
 
 def _find(method: str, path: bytes) -> tuple[Endpoint, str]:

@@ -146,6 +146,21 @@ class AuditView(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
         )
 
 
+class AdminError(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What went wrong, in the form of Azure's core."""
+
+    code: str
+    message: str
+    target: str | None = None
+    """The member or parameter that is to blame."""
+
+
+class AdminFailure(msgspec.Struct, frozen=True, kw_only=True):
+    """The body of every answer that is an error."""
+
+    error: AdminError
+
+
 class Page(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
     """Some of many things, and where the next ones are."""
 

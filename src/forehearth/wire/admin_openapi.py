@@ -9,7 +9,7 @@ import msgspec
 from forehearth.core.endpoint import Endpoint
 from forehearth.wire.admin_asked import CREATED, MOST, NO_CONTENT, OK
 from forehearth.wire.admin_backends import BackendsPage
-from forehearth.wire.admin_bodies import DEFAULT_LIMIT, AuditView, KeyView, NewKey, Rotation
+from forehearth.wire.admin_bodies import DEFAULT_LIMIT, AdminFailure, AuditView, KeyView, NewKey, Rotation
 from forehearth.wire.admin_cache import CachesPage
 from forehearth.wire.admin_requests import RequestView
 from forehearth.wire.admin_roles import AssignmentView, NewAssignment
@@ -32,21 +32,6 @@ _ALSO: Mapping[str, tuple[int, ...]] = {
     "usage.show": (409,),
     "requests.get": (409,),
 }
-
-
-class AdminError(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What went wrong, in the form of Azure's core."""
-
-    code: str
-    message: str
-    target: str = ""
-    """The member or parameter that is to blame."""
-
-
-class AdminFailure(msgspec.Struct, frozen=True, kw_only=True):
-    """The body of every answer that is an error."""
-
-    error: AdminError
 
 
 class _Shape(msgspec.Struct, frozen=True, kw_only=True):
@@ -120,8 +105,8 @@ def document(endpoints: Sequence[Endpoint], parameters: Mapping[str, frozenset[s
     )
     paths: dict[str, dict[str, Any]] = {}
     for endpoint in endpoints:
-        known = parameters.get(endpoint.name, frozenset({"resource"}))
-        paths.setdefault(endpoint.path, {})[endpoint.method.lower()] = _operation(endpoint, known)
+        written = _operation(endpoint, parameters[endpoint.name])
+        paths.setdefault(endpoint.path, {})[endpoint.method.lower()] = written
     return {
         "openapi": VERSION,
         "info": {"title": "Forehearth administration", "version": version},

@@ -14,6 +14,8 @@ class Described:
     def __init__(self, client: Client) -> None:
         self._client = client
         self.document = client.ask("GET", "/admin/openapi.json").json
+        for each in self.document["components"]["schemas"].values():
+            each.setdefault("additionalProperties", False)  # what is not described is not there
         self.seen: set[tuple[str, str, int]] = set()
 
     def ask(self, method: str, path: str, body: object = None, *, known: str = "", **others: Any) -> Answer:

@@ -55,9 +55,8 @@ async def test_explanations_and_calls_are_kept_for_as_long_as_is_configured(tmp_
         await becomes(office, "explained")
         for days, wanted in ((2, "forgotten how"), (4, "gone")):
             before = await state(office)
-            clock._monotonic = (
-                made + days * DAY - 2 * PRUNE_SECONDS
-            )  # in one step: the loops would wake for each second
+            # In one step: the loops would wake for each second.
+            clock._monotonic = made + days * DAY - 2 * PRUNE_SECONDS
             await clock.advance(1)
             assert await state(office) == before
             await clock.advance(4 * PRUNE_SECONDS)

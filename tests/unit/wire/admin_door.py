@@ -1,6 +1,7 @@
 """The admin API without a network: a Starlette application around a test's office, asked as a server would."""
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote
@@ -16,9 +17,26 @@ from forehearth.core.exchange import Head
 from forehearth.core.principal import Principal
 from forehearth.core.trace import Trace
 from forehearth.routing.resources import by_host
-from forehearth.wire.admin import TRACE, AdminPages, AdminRoute
+from forehearth.wire.admin import _PARAMETERS, ENDPOINTS, TRACE, AdminPages, AdminRoute
+from forehearth.wire.admin_openapi import document
 from tests.unit.admin.offices import TestOffice
 from tests.unit.identity.keyed import DEVELOPMENT, OTHER, RESOURCE
+
+DOCUMENT = document(ENDPOINTS, _PARAMETERS, "")
+_OPERATIONS = {
+    (method.upper(), re.compile(path.replace("{id}", "[A-Za-z0-9][A-Za-z0-9._-]*"))): operation
+    for path, operations in DOCUMENT["paths"].items()
+    for method, operation in operations.items()
+}
+
+
+def assert_described(method: str, path: str, answer: "Answer") -> None:
+    """What an endpoint of a server answers is in the OpenAPI document, whichever test asks."""
+    if b"No server works here" in answer.body:  # said to commands that work on a data directory
+        return
+    for (described, form), operation in _OPERATIONS.items():
+        if described == method and form.fullmatch(path):
+            assert str(answer.status) in operation["responses"], f"{method} {path}: {answer.status} is not described"
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -85,7 +103,9 @@ class AdminDoor:
         pieces = [content[start : start + 10_000] for start in range(0, len(content), 10_000)] or [b""]
         waiting = [{"type": "http.request", "body": each, "more_body": True} for each in pieces]
         waiting[-1]["more_body"] = leaves
-        return await self._exchange(scope, waiting)
+        answer = await self._exchange(scope, waiting)
+        assert_described(method, raw, answer)
+        return answer
 
     async def _exchange(self, scope: dict[str, Any], waiting: list[Any]) -> Answer:
         sent: list[Any] = []
