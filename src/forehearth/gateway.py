@@ -9,6 +9,7 @@ from typing import Self
 
 import msgspec
 
+from forehearth.core.call import Call
 from forehearth.core.clock import Clock
 from forehearth.core.errors import ForehearthError, NotAuthenticated, PermissionDenied, Refused
 from forehearth.core.exchange import Head, Header, Reply, Stream
@@ -60,6 +61,13 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     """Who is told of callers that are not let in; None where nobody is."""
 
 
+async def carry(directory: Directory, onions: Mapping[str, Proceed], call: Call) -> Reply:
+    """The reply of the deployment that serves the call, which is named in it. See `ports.door`."""
+    deployment, reply = await serve(directory.resolve(call), call, onions)
+    served = (b"x-ms-deployment-name", deployment.name.encode())
+    return Reply(status=reply.status, headers=[*reply.headers, served], body=reply.body, stream=reply.stream)
+
+
 class Gateway:
     """The `Entrance` to all inference surfaces."""
 
@@ -101,9 +109,17 @@ class _Arrival:
         surface = self._surface
         try:
             asked = surface.find(self._head)
-            require(principal, asked.endpoint, Place(resource=self._resource.name, project=asked.project))
-            entry = Entry(asked=asked, head=self._head, trace=self._trace, principal=principal, started=self._started)
-            if asked.operation is not None:
+            place = Place(resource=self._resource.name, project=asked.project)
+            require(principal, asked.endpoint, place)
+            entry = Entry(
+                asked=asked,
+                head=self._head,
+                trace=self._trace,
+                principal=principal,
+                place=place,
+                started=self._started,
+            )
+            if asked.operation is not None or asked.act is not None:
                 return Admitted(self._parts, self._resource, surface, entry)
             body = surface.page(entry)
         except Refused as error:
@@ -153,7 +169,7 @@ class _Arrival:
 
 
 class Admitted:
-    """A call that was let in: the `Admission` that answers it."""
+    """A call, or something else with a body, that was let in: the `Admission` that answers it."""
 
     __slots__ = ("_entry", "_operation", "_parts", "_record", "_resource", "_surface", "max_body")
 
@@ -170,10 +186,8 @@ class Admitted:
         """See `ports.entrance`."""
         self._parts.traffic.began()
         try:
-            call = self._surface.read(self._entry, body)
-            chain = self._resource.directory.resolve(call)
-            deployment, reply = await serve(chain, call, self._resource.onions)
-            reply = self._surface.render(call, reply)
+            act = self._entry.asked.act
+            reply = await (self._called(body) if act is None else act(self._entry, body))
         except ForehearthError as error:
             return self._end_with(self._refusal(error))
         except Exception as error:  # noqa: BLE001 - a border: nothing but a reply goes on from here
@@ -181,10 +195,15 @@ class Admitted:
         except BaseException:
             self.ended(_CLIENT_LEFT, "client_left")
             raise
-        headers = [*reply.headers, *self._entry.trace.headers(), (b"x-ms-deployment-name", deployment.name.encode())]
+        headers = [*reply.headers, *self._entry.trace.headers()]
         if reply.stream is None:
             return self._end_with(Reply(status=reply.status, headers=headers, body=reply.body))
         return Reply(status=reply.status, headers=[*headers, *_STREAM_HEADERS], stream=_Outgoing(self, reply.stream))
+
+    async def _called(self, body: bytes) -> Reply:
+        """What a model answers."""
+        call = self._surface.read(self._entry, body)
+        return self._surface.render(call, await carry(self._resource.directory, self._resource.onions, call))
 
     def refuse(self, error: Refused) -> Reply:
         """See `ports.entrance`."""

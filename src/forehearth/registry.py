@@ -38,6 +38,7 @@ from forehearth.transport.proxies import choose_proxy
 from forehearth.transport.scripted import ScriptedSender
 from forehearth.transport.token_keeper import RefusalWatch, TokenKeepers
 from forehearth.transport.veil import Veil
+from forehearth.wire.surfaces import NONE, FamiliesOf
 
 AZURE_TOKENS = "forehearth.transport.azure_credentials:AzureTokens"
 """Loaded where a backend has a credential, because its library is an extra."""
@@ -65,6 +66,8 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
     """Who is told of callers that are not let in; None where nobody is."""
     writing: WriteDown | None = None
     """What writes calls down; None where they are not."""
+    families: FamiliesOf = lambda _: NONE
+    """What is done on each resource besides calls."""
 
 
 class Opened(msgspec.Struct, frozen=True, kw_only=True):

@@ -22,7 +22,7 @@ from forehearth.routing.directory import Backend, Deployment, Directory
 from forehearth.routing.pool import Pool
 from forehearth.routing.routes import Route
 from forehearth.testing.clock import VirtualClock
-from forehearth.wire.surfaces import surface_of
+from forehearth.wire.surfaces import NONE, Families, surface_of
 
 KEY = "fh-test-key-0123456789"
 RESOURCE = "here"
@@ -192,6 +192,7 @@ def make_door(
     second: Host | None = None,
     model: str | None = None,
     known: "Known | None" = None,
+    families: Families = NONE,
 ) -> Door:
     """A door to deployments `chat` and `vectors`, and route `default`, on hosts `one` and, if given, `two`."""
     hosts = {"one": Host(*answers)} | ({"two": second} if second else {})
@@ -212,7 +213,7 @@ def make_door(
     directory = Directory(deployments, {"default": Route(chain=("chat",))}, created=1_700_000_000)
     resource = Resource(
         name=RESOURCE,
-        surface_of=surface_of(directory, ["sales"]),
+        surface_of=surface_of(directory, ["sales"], families),
         directory=directory,
         onions={
             name: compose([CountUsage(name, counts)], Attempts(Pool(deployment, clock, Unmetered()), counts))

@@ -1,6 +1,6 @@
 """One API surface: what its paths ask for, how its bodies read, and how it says no."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
 import msgspec
@@ -9,21 +9,25 @@ from forehearth.core.call import Call, Operation
 from forehearth.core.endpoint import Endpoint
 from forehearth.core.errors import ForehearthError
 from forehearth.core.exchange import Head, Reply
+from forehearth.core.place import Place
 from forehearth.core.principal import Principal
 from forehearth.core.record import CallRecord
 from forehearth.core.trace import Trace
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
-    """What a head asks for. With an `operation` it is a call, whose body is read; without, a page."""
+    """What a head asks for: a call, which has an `operation`; something else that is done, an `act`; else a page."""
 
     endpoint: Endpoint
     operation: Operation | None = None
+    act: "Act | None" = None
     deployment: str | None = None
     """The deployment, where the path names it: then the body's `model` decides nothing."""
     project: str = ""
     subject: str = ""
     """The one thing that a page is about, where the path names one."""
+    ids: tuple[str, ...] = ()
+    """What an act is about: the names in its path, in their order."""
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,10 +37,16 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     head: Head
     trace: Trace
     principal: Principal
+    place: Place
+    """The resource, and the project where the path is below one. What is kept for it belongs there."""
     started: float
     """When the head arrived, on the monotonic clock."""
     record: CallRecord = msgspec.field(default_factory=CallRecord)
     """What becomes of the call that it is."""
+
+
+Act = Callable[[Entry, bytes], Awaitable[Reply]]
+"""What is done with a body, which may be empty. Raises the `ForehearthError` that fits."""
 
 
 class Surface(Protocol):

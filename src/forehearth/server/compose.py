@@ -2,13 +2,14 @@
 
 import secrets
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 import msgspec
 
 from forehearth.core.clock import SystemClock
 from forehearth.core.ids import request_ids
 from forehearth.core.settings import ResourceSettings, Settings
-from forehearth.gateway import Gateway, Parts, Resource
+from forehearth.gateway import Gateway, Parts, Resource, carry
 from forehearth.policies.journal import WriteDown
 from forehearth.policies.onion import Policy, Proceed, compose
 from forehearth.ports.identity import Identity
@@ -22,7 +23,7 @@ from forehearth.server.limiting import Limiting
 from forehearth.server.pooling import Pooling
 from forehearth.server.pricing import Pricing
 from forehearth.telemetry.metrics import Metrics
-from forehearth.wire.surfaces import surface_of
+from forehearth.wire.surfaces import FamiliesOf, surface_of
 
 
 def build_gateway(
@@ -43,7 +44,13 @@ def build_gateway(
     pricing = Pricing(settings.backends, SystemClock())
     limiting = Limiting(around.leases, around.drains, metrics, pricing.amount)
     parts = _Parts(
-        pooling=pooling, caching=caching, limiting=limiting, pricing=pricing, writing=around.writing, created=created
+        pooling=pooling,
+        caching=caching,
+        limiting=limiting,
+        pricing=pricing,
+        writing=around.writing,
+        families=around.families,
+        created=created,
     )
     resources = {
         name: _resource(name, wanted, parts, is_default=name == settings.server.resource)
@@ -83,6 +90,7 @@ class _Parts(msgspec.Struct, frozen=True, kw_only=True):
     limiting: Limiting
     pricing: Pricing
     writing: WriteDown | None
+    families: FamiliesOf
     created: int
 
 
@@ -96,14 +104,16 @@ def _resource(name: str, wanted: ResourceSettings, parts: _Parts, *, is_default:
         each: compose([limiting.usage(deployments[each], its)], pooling.attempts(name, deployments[each], its))
         for each, its in wanted.deployments.items()
     }
+    onions = {
+        each: compose(_policies(name, deployment, wanted, parts, answers), answers[each])
+        for each, deployment in deployments.items()
+    }
+    families = parts.families(partial(carry, directory, onions))
     return Resource(
         name=name,
-        surface_of=surface_of(directory, wanted.projects),
+        surface_of=surface_of(directory, wanted.projects, families),
         directory=directory,
-        onions={
-            each: compose(_policies(name, deployment, wanted, parts, answers), answers[each])
-            for each, deployment in deployments.items()
-        },
+        onions=onions,
     )
 
 

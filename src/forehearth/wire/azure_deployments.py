@@ -3,6 +3,8 @@
 A missing api-version is a path that does not exist, as on the service.
 """
 
+from collections.abc import Sequence
+
 import msgspec
 
 from forehearth.core.call import Call
@@ -16,6 +18,7 @@ from forehearth.routing.directory import Deployment, Directory
 from forehearth.wire import bodies, paths
 from forehearth.wire.envelope import JSON, openai_error
 from forehearth.wire.openai_v1 import OPERATIONS, capabilities
+from forehearth.wire.table import Row, Table
 from forehearth.wire.verdict import verdict
 
 PREFIX = b"/openai"
@@ -68,10 +71,12 @@ class AzureDeployments:
 
     name = "azure_deployments"
     keys = True
-    endpoints = tuple(asked.endpoint for asked in (*_CALLS.values(), *_PAGES.values(), _INDEX))
 
-    def __init__(self, directory: Directory) -> None:
+    def __init__(self, directory: Directory, rows: Sequence[Row] = ()) -> None:
         self._directory = directory
+        self._table = Table(rows, base=PREFIX.decode(), keys=self.keys)
+        own = (*_CALLS.values(), *_PAGES.values(), _INDEX)
+        self.endpoints = (*(asked.endpoint for asked in own), *self._table.endpoints)
         self._operations = tuple(f"{each.method} {each.path}?api-version=" for each in self.endpoints)
 
     def find(self, head: Head) -> Asked:
@@ -119,6 +124,10 @@ class AzureDeployments:
     def _find_page(self, head: Head, path: bytes) -> Asked:
         if path in (b"", b"/") and head.method in (b"GET", b"HEAD"):
             return _INDEX
+        done = self._table.find(head, path)
+        if done is not None:
+            _check_version(head)
+            return done
         family, _, raw_name = path[1:].partition(b"/")
         if family in _LATER or path.endswith(tuple(b"/" + name for name in _LATER)):
             raise paths.not_yet(family.decode("ascii", "replace"))

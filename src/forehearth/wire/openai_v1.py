@@ -4,6 +4,8 @@ Also served, because clients in the wild use it: a deployment path under v1,
 `/openai/v1/deployments/{d}/chat/completions?api-version=preview`. Projects have the same surface below their own paths.
 """
 
+from collections.abc import Sequence
+
 import msgspec
 
 from forehearth.core.call import Call, Operation
@@ -16,6 +18,7 @@ from forehearth.ports.surface import Asked, Entry
 from forehearth.routing.directory import Deployment, Directory
 from forehearth.wire import bodies, paths
 from forehearth.wire.envelope import JSON, openai_error
+from forehearth.wire.table import Row, Table
 from forehearth.wire.verdict import verdict
 
 PREFIX = b"/openai/v1"
@@ -36,9 +39,12 @@ class OpenAIV1:
 
     name = "openai_v1"
 
-    def __init__(self, directory: Directory, *, base: str = PREFIX.decode(), keys: bool = True) -> None:
+    def __init__(
+        self, directory: Directory, rows: Sequence[Row] = (), *, base: str = PREFIX.decode(), keys: bool = True
+    ) -> None:
         self._directory = directory
         self.keys = keys
+        self._table = Table(rows, base=base, keys=keys)
         self._calls = {
             path: Asked(
                 endpoint=Endpoint(
@@ -67,7 +73,7 @@ class OpenAIV1:
         )
         pages = (self._list, self._get, self._index)
         asked = (*self._calls.values(), *self._deployment_calls.values(), *pages)
-        self.endpoints = tuple(each.endpoint for each in asked)
+        self.endpoints = (*(each.endpoint for each in asked), *self._table.endpoints)
         self._operations = tuple(f"{each.method} {each.path}" for each in self.endpoints)
 
     def find(self, head: Head) -> Asked:
@@ -76,7 +82,7 @@ class OpenAIV1:
 
     def find_below(self, head: Head, path: bytes) -> Asked:
         """The same for a `path` from which the base was taken."""
-        asked = self._calls.get(path)
+        asked = self._calls.get(path) if head.method == b"POST" else None
         if asked is not None:
             paths.require_post(head)
             self._check_version(head)
@@ -84,6 +90,11 @@ class OpenAIV1:
         if path.startswith(b"/deployments/"):
             return self._deployment_path(head, path)
         self._check_version(head)
+        done = self._table.find(head, path)
+        if done is not None:
+            return done
+        if path in self._calls:
+            paths.require_post(head)
         if path == b"/models":
             paths.require_get(head)
             return self._list

@@ -38,9 +38,14 @@ def require_post(head: Head) -> None:
     """Refuse every method but POST, and bodies that say they are not JSON."""
     if head.method != b"POST":
         raise MethodNotAllowed("This operation takes POST.", allowed=("POST",))
-    kind = head.headers.get(b"content-type", b"application/json").partition(b";")[0].strip().lower()
-    if kind != b"application/json":
-        raise UnsupportedMediaType("Send the body as application/json (header 'content-type').")
+    require_media(head, b"application/json")
+
+
+def require_media(head: Head, media: bytes) -> None:
+    """Refuse bodies that say that they are something else than `media`."""
+    kind = head.headers.get(b"content-type", media).partition(b";")[0].strip().lower()
+    if kind != media:
+        raise UnsupportedMediaType(f"Send the body as {media.decode()} (header 'content-type').")
 
 
 def require_get(head: Head) -> None:

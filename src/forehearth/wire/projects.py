@@ -4,7 +4,8 @@ Served: OpenAI v1 below it, and the project's deployments. `_project` is another
 What the service has here and this server will have answers 501.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
+from functools import partial
 from urllib.parse import quote
 
 import msgspec
@@ -22,11 +23,12 @@ from forehearth.core.errors import (
 from forehearth.core.exchange import Head, Reply
 from forehearth.core.permission import Permission
 from forehearth.core.trace import Trace
-from forehearth.ports.surface import Asked, Entry
+from forehearth.ports.surface import Act, Asked, Entry
 from forehearth.routing.directory import Deployment, Directory
 from forehearth.wire import paths
 from forehearth.wire.envelope import JSON, project_error
 from forehearth.wire.openai_v1 import OpenAIV1, capabilities
+from forehearth.wire.table import Row, Table
 from forehearth.wire.verdict import verdict
 
 PREFIX = b"/api"
@@ -50,15 +52,18 @@ _TOKENS_ONLY = (
 
 
 class Projects:
-    """The surface of `azure-ai-projects`."""
+    """The surface of `azure-ai-projects`. `rows` are the project's own, `v1` those of OpenAI v1 below it."""
 
     name = "projects"
     keys = False
 
-    def __init__(self, directory: Directory, projects: Collection[str]) -> None:
+    def __init__(
+        self, directory: Directory, projects: Collection[str], *, rows: Sequence[Row] = (), v1: Sequence[Row] = ()
+    ) -> None:
         self._directory = directory
         self._projects = frozenset(projects) | {DEFAULT}
-        self._v1 = OpenAIV1(directory, base=f"{_BASE}/openai/v1", keys=False)
+        self._v1 = OpenAIV1(directory, v1, base=f"{_BASE}/openai/v1", keys=False)
+        self._table = Table(rows, base=_BASE, keys=False)
         self._list, self._get, self._index = (
             Asked(
                 endpoint=Endpoint(
@@ -74,6 +79,7 @@ class Projects:
         self.endpoints = (
             *self._v1.endpoints,
             *(asked.endpoint for asked in (self._list, self._get, self._index)),
+            *self._table.endpoints,
         )
         self._operations = tuple(f"{each.method} {each.path}" for each in self.endpoints)
 
@@ -85,7 +91,9 @@ class Projects:
         raw_project, _, rest = below[len(_PROJECTS) :].partition(b"/")
         project = paths.segment(raw_project)
         asked = self._find(head, rest)
-        return msgspec.structs.replace(asked, project=DEFAULT if project == _OTHER_NAME_OF_DEFAULT else project)
+        act = None if asked.act is None else partial(self._act, asked.act)
+        project = DEFAULT if project == _OTHER_NAME_OF_DEFAULT else project
+        return msgspec.structs.replace(asked, act=act, project=project)
 
     def _find(self, head: Head, rest: bytes) -> Asked:
         if rest.startswith(_V1) and rest[len(_V1) : len(_V1) + 1] in (b"/", b""):
@@ -97,6 +105,10 @@ class Projects:
             paths.require_get(head)
             _check_version(head)
             return msgspec.structs.replace(self._get, subject=paths.segment(raw_name)) if raw_name else self._list
+        done = self._table.find(head, b"/" + rest)
+        if done is not None:
+            _check_version(head)
+            return done
         if family.partition(b":")[0] in _LATER or family in _LATER:
             raise paths.not_yet(family.decode("ascii", "replace"))
         raise paths.not_found(self._operations)
@@ -133,6 +145,10 @@ class Projects:
             said = msgspec.structs.replace(said, message=_TOKENS_ONLY)
         headers = [JSON, (b"x-ms-error-code", said.code.encode("latin-1", "replace")), *trace.headers(), *said.headers]
         return Reply(status=said.status, headers=headers, body=project_error(said))
+
+    async def _act(self, act: Act, entry: Entry, body: bytes) -> Reply:
+        self._require(entry.asked.project)
+        return await act(entry, body)
 
     def _require(self, project: str) -> None:
         if project not in self._projects:

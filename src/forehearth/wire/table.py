@@ -1,0 +1,83 @@
+"""Endpoints at which something is done, as rows of a table: a form of path, a method, and what does it.
+
+A family of endpoints (conversations, files, …) is a sequence of rows. Several surfaces have the same family, each below
+its own base.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from forehearth.core.endpoint import Endpoint
+from forehearth.core.errors import MethodNotAllowed
+from forehearth.core.exchange import Head
+from forehearth.core.permission import Permission
+from forehearth.ports.surface import Act, Asked
+from forehearth.wire import paths
+
+_NAMED = b"{"
+_BODIES = (b"POST", b"PUT", b"PATCH")
+
+
+class Row(msgspec.Struct, frozen=True, kw_only=True):
+    """One endpoint of a family."""
+
+    method: str
+    form: str
+    """The path below the base, with `{names}` for what varies: `/conversations/{id}/items`."""
+    permission: Permission
+    name: str
+    """What is done, for metrics and the audit log."""
+    act: Act
+    media: bytes = b"application/json"
+    """What its body has to be, where it has one."""
+
+
+class Table:
+    """The rows below one base."""
+
+    def __init__(self, rows: Sequence[Row], *, base: str, keys: bool) -> None:
+        self._by_length: dict[tuple[bytes, int], list[tuple[list[bytes], Row, Asked]]] = {}
+        asked = [(row, _asked(row, base=base, keys=keys)) for row in rows]
+        for row, each in asked:
+            form = row.form.encode().split(b"/")
+            self._by_length.setdefault((form[1], len(form)), []).append((form, row, each))
+        self.endpoints = tuple(each.endpoint for _, each in asked)
+        self.families = frozenset(family for family, _ in self._by_length)
+        """The first segments of all forms."""
+
+    def find(self, head: Head, path: bytes) -> Asked | None:
+        """What is asked for at `path`, from which the base was taken; None where no form is like it.
+
+        Raises `MethodNotAllowed`, `UnsupportedMediaType`, and `PathNotFound` for a segment that cannot be a name.
+        """
+        parts = path.split(b"/")
+        rows = self._by_length.get((parts[1], len(parts)), ()) if len(parts) > 1 else ()
+        there: Mapping[str, tuple[list[bytes], Row, Asked]] = {
+            each[1].method: each for each in sorted(rows, key=_names, reverse=True) if _fits(each[0], parts)
+        }
+        if not there:
+            return None
+        method = "GET" if head.method == b"HEAD" else head.method.decode("ascii", "replace")
+        if method not in there:
+            allowed = tuple(sorted(there))
+            raise MethodNotAllowed(f"This path takes {' and '.join(allowed)}.", allowed=allowed)
+        form, row, asked = there[method]
+        if head.method in _BODIES:
+            paths.require_media(head, row.media)
+        ids = tuple(paths.segment(part) for want, part in zip(form, parts, strict=True) if want.startswith(_NAMED))
+        return msgspec.structs.replace(asked, ids=ids)
+
+
+def _asked(row: Row, *, base: str, keys: bool) -> Asked:
+    endpoint = Endpoint(method=row.method, path=base + row.form, permission=row.permission, name=row.name, keys=keys)
+    return Asked(endpoint=endpoint, act=row.act)
+
+
+def _names(each: tuple[list[bytes], Row, Asked]) -> int:
+    """How much of a form varies: of two that fit, the one with fewer names is meant."""
+    return sum(part.startswith(_NAMED) for part in each[0])
+
+
+def _fits(form: list[bytes], parts: list[bytes]) -> bool:
+    return all(want.startswith(_NAMED) or want == part for want, part in zip(form, parts, strict=True))
