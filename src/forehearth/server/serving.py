@@ -19,6 +19,7 @@ from forehearth.server.compose import build_gateway
 from forehearth.server.context import WorkerContext
 from forehearth.server.counters import opened_leases
 from forehearth.server.development import open_development_issuer
+from forehearth.server.families import families
 from forehearth.server.fetching import Fetching
 from forehearth.server.identity import build_identities
 from forehearth.server.installation import written
@@ -60,6 +61,7 @@ async def run_worker(context: WorkerContext) -> None:
             drains=drains,
             refusals=identities.refusals,
             writing=None if ledger is None else ledger.writing,
+            families=families(),
         )
         gateway = build_gateway(
             settings, around, identity=identities.callers, metrics=context.metrics, created=int(clock.unix())
