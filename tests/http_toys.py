@@ -107,6 +107,12 @@ class Call:
             case _:
                 return Reply(status=404, body=b"no such toy")
 
+    def again(self) -> "Call | None":
+        self._toy.seen["again"] += 1
+        if isinstance(self._toy.forgetful, Exception):
+            raise self._toy.forgetful
+        return None if self._toy.forgetful else Call(self._toy, self._head)
+
     def refuse(self, error: Refused) -> Reply:
         self._toy.seen["refused"] += 1
         status = {BodyTooLarge: 413, BodyTooSlow: 408, UnsupportedMediaType: 415}.get(type(error), 400)
@@ -118,6 +124,7 @@ class ToyEntrance:
 
     def __init__(self) -> None:
         self.seen: Counter[str] = Counter()
+        self.forgetful: bool | Exception = False
         self.heads: list[Head] = []
         self.bodies: list[bytes] = []
 

@@ -205,6 +205,21 @@ class Admitted:
         call = self._surface.read(self._entry, body)
         return self._surface.render(call, await carry(self._resource.directory, self._resource.onions, call))
 
+    def again(self) -> "Admitted | None":
+        """See `ports.entrance`."""
+        parts, resource, surface, before = self._parts, self._resource, self._surface, self._entry
+        if not parts.identity.still(before.principal, before.head, resource.name, keys=surface.keys):
+            return None
+        entry = Entry(
+            asked=before.asked,
+            head=before.head,
+            trace=Trace(parts.new_id(), before.trace.client_request_id),
+            principal=before.principal,
+            place=before.place,
+            started=parts.clock.monotonic(),
+        )
+        return Admitted(parts, resource, surface, entry)
+
     def refuse(self, error: Refused) -> Reply:
         """See `ports.entrance`."""
         reply = self._refusal(error)

@@ -68,6 +68,12 @@ class Known:
             raise NotAuthenticated("who are you")
         return self._think(found) if bearer.decode() in self.later else found
 
+    def still(self, principal: Principal, head: Head, resource: str, *, keys: bool) -> bool:
+        try:
+            return self.identify(head, resource, keys=keys) is principal
+        except NotAuthenticated:
+            return False
+
     async def _think(self, found: Principal) -> Principal:
         return found
 

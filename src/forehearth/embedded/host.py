@@ -177,6 +177,9 @@ class Asked:
         except Exception as error:  # noqa: BLE001 - the edge of this process: every call gets an answer
             return error_of(unexpected(error))
 
+    def again(self) -> None:
+        """Each call is let in by itself."""
+
     def refuse(self, error: Refused) -> Reply:
         """The reply that tells what was wrong with the transfer of the body."""
         return error_of(error)

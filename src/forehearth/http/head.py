@@ -124,11 +124,13 @@ def understand(method: bytes, target: bytes, minor: int, fields: Sequence[Header
     expects = headers.get(b"expect")
     if expects is not None and expects.lower() != b"100-continue":
         raise Malformed("unknown_expectation", "Expect can be 100-continue, nothing else.", status=EXPECTATION_FAILED)
+    length = _length(minor, headers)
+    headers.pop(b"content-length", None)  # `Request.length` has it, and all else of a head may be the same again
     return Request(
         head=Head(method=method, raw_path=path, query=query, headers=headers, scheme=peer.scheme, client=peer.client),
         fields=fields,
         minor=minor,
-        length=_length(minor, headers),
+        length=length,
         persistent=minor == 1 and b"close" not in options,
         expects_continue=expects is not None and minor == 1,
         upgrade=headers.get(b"upgrade", b"").lower() if b"upgrade" in options and minor == 1 else b"",

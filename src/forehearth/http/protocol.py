@@ -26,6 +26,7 @@ from forehearth.http.connection import ANSWER, BODY, GONE, HEAD, LINGER, Connect
 from forehearth.http.faults import BAD_REQUEST, BODY_TOO_LARGE, REQUEST_TIMEOUT, Malformed, explain, internal_error
 from forehearth.http.head import CHUNKED, Request, examine, read
 from forehearth.http.log import report
+from forehearth.http.repeats import Repeated
 from forehearth.http.replies import CONTINUE, Unwritable
 from forehearth.ports.entrance import Admission, Undecided
 
@@ -53,6 +54,9 @@ class Ready:
         """The answer."""
         return self._reply
 
+    def again(self) -> None:
+        """It was for one request."""
+
 
 class InboundProtocol(Connection):
     """uvicorn's protocol class for this server: `Config(http=InboundProtocol)`, with a `Border` as server state."""
@@ -71,6 +75,10 @@ class InboundProtocol(Connection):
     """Bytes of `tail` in which there is no head's end."""
     _blank = False
     """Whether an empty line before the head was passed over."""
+    _block = b""
+    """The head of the current request, as it came."""
+    _repeated: Repeated | None = None
+    """The head that was let in last."""
 
     def __init__(self, *args: object, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)  # type: ignore[arg-type] # handed on as they are
@@ -95,19 +103,22 @@ class InboundProtocol(Connection):
         """Take up the requests in `tail`, as far as they are complete and their turn has come."""
         while self.phase == HEAD and self.tail:
             try:
-                request = self._take_head()
+                block = self._take_head()
+                if block is None:
+                    break
+                if not self._admit_again(block):
+                    self._block = block
+                    self._admit(read(block, self.limits, self.peer))
             except Malformed as fault:
                 self.minor = 1
                 self.head_only = False
                 self.refuse(fault.reply())
                 return
-            if request is None:
-                break
-            self._admit(request)
         if self.phase == HEAD and self.ended:
             self.hang_up()
 
-    def _take_head(self) -> Request | None:
+    def _take_head(self) -> bytes | None:
+        """A whole head, its empty line included; None where it is not here yet. Raises `Malformed`."""
         if self.tail[0] == _CR and not self._pass_blank():
             return None
         data = self.tail
@@ -122,7 +133,7 @@ class InboundProtocol(Connection):
         self._blank = False
         self.served = True
         self.tail = data[end:]
-        return read(data[:end], self.limits, self.peer)
+        return data[:end]
 
     def _pass_blank(self) -> bool:
         """Pass over one empty line before a head, as RFC 9112 section 2.2 asks. Whether there is more to look at."""
@@ -133,13 +144,34 @@ class InboundProtocol(Connection):
             self.tail = self.tail[2:]
         return bool(self.tail)
 
-    def _admit(self, request: Request) -> None:
+    def _admit_again(self, block: bytes) -> bool:
+        """Let in what was let in before; whether it was, and may be still."""
+        repeated = self._repeated
+        length = -1 if repeated is None else repeated.length(block)
+        if repeated is None or length < 0:
+            return False
+        try:
+            admission = repeated.admission.again()
+        except Exception as error:  # noqa: BLE001 - a border: the connection must not hang on somebody's mistake
+            report(error, "a request was not let in again")
+            admission = None
+        if admission is None:
+            self._repeated = None
+            return False
+        self._begin(repeated.request)
+        self._let_in(repeated.request, admission, length)
+        return True
+
+    def _begin(self, request: Request) -> None:
         self._request = request
         self.minor = request.minor
         self.keep = request.persistent
         self.head_only = request.head.method == b"HEAD"
         self.unread = False
         self.deadline = math.inf
+
+    def _admit(self, request: Request) -> None:
+        self._begin(request)
         try:
             outcome = self.entrance.accept(request.head)
         except Exception as error:  # noqa: BLE001 - a border: the connection must not hang on somebody's mistake
@@ -157,7 +189,8 @@ class InboundProtocol(Connection):
         elif isinstance(outcome, Reply):
             self._turn_away(request, outcome)
         else:
-            self._let_in(request, outcome)
+            self._repeated = Repeated.of(self._block, request, outcome)
+            self._let_in(request, outcome, request.length)
 
     async def _await(self, request: Request, undecided: Undecided) -> None:
         """Go on once it is decided. Runs as the task that the client's departure cancels."""
@@ -193,8 +226,7 @@ class InboundProtocol(Connection):
         else:
             self._start(Ready(reply), b"")
 
-    def _let_in(self, request: Request, admission: Admission) -> None:
-        length = request.length
+    def _let_in(self, request: Request, admission: Admission, length: int) -> None:
         self._admission = admission
         if request.head.headers.get(b"content-encoding", b"identity").lower() != b"identity":
             self._refuse_body(

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol
 
 from forehearth.core.clock import Clock
-from forehearth.core.errors import NotAuthenticated
+from forehearth.core.errors import NotAuthenticated, PermissionDenied
 from forehearth.core.exchange import Head
 from forehearth.core.principal import Grant, Principal
 from forehearth.identity.claims import Claims
@@ -42,6 +42,10 @@ class Tokens(Protocol):
         """What a token says, once it is known to be true. Raises `NotAuthenticated`, at once or when awaited."""
         ...
 
+    def known(self, token: bytes) -> Claims | None:
+        """What a token says that was found true before and is still good; None for all others."""
+        ...
+
 
 GrantsOf = Callable[[Claims], Mapping[str, tuple[Grant, ...]]]
 """What the holder of a token may do, by resource."""
@@ -71,6 +75,18 @@ class Callers:
         if isinstance(claims, Claims):
             return self._principal(claims, resource)
         return self._later(claims, resource)
+
+    def still(self, principal: Principal, head: Head, resource: str, *, keys: bool) -> bool:
+        """See `ports.identity`."""
+        try:
+            found = self._keys.identify(head, resource, self._clock.unix()) if keys else None
+        except PermissionDenied:
+            return False
+        if found is not None or self._tokens is None:
+            return found is principal
+        token = _token(head.headers)
+        claims = None if token is None else self._tokens.known(token)
+        return claims is not None and self._principal(claims, resource) is principal
 
     def forget(self) -> None:
         """Ask anew what the holders of tokens may do, because that has changed."""

@@ -45,12 +45,9 @@ class Tokens:
         if len(token) > LONGEST:
             raise _refused("it is too long")
         digest = hashlib.sha256(token).digest()
-        kept = self._good.get(digest)
-        if kept is not None:
-            claims, keys, key_id, verified_by = kept
-            if self._clock.unix() < claims.expires and keys.find(key_id) is verified_by:
-                return claims
-            del self._good[digest]
+        known = self._known(digest)
+        if known is not None:
+            return known
         try:
             text = parse(token)
             issuer = self._issuer_of(text)
@@ -62,6 +59,20 @@ class Tokens:
         if not issuer.keys.may_fetch:
             raise _refused("its key is not known, and its issuer was asked a moment ago")
         return self._once_fetched(digest, text, issuer)
+
+    def known(self, token: bytes) -> Claims | None:
+        """What a token says that was found true before and is still good; None for all others."""
+        return None if len(token) > LONGEST else self._known(hashlib.sha256(token).digest())
+
+    def _known(self, digest: bytes) -> Claims | None:
+        kept = self._good.get(digest)
+        if kept is None:
+            return None
+        claims, keys, key_id, verified_by = kept
+        if self._clock.unix() < claims.expires and keys.find(key_id) is verified_by:
+            return claims
+        del self._good[digest]
+        return None
 
     async def aclose(self) -> None:
         """End what is under way."""

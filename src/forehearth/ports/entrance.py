@@ -28,6 +28,13 @@ class Admission(Protocol):
         """The reply that says, in the words of this surface, what was wrong with the body's transfer."""
         ...
 
+    def again(self) -> "Admission | None":
+        """The same for another request with the same head on the same connection, its credential looked at anew.
+
+        None where it has to be decided as if it were the first.
+        """
+        ...
+
 
 class Undecided(msgspec.Struct, frozen=True):
     """The door has to ask somebody first. No byte of the body is read before `decision` is there."""

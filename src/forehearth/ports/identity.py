@@ -17,3 +17,7 @@ class Identity(Protocol):
         `NotAuthenticated`; `PermissionDenied` where a key is good, and not from where it is used.
         """
         ...
+
+    def still(self, principal: Principal, head: Head, resource: str, *, keys: bool) -> bool:
+        """Whether `identify` would say now, at once, that it is this very caller, with these very permissions."""
+        ...

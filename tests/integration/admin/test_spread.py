@@ -1,5 +1,7 @@
 """Keys over several workers, over restarts, and on a port of their own."""
 
+import http.client
+import json
 import os
 import subprocess
 import threading
@@ -43,6 +45,22 @@ def test_every_worker_refuses_a_revoked_key_once_that_is_answered_and_within_fiv
     assert client.ask("DELETE", "/admin/keys/revoked").status == 204
     assert time.monotonic() - began < PROMISED
     assert statuses(client, made["key"]) == {401}
+
+
+def test_a_connection_that_was_let_in_is_not_let_in_for_ever(client):
+    """Heads that come again on a connection are not decided anew, but the key in them is looked at each time."""
+    made = client.make("kept")
+    connection = http.client.HTTPConnection("127.0.0.1", client.server.port, timeout=10)
+
+    def call() -> int:
+        connection.request("POST", CHAT, json.dumps(QUESTION), {"api-key": made["key"]})
+        answer = connection.getresponse()
+        answer.read()
+        return answer.status
+
+    assert [call() for _ in range(3)] == [200] * 3
+    assert client.ask("DELETE", "/admin/keys/kept").status == 204
+    assert call() == 401
 
 
 def test_a_change_of_secrets_has_no_gap(client):

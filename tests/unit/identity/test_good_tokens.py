@@ -146,8 +146,9 @@ async def test_a_token_seen_before_is_known_at_once_and_not_past_its_end():
     claims = await desk.verify(token)
     assert desk.tokens.verify(token) is claims
     await desk.clock.advance(99)
-    assert desk.tokens.verify(token) is claims
+    assert desk.tokens.verify(token) is desk.tokens.known(token) is claims
     await desk.clock.advance(1.5)
+    assert desk.tokens.known(token) is None
     again = desk.tokens.verify(token)  # within the skew: judged anew
     assert isinstance(again, Claims)
     assert again is not claims
@@ -183,6 +184,7 @@ async def test_a_key_that_took_an_old_ones_id_is_another():
     await desk.clock.advance(31)
     with pytest.raises(NotAuthenticated):
         await desk.verify(mint(header={"kid": "newer"}))  # it has the keys fetched again
+    assert desk.tokens.known(token) is None
     with pytest.raises(NotAuthenticated):
         await desk.verify(token)
     assert await desk.verify(mint(OTHER_KEY))
