@@ -1,0 +1,11 @@
+"""The Responses API as a wire format, and how it is carried by chat completions. No I/O.
+
+asked      a body of `POST /responses`, read strictly
+items      what a conversation consists of: messages, calls of functions and what these gave
+tools      functions, and which of them the model may or must call
+chat       a question of this format as one of chat completions
+objects    a whole response, every documented member of it
+chunks     an answer of chat completions, whole or as it streams
+states     which events follow on what: one table
+answer     from the one to the other, by that table
+"""

@@ -1,0 +1,124 @@
+"""A question of this API as one of chat completions, which any backend of a chat model answers.
+
+`metadata` and `store` stay here: hosts take them of chat completions only to store them there. `reasoning` items are
+left out, because chat completions have no place for what a model thought before.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+import msgspec
+
+from forehearth.core.errors import InvalidField
+from forehearth.dialects.responses import tools
+from forehearth.dialects.responses.asked import Body, Question
+from forehearth.dialects.responses.items import Resource
+
+_SAME: Final = (
+    *("temperature", "top_p", "user", "safety_identifier", "prompt_cache_key", "prompt_cache_retention"),
+    "service_tier",
+)
+"""Members that mean the same there."""
+Message = dict[str, Any]
+
+
+def body(question: Question, conversation: Iterable[Resource]) -> bytes:
+    """The body of chat completions that asks `question`.
+
+    `conversation` is all that the model is to see, the input at its end, with references resolved. Raises
+    `InvalidField` for results of functions that nobody called, and calls that nobody answered.
+    """
+    asked = question.body
+    members: dict[str, Any] = {"model": asked.model, "messages": messages(asked.instructions, conversation)}
+    members |= tools.chat(question.tools, parallel=asked.parallel_tool_calls)
+    members |= _form(asked)
+    if asked.reasoning is not None and asked.reasoning.effort is not None:
+        members["reasoning_effort"] = asked.reasoning.effort
+    if asked.max_output_tokens is not None:
+        members["max_completion_tokens"] = asked.max_output_tokens
+    members |= {name: value for name in _SAME if (value := getattr(asked, name)) is not None}
+    if question.logprobs:
+        members |= {"logprobs": True, "top_logprobs": asked.top_logprobs or 0}
+    if asked.stream:
+        members |= {"stream": True, "stream_options": {"include_usage": True}}
+    return msgspec.json.encode(members)
+
+
+def messages(instructions: str | None, conversation: Iterable[Resource]) -> list[Message]:
+    """The messages of a conversation, the `instructions` before all others. Raises `InvalidField`."""
+    said: list[Message] = [{"role": "system", "content": instructions}] if instructions else []
+    open_calls: dict[str, None] = {}
+    for item in conversation:
+        kind = item["type"]
+        if kind == "function_call":
+            _add_call(said, item)
+            open_calls[item["call_id"]] = None
+        elif kind == "function_call_output":
+            if item["call_id"] not in open_calls:
+                message = f"No tool call found for function call output with call_id {item['call_id']}."
+                raise InvalidField(message, param="input")
+            del open_calls[item["call_id"]]
+            said.append({"role": "tool", "tool_call_id": item["call_id"], "content": _content(item["output"])})
+        elif kind == "message":
+            _add_message(said, item)
+    if open_calls:
+        raise InvalidField(f"No tool output found for function call {next(iter(open_calls))}.", param="input")
+    return said
+
+
+def _add_call(said: list[Message], item: Resource) -> None:
+    """Calls stand in the message of the assistant that comes right before them, as they do in an answer."""
+    if not said or said[-1]["role"] != "assistant":
+        said.append({"role": "assistant", "content": None})
+    function = {"name": item["name"], "arguments": item["arguments"]}
+    said[-1].setdefault("tool_calls", []).append({"id": item["call_id"], "type": "function", "function": function})
+
+
+def _add_message(said: list[Message], item: Resource) -> None:
+    if item["role"] != "assistant":
+        said.append({"role": item["role"], "content": _content(item["content"])})
+        return
+    texts = [part["text"] for part in item["content"] if part["type"] == "output_text"]
+    refusals = [part["refusal"] for part in item["content"] if part["type"] == "refusal"]
+    message: Message = {"role": "assistant", "content": "".join(texts) if texts or not refusals else None}
+    if refusals:
+        message["refusal"] = "".join(refusals)
+    if said and said[-1].get("tool_calls") and said[-1]["content"] is None:
+        said[-1] |= message  # said along with calls, whose results must come next
+    else:
+        said.append(message)
+
+
+def _content(given: str | list[Resource]) -> str | list[dict[str, Any]]:
+    """Contents of a message; a text alone is a string, which every host takes."""
+    if isinstance(given, str):
+        return given
+    if len(given) == 1 and given[0]["type"] == "input_text":
+        return str(given[0]["text"])
+    return [_part(part) for part in given]
+
+
+def _part(part: Resource) -> dict[str, Any]:
+    if part["type"] == "input_text":
+        return {"type": "text", "text": part["text"]}
+    if part["type"] == "input_image":
+        detail = "high" if part["detail"] == "original" else part["detail"]  # chat completions know three of them
+        return {"type": "image_url", "image_url": {"url": part["image_url"], "detail": detail}}
+    file = {name: part[name] for name in ("filename", "file_data") if name in part}
+    return {"type": "file", "file": file}
+
+
+def _form(asked: Body) -> Mapping[str, Any]:
+    """What is asked of the answer's form. Plain text is what there is without asking."""
+    text = asked.text
+    if text is None:
+        return {}
+    members: dict[str, Any] = {} if text.verbosity is None else {"verbosity": text.verbosity}
+    form = msgspec.to_builtins(text.format) if text.format is not None else {"type": "text"}
+    kind = form.pop("type")
+    if kind == "json_object":
+        members["response_format"] = {"type": "json_object"}
+    elif kind == "json_schema":
+        given = {name: value for name, value in form.items() if value is not None}
+        members["response_format"] = {"type": "json_schema", "json_schema": given}
+    return members

@@ -1,0 +1,108 @@
+"""A response as the API shows it: every documented member, those with nothing to say as null.
+
+What is not known is not made up: `temperature` and `top_p` are null where nobody set them, because the model's host
+then decides; `usage` is null where the host reported none.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from forehearth.core.usage import Usage
+from forehearth.dialects.responses.asked import Question
+from forehearth.dialects.responses.items import Resource
+
+
+class Frame(msgspec.Struct, frozen=True, kw_only=True):
+    """What is the same in every state of one response."""
+
+    id: str
+    created_at: int
+    """Unix seconds."""
+    question: Question
+
+
+class State(msgspec.Struct, frozen=True, kw_only=True):
+    """What becomes of it."""
+
+    status: str = "in_progress"
+    """`in_progress`, `completed`, `incomplete`, `failed` or `cancelled`."""
+    output: Sequence[Resource] = ()
+    completed_at: int | None = None
+    """Unix seconds; None unless it is completed."""
+    error: Mapping[str, str] | None = None
+    """`code` and `message`, where it failed."""
+    reason: str | None = None
+    """Why it is incomplete: `max_output_tokens` or `content_filter`."""
+    usage: Usage | None = None
+    service_tier: str | None = None
+    """The one that the host says it used."""
+
+
+def whole(frame: Frame, state: State) -> dict[str, Any]:
+    """The response in that state."""
+    question, asked = frame.question, frame.question.body
+    return {
+        "id": frame.id,
+        "object": "response",
+        "created_at": frame.created_at,
+        "status": state.status,
+        "background": False,
+        "completed_at": state.completed_at,
+        "conversation": None if question.conversation is None else {"id": question.conversation},
+        "error": state.error,
+        "frequency_penalty": 0.0,
+        "incomplete_details": None if state.reason is None else {"reason": state.reason},
+        "instructions": asked.instructions,
+        "max_output_tokens": asked.max_output_tokens,
+        "max_tool_calls": asked.max_tool_calls,
+        "metadata": asked.metadata or {},
+        "model": asked.model,
+        "moderation": None,
+        "output": list(state.output),
+        "parallel_tool_calls": asked.parallel_tool_calls is not False,
+        "presence_penalty": 0.0,
+        "previous_response_id": asked.previous_response_id,
+        "prompt": None,
+        "prompt_cache_key": asked.prompt_cache_key,
+        "prompt_cache_options": None,
+        "prompt_cache_retention": asked.prompt_cache_retention,
+        "reasoning": _reasoning(question),
+        "safety_identifier": asked.safety_identifier,
+        "service_tier": state.service_tier,
+        "store": question.stored,
+        "temperature": asked.temperature,
+        "text": _text(question),
+        "tool_choice": question.tools.choice,
+        "tools": list(question.tools.shown),
+        "top_logprobs": asked.top_logprobs or 0,
+        "top_p": asked.top_p,
+        "truncation": asked.truncation or "disabled",
+        "usage": None if state.usage is None else usage(state.usage),
+        "user": asked.user,
+    }
+
+
+def usage(used: Usage) -> dict[str, Any]:
+    """Tokens, by this API's names. Its clients need numbers in the details: 0 where a host does not tell them apart."""
+    return {
+        "input_tokens": used.prompt,
+        "input_tokens_details": {"cached_tokens": used.cached, "cache_write_tokens": 0},
+        "output_tokens": used.completion,
+        "output_tokens_details": {"reasoning_tokens": used.reasoning},
+        "total_tokens": used.prompt + used.completion,
+    }
+
+
+def _reasoning(question: Question) -> dict[str, Any]:
+    """What was asked of the model's thinking. Summaries are not made here, so none is promised."""
+    reasoning = question.body.reasoning
+    return {"effort": None if reasoning is None else reasoning.effort, "summary": None}
+
+
+def _text(question: Question) -> dict[str, Any]:
+    text = question.body.text
+    form = {"type": "text"} if text is None or text.format is None else msgspec.to_builtins(text.format)
+    shown = {name: value for name, value in form.items() if name != "description" or value is not None}
+    return {"format": shown, "verbosity": (None if text is None else text.verbosity) or "medium"}
