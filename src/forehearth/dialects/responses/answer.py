@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
-from forehearth.core.errors import BackendRefused, Broken, Failed
+from forehearth.core.errors import BackendRefused, Broken, ForehearthError
 from forehearth.core.usage import Usage
 from forehearth.dialects.responses import chunks, objects, states
 from forehearth.dialects.responses.chunks import DONE, Piece, ToolCall
@@ -84,7 +84,7 @@ class Answer:
             self._fail(error)
         return self._given()
 
-    def fail(self, error: Failed) -> list[Event]:
+    def fail(self, error: ForehearthError) -> list[Event]:
         """The stream cannot be read to its end."""
         self._fail(error)
         return self._given()
@@ -199,7 +199,7 @@ class Answer:
             self._became = msgspec.structs.replace(self._became, status="completed", completed_at=now)
             self._step(Step.COMPLETE)
 
-    def _fail(self, error: Failed) -> None:
+    def _fail(self, error: ForehearthError) -> None:
         if self.over:
             return
         self._leave("failed", chunks.told(error))

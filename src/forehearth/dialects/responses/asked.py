@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final
 
 import msgspec
 
-from forehearth.core.errors import InvalidField, NotServedYet, NotSupported
+from forehearth.core.errors import InvalidField, NotServedYet, NotSupported, UnknownField
 from forehearth.dialects.responses import items, problems, tools
 from forehearth.dialects.responses.items import NewId, Resource
 from forehearth.dialects.responses.tools import Tools
@@ -38,8 +38,13 @@ _FORMATS: Final = ("text", "json_object", "json_schema")
 _NOT_SERVED: Final[Mapping[str, str]] = {
     "prompt": "stored prompts are not served: send 'instructions' and 'input'",
     "moderation": "nothing is moderated on request here",
-    "context_management": "conversations are not compacted here: shorten 'input', or set 'truncation' to 'auto'",
+    "context_management": "conversations are not compacted here: shorten 'input'",
 }
+_COUNTED: Final = frozenset(
+    {"model", "input", "previous_response_id", "tools", "text", "reasoning", "truncation", "instructions"}
+    | {"personality", "conversation", "tool_choice", "parallel_tool_calls"}
+)
+"""The members of a body whose tokens are to be counted."""
 _NOT_YET: Final[Mapping[str, str]] = {
     "agent": "agents are not served yet",
     "agent_reference": "agents are not served yet",
@@ -163,8 +168,20 @@ def read(body: bytes, new_id: NewId, *, deployment: str | None = None) -> Questi
     Raises `MalformedBody`, `InvalidField`, `UnknownField`, `NotSupported` or `NotServedYet`.
     """
     members = problems.decoded(body)
-    if deployment is not None:
-        members["model"] = deployment
+    return _read(members if deployment is None else members | {"model": deployment}, new_id)
+
+
+def read_counted(body: bytes, new_id: NewId) -> Question:
+    """The same for a body of `POST /responses/input_tokens`, in which members that ask for an answer have no place."""
+    members = problems.decoded(body)
+    for name in members.keys() - _COUNTED:
+        raise UnknownField(f"Unknown parameter: '{name[:128]}'.", param=name[:128])
+    if members.pop("personality", None) is not None:
+        raise NotSupported("'personality' is not served: leave it out.", param="personality")
+    return _read(members | {"model": members.get("model") or "any"}, new_id)
+
+
+def _read(members: dict[str, Any], new_id: NewId) -> Question:
     found = problems.read(members, Body, kinds=_FORMATS)
     _refuse(found)
     if not found.model:
@@ -187,6 +204,9 @@ def _refuse(body: Body) -> None:
     for name, reason in _NOT_SERVED.items():
         if getattr(body, name) is not None:
             raise NotSupported(f"'{name}' is not served: {reason}.", param=name)
+    if body.truncation == "auto":
+        message = "'truncation' of 'auto' is not served yet: leave it out, and shorten 'input' where it is too long."
+        raise NotServedYet(message, param="truncation")
     if body.background:
         message = "'background' is not served yet: leave it out, and take the response from the answer or as a stream."
         raise NotServedYet(message, param="background")

@@ -4,7 +4,7 @@
 left out, because chat completions have no place for what a model thought before.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -19,7 +19,11 @@ _SAME: Final = (
     "service_tier",
 )
 """Members that mean the same there."""
+_MESSAGE_TOKENS, _PRIMING_TOKENS = 4, 3
+"""What a message costs besides its content, and what the beginning of the answer does: OpenAI's figures for chats."""
 Message = dict[str, Any]
+Count = Callable[[str], int]
+"""How many tokens a text has."""
 
 
 def body(question: Question, conversation: Iterable[Resource]) -> bytes:
@@ -64,6 +68,25 @@ def messages(instructions: str | None, conversation: Iterable[Resource]) -> list
     if open_calls:
         raise InvalidField(f"No tool output found for function call {next(iter(open_calls))}.", param="input")
     return said
+
+
+def tokens(body: bytes, count: Count) -> int:
+    """About how many tokens a model reads of a body that has texts alone: its host's own form of them is not known."""
+    members = msgspec.json.decode(body)
+    found = _PRIMING_TOKENS
+    for message in members["messages"]:
+        values = [value for name, value in message.items() if name != "role" and value is not None]
+        found += _MESSAGE_TOKENS + sum(count(text) for value in values for text in _texts(value))
+    others = [members[name] for name in ("tools", "response_format") if name in members]
+    return found + sum(count(text) for value in others for text in _texts(value))
+
+
+def _texts(value: object) -> list[str]:
+    if isinstance(value, str):
+        return [value]
+    if isinstance(value, list) and all(part.get("type") == "text" for part in value):
+        return [part["text"] for part in value]
+    return [msgspec.json.encode(value).decode()]
 
 
 def _add_call(said: list[Message], item: Resource) -> None:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
-from forehearth.core.errors import Broken, Failed
+from forehearth.core.errors import Broken, ForehearthError
 from forehearth.core.usage import Usage
 from forehearth.dialects import openai_errors, usage
 
@@ -144,7 +144,7 @@ class Events:
         self._size = len(self._rest[0]) + sum(map(len, self._data))
 
 
-def told(error: Failed) -> dict[str, str]:
+def told(error: ForehearthError) -> dict[str, str]:
     """A failure as the `error` of a response."""
     busy = getattr(error, "status", 0) == 429 or error.code == "backends_busy"  # noqa: PLR2004 - its name is RFC 6585's
     return {"code": "rate_limit_exceeded" if busy else "server_error", "message": error.message}

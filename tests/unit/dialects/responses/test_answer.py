@@ -73,7 +73,7 @@ def test_what_was_asked_is_shown():
         "tool_choice": {"type": "function", "name": "f"},
         "top_logprobs": 2,
         "top_p": 0.9,
-        "truncation": "auto",
+        "truncation": "disabled",
         "user": "u",
     }
     response = whole(answering(**asked), {"choices": [{"message": {"content": "x"}, "finish_reason": "stop"}]})

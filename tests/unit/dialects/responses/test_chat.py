@@ -55,7 +55,7 @@ def test_a_text():
         ({"include": ["message.output_text.logprobs"]}, {"logprobs": True, "top_logprobs": 0}),
         ({"include": ["reasoning.encrypted_content"]}, {}),
         ({"stream": True}, {"stream": True, "stream_options": {"include_usage": True}}),
-        ({"metadata": {"a": "b"}, "store": False, "truncation": "auto"}, {}),
+        ({"metadata": {"a": "b"}, "store": False, "truncation": "disabled"}, {}),
         ({"parallel_tool_calls": False}, {}),
         ({"tool_choice": "none"}, {}),
     ],

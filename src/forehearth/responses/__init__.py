@@ -1,0 +1,7 @@
+"""Responses: questions that are answered through chat completions, and kept, so that the next one can go on from them.
+
+caller     who asks, and what a call to a model needs of that
+kept       what is stored of a response, and how a conversation is found again
+run        a response that streams, and is stored when it ends
+service    what can be done with responses
+"""

@@ -1,0 +1,86 @@
+"""What is stored of responses, and how a conversation is found again by the latest of them.
+
+A response is there for whoever may read where it was made: in its resource, and in its project where it has one. Of
+two directories (tenants) that are let into the same resource, neither sees what callers of the other one made.
+"""
+
+from typing import Any, Final
+
+import msgspec
+
+from forehearth.core.clock import Clock
+from forehearth.core.errors import InvalidField, NotFound
+from forehearth.dialects.responses.items import Resource
+from forehearth.documents.repository import Documents
+from forehearth.responses.caller import Caller
+
+DAY: Final = 86_400.0
+RETENTION: Final = 30 * DAY
+"""Seconds for which a response is kept, as on the service."""
+_SWEEP: Final = 60.0
+"""Seconds after which what has expired is removed again, when the next response is stored."""
+MOST_TURNS: Final = 1_000
+"""Responses of one conversation."""
+
+
+class Kept(msgspec.Struct, frozen=True, kw_only=True):
+    """A response, whole, and the items of its input."""
+
+    response: dict[str, Any]
+    input: list[Resource]
+    tenant: str = ""
+    """The directory of who made it; empty for keys."""
+
+
+_decoder = msgspec.json.Decoder(Kept)
+
+
+class KeptResponses:
+    """The stored responses."""
+
+    def __init__(self, documents: Documents, clock: Clock, *, retention: float = RETENTION) -> None:
+        self._documents = documents
+        self._clock = clock
+        self._retention = retention
+        self._sweep_at = clock.monotonic()
+
+    async def keep(self, caller: Caller, response: dict[str, Any], items: tuple[Resource, ...]) -> None:
+        """Store it. Raises `StoreFailed`."""
+        kept = Kept(response=response, input=list(items), tenant=caller.principal.tenant)
+        expires = self._clock.unix() + self._retention
+        await self._documents.create(caller.place, msgspec.json.encode(kept), id=response["id"], expires=expires)
+        if self._clock.monotonic() >= self._sweep_at:
+            self._sweep_at = self._clock.monotonic() + _SWEEP
+            await self._documents.sweep()
+
+    async def get(self, caller: Caller, id: str) -> Kept:  # noqa: A002 - what it is
+        """One of them. Raises `NotFound`."""
+        document = await self._documents.get(caller.place, id)
+        kept = _decoder.decode(document.body)
+        if kept.tenant and caller.principal.tenant and kept.tenant != caller.principal.tenant:
+            raise NotFound(f"There is no response '{id}'.")
+        return kept
+
+    async def delete(self, caller: Caller, id: str) -> None:  # noqa: A002 - what it is
+        """Remove it. Raises `NotFound`."""
+        await self.get(caller, id)
+        await self._documents.delete(caller.place, id)
+
+    async def conversation(self, caller: Caller, previous: str | None) -> list[Resource]:
+        """All items up to and with the response `previous`, the oldest first; none where that is None.
+
+        Raises `InvalidField` where one of the responses is not there (any more).
+        """
+        turns: list[list[Resource]] = []
+        while previous is not None:
+            if len(turns) == MOST_TURNS:
+                message = f"A conversation has at most {MOST_TURNS} responses: begin a new one."
+                raise InvalidField(message, param="previous_response_id")
+            try:
+                kept = await self.get(caller, previous)
+            except NotFound:
+                message = f"Previous response with id '{previous[:256]}' not found."
+                raise InvalidField(message, param="previous_response_id") from None
+            turns.append([*kept.input, *kept.response["output"]])
+            previous = kept.response["previous_response_id"]
+        return [item for turn in reversed(turns) for item in turn]

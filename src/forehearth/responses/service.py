@@ -1,0 +1,148 @@
+"""What can be done with responses: make, read, delete and cancel them, list their input, count its tokens."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, Final
+
+import msgspec
+
+from forehearth.core.clock import Clock
+from forehearth.core.errors import InvalidField, NotSupported
+from forehearth.core.exchange import Header, Reply
+from forehearth.dialects.responses import asked, chat
+from forehearth.dialects.responses.answer import Answer
+from forehearth.dialects.responses.asked import Question
+from forehearth.dialects.responses.chat import Count
+from forehearth.dialects.responses.items import NewId, Resource, resolved
+from forehearth.dialects.responses.objects import Frame
+from forehearth.documents.repository import MOST, NEWEST, Order
+from forehearth.ports.door import Door
+from forehearth.responses.caller import Caller
+from forehearth.responses.kept import KeptResponses
+from forehearth.responses.run import Keep, Run
+
+_JSON: Final[Header] = (b"content-type", b"application/json")
+_EVENTS: Final[Header] = (b"content-type", b"text/event-stream; charset=utf-8")
+_OWN: Final = frozenset({b"content-type", b"content-length"})
+
+
+class Responses:
+    """The responses of one resource. `door` leads to its models; `counting` gives a vocabulary, where there is one."""
+
+    def __init__(
+        self,
+        kept: KeptResponses,
+        door: Door,
+        *,
+        new_id: NewId,
+        clock: Clock,
+        counting: Callable[[], Count | None] = lambda: None,
+    ) -> None:
+        self._kept = kept
+        self._door = door
+        self._new_id = new_id
+        self._clock = clock
+        self._counting = counting
+        self._keeping: set[asyncio.Task[None]] = set()
+
+    async def create(self, caller: Caller, body: bytes, *, deployment: str | None = None) -> Reply:
+        """Answer the question in `body`: whole, or as a stream of events.
+
+        `deployment` is the model where the path names it. Raises the `ForehearthError` that fits.
+        """
+        question = asked.read(body, self._new_id, deployment=deployment)
+        items, chat_body = await self._asked(caller, question)
+        frame = Frame(id=self._new_id("resp"), created_at=int(self._clock.unix()), question=question)
+        answer = Answer(frame, self._new_id, self._clock.unix)
+        reply = await self._door(caller.call(question, chat_body))
+        keep = self._keeper(caller, items) if question.stored else None
+        headers = [header for header in reply.headers if header[0].lower() not in _OWN]
+        if question.body.stream:
+            run = Run(answer, reply.stream, keep, caller.record)
+            await run.begin(answer.begin() + ([] if reply.stream is not None else answer.whole(reply.body)))
+            return Reply(status=reply.status, headers=[_EVENTS, *headers], stream=run)
+        answer.begin()
+        answer.whole(reply.body)
+        if keep is not None:
+            await keep(answer.response)
+        return Reply(status=reply.status, headers=[_JSON, *headers], body=msgspec.json.encode(answer.response))
+
+    async def get(self, caller: Caller, id: str) -> dict[str, Any]:  # noqa: A002 - what it is
+        """A stored response. Raises `NotFound`."""
+        return (await self._kept.get(caller, id)).response
+
+    async def delete(self, caller: Caller, id: str) -> dict[str, Any]:  # noqa: A002 - what it is
+        """Remove one; what is said of it. Raises `NotFound`."""
+        await self._kept.delete(caller, id)
+        return {"id": id, "object": "response", "deleted": True}
+
+    async def cancel(self, caller: Caller, id: str) -> dict[str, Any]:  # noqa: A002 - what it is
+        """Break off one that is made in the background; there are none yet. Raises `NotFound`, `InvalidField`."""
+        await self._kept.get(caller, id)
+        raise InvalidField("Cannot cancel a synchronous response: close its connection instead.", param="response_id")
+
+    async def input_items(self, caller: Caller, id: str, order: Order = NEWEST) -> dict[str, Any]:  # noqa: A002 - what it is
+        """One page of what was sent to make it, the latest item first unless asked otherwise.
+
+        Raises `NotFound`, and `InvalidField` for a page that cannot be.
+        """
+        items = (await self._kept.get(caller, id)).input
+        return _page(items, order)
+
+    async def input_tokens(self, caller: Caller, body: bytes) -> dict[str, Any]:
+        """How many tokens the model would read, counted here. Raises as `create` does."""
+        question = asked.read_counted(body, self._new_id)
+        items, chat_body = await self._asked(caller, question)
+        if any(part["type"] in ("input_image", "input_file") for part in _contents(items)):
+            raise NotSupported("Images and files cannot be counted here: their model alone can.", param="input")
+        count = await asyncio.to_thread(self._counting)
+        if count is None:
+            raise NotSupported(
+                "Tokens cannot be counted on this server: its operator has to install the vocabularies, with "
+                "pip install 'forehearth[tokens]'."
+            )
+        return {"object": "response.input_tokens", "input_tokens": chat.tokens(chat_body, count)}
+
+    def _keeper(self, caller: Caller, items: tuple[Resource, ...]) -> Keep:
+        """Stores a response, to the end although whoever waits for it is gone."""
+
+        async def keep(response: dict[str, Any]) -> None:
+            task = asyncio.create_task(self._kept.keep(caller, response, items))
+            self._keeping.add(task)
+            task.add_done_callback(self._keeping.discard)
+            await asyncio.shield(task)
+
+        return keep
+
+    async def _asked(self, caller: Caller, question: Question) -> tuple[tuple[Resource, ...], bytes]:
+        """The items of the input, and the body of chat completions that asks for an answer to all before and them."""
+        before = await self._kept.conversation(caller, question.body.previous_response_id)
+        known = {item["id"]: item for item in before}
+        items = resolved(question.items, known.get)
+        return items, chat.body(question, [*before, *items])
+
+
+def _contents(items: tuple[Resource, ...]) -> list[Resource]:
+    return [part for item in items for part in item.get("content") or () if isinstance(part, dict)]
+
+
+def _page(items: list[Resource], order: Order) -> dict[str, Any]:
+    if not 1 <= order.limit <= MOST:
+        raise InvalidField(f"'limit' is a whole number from 1 to {MOST}.", param="limit")
+    ids = [item["id"] for item in items]
+    ordered = items[::-1] if order.newest_first else items
+    for bound, cursor in (("after", order.after), ("before", order.before)):
+        if cursor is not None and cursor not in ids:
+            raise InvalidField(f"'{bound}' is not the id of an item in this list.", param=bound)
+    names = [item["id"] for item in ordered]
+    start = 0 if order.after is None else names.index(order.after) + 1
+    end = len(names) if order.before is None else names.index(order.before)
+    found = ordered[start:end]
+    kept = found[-order.limit :] if order.before is not None else found[: order.limit]
+    return {
+        "object": "list",
+        "data": kept,
+        "has_more": len(found) > len(kept),
+        "first_id": kept[0]["id"] if kept else None,
+        "last_id": kept[-1]["id"] if kept else None,
+    }

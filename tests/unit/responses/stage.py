@@ -1,0 +1,156 @@
+"""The service of responses on a store in memory, before models that the test plays."""
+
+import itertools
+import json
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Any
+
+from forehearth.core.call import Call
+from forehearth.core.document import Document, StoreFailed
+from forehearth.core.exchange import Reply, Stream
+from forehearth.core.permission import Permission
+from forehearth.core.place import Place
+from forehearth.core.principal import Grant, Principal
+from forehearth.documents.repository import Documents
+from forehearth.responses.caller import Caller
+from forehearth.responses.kept import KeptResponses
+from forehearth.responses.service import Responses
+from forehearth.stores.memory import MemoryDocuments
+from forehearth.testing.clock import VirtualClock
+
+HERE = Place(resource="here")
+
+
+class Full(MemoryDocuments):
+    """A store whose disk can be full."""
+
+    full = False
+
+    async def insert(self, document: Document) -> Document:
+        if self.full:
+            raise StoreFailed("the disk is full")
+        return await super().insert(document)
+
+
+class Source:
+    """A host's stream. An exception among the pieces is raised in its place."""
+
+    def __init__(self, pieces: Sequence[bytes | Exception]) -> None:
+        self.pieces = list(pieces)
+        self.closed = 0
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        if not self.pieces:
+            raise StopAsyncIteration
+        piece = self.pieces.pop(0)
+        if isinstance(piece, Exception):
+            raise piece
+        return piece
+
+    async def aclose(self) -> None:
+        self.closed += 1
+
+
+class Models:
+    """A `Door`. `answers` are taken in turn, the last one for ever; calls are kept."""
+
+    def __init__(self, *answers: dict[str, Any] | Source | Exception) -> None:
+        self.answers = list(answers)
+        self.calls: list[Call] = []
+
+    async def __call__(self, call: Call) -> Reply:
+        self.calls.append(call)
+        found = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        if isinstance(found, Exception):
+            raise found
+        stream: Stream | None = found if isinstance(found, Source) else None
+        body = b"" if isinstance(found, Source) else json.dumps(found).encode()
+        headers = [(b"content-type", b"application/json"), (b"x-ms-deployment-name", b"m")]
+        return Reply(status=200, headers=headers, body=body, stream=stream)
+
+    def asked(self, at: int = -1) -> dict[str, Any]:
+        """The body of a call."""
+        body: dict[str, Any] = json.loads(self.calls[at].body)
+        return body
+
+
+class Stage:
+    """Everything together."""
+
+    def __init__(self, *answers: dict[str, Any] | Source | Exception) -> None:
+        self.clock = VirtualClock()
+        self.store = Full()
+        self.models = Models(*answers)
+        self.count: Callable[[str], int] | None = lambda text: len(text.split())
+        numbers = itertools.count()
+        documents = Documents(self.store, "response", new_id=lambda: "never", clock=self.clock)
+        self.responses = Responses(
+            KeptResponses(documents, self.clock),
+            self.models,
+            new_id=lambda prefix: f"{prefix}_{next(numbers)}",
+            clock=self.clock,
+            counting=lambda: self.count,
+        )
+
+    async def create(self, caller: Caller | None = None, **members: Any) -> dict[str, Any]:
+        """The response, whole."""
+        reply = await self.reply(caller, **members)
+        made: dict[str, Any] = json.loads(reply.body)
+        return made
+
+    async def reply(self, caller: Caller | None = None, **members: Any) -> Reply:
+        body = json.dumps({"model": "m", "input": "hello"} | members).encode()
+        return await self.responses.create(caller or somebody(), body)
+
+    async def events(self, **members: Any) -> list[dict[str, Any]]:
+        """The events of a response that streams."""
+        reply = await self.reply(stream=True, **members)
+        assert reply.stream is not None
+        text = b"".join([piece async for piece in reply.stream])
+        await reply.stream.aclose()
+        return read(text)
+
+    @property
+    def kept(self) -> list[str]:
+        """The ids of all that is stored."""
+        return [document.id for document in self.store._documents.values()]
+
+
+def read(text: bytes) -> list[dict[str, Any]]:
+    """The events in the bytes of a stream."""
+    found = []
+    for event in text.decode().removesuffix("\n\n").split("\n\n"):
+        kind, data = event.split("\n")
+        found.append(json.loads(data.removeprefix("data: ")))
+        assert kind == f"event: {found[-1]['type']}"
+    return found
+
+
+def somebody(place: Place = HERE, *, tenant: str = "") -> Caller:
+    grant = Grant(place=Place(resource=place.resource), permissions=frozenset(Permission))
+    return Caller(
+        place=place,
+        principal=Principal(name="somebody", kind="user", id="oid-1", tenant=tenant, grants=(grant,)),
+        request_id="id-1",
+        surface="openai_v1",
+        started=0.0,
+        headers={b"x-some": b"thing"},
+        forward={b"traceparent": b"00"},
+    )
+
+
+def says(content: str | None = "Hello.", **message: Any) -> dict[str, Any]:
+    """An answer of chat completions."""
+    finish = "tool_calls" if "tool_calls" in message else "stop"
+    choice = {"index": 0, "message": {"role": "assistant", "content": content, **message}, "finish_reason": finish}
+    usage = {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5}
+    return {"id": "chatcmpl-1", "object": "chat.completion", "created": 1, "choices": [choice], "usage": usage}
+
+
+def calls(name: str, arguments: str = "{}", call_id: str = "call_1") -> dict[str, Any]:
+    """An answer that is the call of a function."""
+    function = {"name": name, "arguments": arguments}
+    return says(None, tool_calls=[{"id": call_id, "type": "function", "function": function}])
