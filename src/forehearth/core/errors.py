@@ -34,6 +34,7 @@
         AllDown                     every backend is left out because it is ill (retry_after)
       LimitsUnchecked               ours: the counters of limits cannot be read (retry_after)
       LedgerUnwritable              ours: it cannot be written down what the call uses (retry_after)
+      StoreAway                     ours: what is kept cannot be read or written now (retry_after)
       Misconfigured                 ours: the configuration cannot be used
 
 `retry_elsewhere` says whether the next backend, or a route's next deployment, may be tried: true only where it is
@@ -314,6 +315,12 @@ class LedgerUnwritable(ForehearthError):
     """Our own fault: the disk takes no record of the call, so it was not sent to any backend."""
 
     code = "ledger_unwritable"
+
+
+class StoreAway(ForehearthError):
+    """Our own fault: the store cannot be read or written now."""
+
+    code = "store_away"
 
 
 class Misconfigured(ForehearthError):

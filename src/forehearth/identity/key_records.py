@@ -36,7 +36,9 @@ READING = frozenset(
     }
 )
 """What every key may do: see what there is."""
-INFERENCE = READING.union(*OPERATIONS.values())
+KEEPING = frozenset({Permission.READ_RESPONSES, Permission.WRITE_RESPONSES, Permission.DELETE_RESPONSES})
+"""What a key that is not limited to some operations may do besides: make responses, and see those that are kept."""
+INFERENCE = READING.union(KEEPING, *OPERATIONS.values())
 """What a key without limits opens of its resource."""
 _ASSIGNED_BY_KEYS = frozenset(named("Foundry Account Owner").assigns or ())
 """A key that opens `/admin` gives holders of tokens what a Foundry Account Owner may give: whoever is one could make
@@ -94,7 +96,7 @@ class KeyRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         if self.projects is not None:
             return frozenset()
         operations = OPERATIONS if self.operations is None else self.operations
-        own = READING.union(*(OPERATIONS[each] for each in operations))
+        own = READING.union(KEEPING if self.operations is None else (), *(OPERATIONS[each] for each in operations))
         held = tuple(given)
         if not (self.roles_only or held):
             return own

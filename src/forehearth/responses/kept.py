@@ -4,12 +4,15 @@ A response is there for whoever may read where it was made: in its resource, and
 two directories (tenants) that are let into the same resource, neither sees what callers of the other one made.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 import msgspec
 
 from forehearth.core.clock import Clock
-from forehearth.core.errors import InvalidField, NotFound
+from forehearth.core.document import StoreFailed
+from forehearth.core.errors import InvalidField, NotFound, StoreAway
 from forehearth.dialects.responses.items import Resource
 from forehearth.documents.repository import Documents
 from forehearth.responses.caller import Caller
@@ -19,6 +22,8 @@ RETENTION: Final = 30 * DAY
 """Seconds for which a response is kept, as on the service."""
 _SWEEP: Final = 60.0
 """Seconds after which what has expired is removed again, when the next response is stored."""
+_AGAIN: Final = 1.0
+"""Seconds after which the store may be there again."""
 MOST_TURNS: Final = 1_000
 """Responses of one conversation."""
 
@@ -36,7 +41,7 @@ _decoder = msgspec.json.Decoder(Kept)
 
 
 class KeptResponses:
-    """The stored responses."""
+    """The stored responses. Every method raises `StoreAway` where the store cannot be asked."""
 
     def __init__(self, documents: Documents, clock: Clock, *, retention: float = RETENTION) -> None:
         self._documents = documents
@@ -45,17 +50,19 @@ class KeptResponses:
         self._sweep_at = clock.monotonic()
 
     async def keep(self, caller: Caller, response: dict[str, Any], items: tuple[Resource, ...]) -> None:
-        """Store it. Raises `StoreFailed`."""
+        """Store it."""
         kept = Kept(response=response, input=list(items), tenant=caller.principal.tenant)
         expires = self._clock.unix() + self._retention
-        await self._documents.create(caller.place, msgspec.json.encode(kept), id=response["id"], expires=expires)
-        if self._clock.monotonic() >= self._sweep_at:
-            self._sweep_at = self._clock.monotonic() + _SWEEP
-            await self._documents.sweep()
+        with _asked():
+            await self._documents.create(caller.place, msgspec.json.encode(kept), id=response["id"], expires=expires)
+            if self._clock.monotonic() >= self._sweep_at:
+                self._sweep_at = self._clock.monotonic() + _SWEEP
+                await self._documents.sweep()
 
     async def get(self, caller: Caller, id: str) -> Kept:  # noqa: A002 - what it is
         """One of them. Raises `NotFound`."""
-        document = await self._documents.get(caller.place, id)
+        with _asked():
+            document = await self._documents.get(caller.place, id)
         kept = _decoder.decode(document.body)
         if kept.tenant and caller.principal.tenant and kept.tenant != caller.principal.tenant:
             raise NotFound(f"There is no response '{id}'.")
@@ -64,7 +71,8 @@ class KeptResponses:
     async def delete(self, caller: Caller, id: str) -> None:  # noqa: A002 - what it is
         """Remove it. Raises `NotFound`."""
         await self.get(caller, id)
-        await self._documents.delete(caller.place, id)
+        with _asked():
+            await self._documents.delete(caller.place, id)
 
     async def conversation(self, caller: Caller, previous: str | None) -> list[Resource]:
         """All items up to and with the response `previous`, the oldest first; none where that is None.
@@ -84,3 +92,11 @@ class KeptResponses:
             turns.append([*kept.input, *kept.response["output"]])
             previous = kept.response["previous_response_id"]
         return [item for turn in reversed(turns) for item in turn]
+
+
+@contextmanager
+def _asked() -> Iterator[None]:
+    try:
+        yield
+    except StoreFailed as error:
+        raise StoreAway("The server cannot read or write what it keeps now.", retry_after=_AGAIN) from error

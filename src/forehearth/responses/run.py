@@ -4,15 +4,14 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, Self
 
-from forehearth.core.document import StoreFailed
-from forehearth.core.errors import ForehearthError
+from forehearth.core.errors import ForehearthError, StoreAway
 from forehearth.core.exchange import Stream
 from forehearth.core.record import CallRecord
 from forehearth.dialects.responses import states
 from forehearth.dialects.responses.answer import Answer, Event, encoded
 
 Keep = Callable[[dict[str, Any]], Awaitable[None]]
-"""Stores a response, to the end although whoever waits for it is gone. Raises `StoreFailed`."""
+"""Stores a response, to the end although whoever waits for it is gone. Raises `StoreAway`."""
 _NOT_KEPT: Final = "The response could not be stored. Send the request again, or with 'store' set to false."
 
 _log = logging.getLogger("forehearth.responses")
@@ -89,7 +88,7 @@ class Run:
             return True
         try:
             await keep(self._answer.response)
-        except StoreFailed as error:
-            _log.warning("a response was not stored: %s", error)
+        except StoreAway as error:
+            _log.warning("a response was not stored: %s", error.__cause__)
             return False
         return True

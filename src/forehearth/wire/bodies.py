@@ -11,6 +11,8 @@ import msgspec
 
 from forehearth.core.call import Call, Operation
 from forehearth.core.errors import InvalidField, MalformedBody
+from forehearth.core.exchange import Head
+from forehearth.dialects.json_faults import malformed
 from forehearth.ports.surface import Entry
 
 Tokens = Annotated[int, msgspec.Meta(ge=0, le=1_000_000_000)]
@@ -77,7 +79,7 @@ def read(entry: Entry, body: bytes, *, surface: str, default: str | None = None)
     except msgspec.ValidationError as error:
         raise _invalid(str(error)) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise MalformedBody(_malformed(body, str(error))) from None
+        raise MalformedBody(malformed(body, str(error))) from None
     except RecursionError:
         raise MalformedBody("The body's JSON is nested too deeply to be read.") from None
     model = None if members.model is msgspec.UNSET else members.model
@@ -97,11 +99,16 @@ def read(entry: Entry, body: bytes, *, surface: str, default: str | None = None)
         stream=bool(members.stream) and operation is not Operation.EMBEDDINGS,
         **_asked_output(members),
         principal=entry.principal,
-        forward={name: head.headers[name] for name in _FORWARDED if name in head.headers},
+        forward=forwarded(head),
         headers=head.headers,
         started=entry.started,
         record=entry.record,
     )
+
+
+def forwarded(head: Head) -> dict[bytes, bytes]:
+    """The headers of a request that are handed on to backends."""
+    return {name: head.headers[name] for name in _FORWARDED if name in head.headers}
 
 
 class _Output(TypedDict, total=False):
@@ -137,7 +144,6 @@ def _prompts(prompt: object) -> int:
 
 _AT = re.compile(r"^(?P<what>.*?)(?: - at `\$\.?(?P<path>.*)`)?$", re.DOTALL)
 _MISSING = re.compile(r"Object missing required field `(?P<field>\w+)`")
-_BYTE = re.compile(r"\(byte (\d+)\)")
 
 
 def _invalid(text: str) -> InvalidField:
@@ -152,18 +158,3 @@ def _invalid(text: str) -> InvalidField:
     if not path:
         return InvalidField(f"The body must be a JSON object: {expected}.")
     return InvalidField(f"Invalid value for '{path}': {expected}.", param=path)
-
-
-def _malformed(body: bytes, text: str) -> str:
-    """What is wrong with the JSON, and where: line and column count from 1, columns in bytes."""
-    if not body.strip():
-        return "The body is empty; send a JSON object."
-    match = _BYTE.search(text)
-    if match is None:
-        where = f"at its end, byte {len(body)}" if "truncated" in text else "somewhere (it is not valid UTF-8)"
-        return f"The body is not valid JSON: it breaks off or goes wrong {where}."
-    at = min(int(match[1]), len(body))
-    line = body.count(b"\n", 0, at) + 1
-    column = at - body.rfind(b"\n", 0, at)
-    reason = _BYTE.sub("", text.removeprefix("JSON is malformed: ")).strip()
-    return f"The body is not valid JSON: {reason} at line {line}, column {column} (byte {at})."

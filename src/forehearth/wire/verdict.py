@@ -58,6 +58,7 @@ _STATUS_AND_CODE: dict[type[ForehearthError], tuple[int, str]] = {
     errors.Broken: (502, "BadGateway"),
     errors.LimitsUnchecked: (503, "ServiceUnavailable"),
     errors.LedgerUnwritable: (503, "ServiceUnavailable"),
+    errors.StoreAway: (503, "ServiceUnavailable"),
 }
 _FRONT_DOOR = frozenset({"401", "404", "405", "PermissionDenied"})
 _OUR_CREDENTIAL_REFUSED = frozenset({401, 403})

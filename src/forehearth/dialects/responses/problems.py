@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from forehearth.core.errors import InvalidField, MalformedBody, Refused, UnknownField
+from forehearth.dialects.json_faults import malformed
 
 T = TypeVar("T")
 _AT = re.compile(r"^(?P<what>.*?)(?: - at `\$\.?(?P<path>.*)`)?$", re.DOTALL)
@@ -23,8 +24,7 @@ def decoded(body: bytes) -> dict[str, Any]:
     except RecursionError:
         raise MalformedBody("The body's JSON is nested too deeply to be read.") from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        reason = "it is not UTF-8" if isinstance(error, UnicodeDecodeError) else str(error)
-        raise MalformedBody(f"The body is not valid JSON: {reason.removeprefix('JSON is malformed: ')}.") from None
+        raise MalformedBody(malformed(body, str(error))) from None
     if not isinstance(value, dict):
         raise InvalidField("The body must be a JSON object.")
     return value

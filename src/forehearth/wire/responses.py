@@ -1,0 +1,118 @@
+"""The endpoints of responses: below OpenAI v1, below a project's, and classic ones with and without a deployment."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import msgspec
+
+from forehearth.core.errors import InvalidField
+from forehearth.core.exchange import Reply
+from forehearth.core.permission import Permission
+from forehearth.documents.repository import MOST, Order
+from forehearth.ports.surface import Act, Entry
+from forehearth.responses.caller import Caller
+from forehearth.responses.service import Responses
+from forehearth.wire import bodies, paths
+from forehearth.wire.envelope import JSON
+from forehearth.wire.table import Row
+
+_ORDERS = {"asc": False, "desc": True}
+_SURFACES = (("/api/projects/", "projects"), ("/openai/v1", "openai_v1"))
+"""By how an endpoint's path begins; all others are classic."""
+_OTHER = "azure_deployments"
+
+
+def rows(service: Responses) -> tuple[Row, ...]:
+    """The endpoints below OpenAI v1, and below `/openai`."""
+    one = "/responses/{response_id}"
+
+    async def create(entry: Entry, body: bytes) -> Reply:
+        return await service.create(_caller(entry), body)
+
+    async def count(entry: Entry, body: bytes) -> Reply:
+        return _said(await service.input_tokens(_caller(entry), body))
+
+    async def items(entry: Entry, body: bytes) -> Reply:  # noqa: ARG001 - an act's shape
+        return _said(await service.input_items(_caller(entry), entry.asked.ids[0], _order(entry)))
+
+    async def get(entry: Entry, body: bytes) -> Reply:  # noqa: ARG001 - an act's shape
+        if paths.parameter(entry.head, b"stream") == "true":
+            message = "This response cannot be streamed because it was not created with background=true."
+            raise InvalidField(message, param="stream")
+        return _said(await service.get(_caller(entry), entry.asked.ids[0]))
+
+    read, write = Permission.READ_RESPONSES, Permission.WRITE_RESPONSES
+    return (
+        Row(method="POST", form="/responses", permission=write, name="responses_create", act=create),
+        Row(method="POST", form="/responses/input_tokens", permission=write, name="responses_count", act=count),
+        Row(method="GET", form=one, permission=read, name="responses_get", act=get),
+        Row(
+            method="DELETE",
+            form=one,
+            permission=Permission.DELETE_RESPONSES,
+            name="responses_delete",
+            act=_about_one(service.delete),
+        ),
+        Row(
+            method="POST",
+            form=f"{one}/cancel",
+            permission=write,
+            name="responses_cancel",
+            act=_about_one(service.cancel),
+        ),
+        Row(method="GET", form=f"{one}/input_items", permission=read, name="responses_input_items", act=items),
+    )
+
+
+def with_deployment(service: Responses) -> tuple[Row, ...]:
+    """The endpoint below `/openai` at which the path names the deployment, seen in the wild."""
+
+    async def create(entry: Entry, body: bytes) -> Reply:
+        return await service.create(_caller(entry), body, deployment=entry.asked.ids[0])
+
+    form = "/deployments/{deployment}/responses"
+    row = Row(method="POST", form=form, permission=Permission.WRITE_RESPONSES, name="responses_create", act=create)
+    return (row,)
+
+
+def _about_one(done: Callable[[Caller, str], Awaitable[dict[str, Any]]]) -> Act:
+    """What is done with one response."""
+
+    async def act(entry: Entry, body: bytes) -> Reply:  # noqa: ARG001 - an act's shape
+        return _said(await done(_caller(entry), entry.asked.ids[0]))
+
+    return act
+
+
+def _caller(entry: Entry) -> Caller:
+    path = entry.asked.endpoint.path
+    return Caller(
+        place=entry.place,
+        principal=entry.principal,
+        request_id=entry.trace.request_id,
+        surface=next((name for start, name in _SURFACES if path.startswith(start)), _OTHER),
+        started=entry.started,
+        headers=entry.head.headers,
+        forward=bodies.forwarded(entry.head),
+        record=entry.record,
+    )
+
+
+def _order(entry: Entry) -> Order:
+    """The page that the query asks for. Raises `InvalidField`."""
+    limit = paths.parameter(entry.head, b"limit")
+    order = paths.parameter(entry.head, b"order") or "desc"
+    if limit is not None and not (limit.isascii() and limit.isdigit() and len(limit) < len(str(MOST)) + 1):
+        raise InvalidField(f"'limit' is a whole number from 1 to {MOST}.", param="limit")
+    if order not in _ORDERS:
+        raise InvalidField("'order' is asc or desc.", param="order")
+    return Order(
+        limit=20 if limit is None else int(limit),
+        newest_first=_ORDERS[order],
+        after=paths.parameter(entry.head, b"after"),
+        before=paths.parameter(entry.head, b"before"),
+    )
+
+
+def _said(value: dict[str, Any]) -> Reply:
+    return Reply(status=200, headers=[JSON], body=msgspec.json.encode(value))
