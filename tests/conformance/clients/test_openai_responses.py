@@ -1,5 +1,6 @@
 """The Responses API through the official `openai` package, unmodified: on v1, on classic paths, and under a project."""
 
+import time
 from collections.abc import Iterator
 
 import openai
@@ -25,8 +26,11 @@ backends:
       - when: {contains: for ever}
         answer: word word word word word word word word word word word word word word word word word word word word
       - when: {contains: break off}
-        answer: This is cut.
-        fault: reset
+        answer: This is cut before it is over.
+        fault: reset_mid_stream
+      - when: {contains: slowly}
+        answer: one two three four five six seven eight nine ten
+        tokens_per_second: 4
       - when: {contains: too much}
         status: 429
         error: {code: rate_limit_exceeded, message: Too many requests.}
@@ -180,11 +184,37 @@ def test_an_answer_that_is_cut(client):
     assert response.output[0].status == "incomplete"
 
 
+def test_a_stream_that_breaks_off(client):
+    events = list(client.responses.create(model="script", input="Please break off.", stream=True))
+    for event in events:
+        check_event(event.to_dict())
+    last = events[-1]
+    assert last.type == "response.failed"
+    assert last.response.error.code == "server_error"
+    assert client.responses.retrieve(last.response.id).to_dict() == last.response.to_dict()
+
+
 def test_a_client_that_leaves(client):
-    stream = client.responses.create(model="script", input="Say this.", stream=True)
+    stream = client.responses.create(model="script", input="Speak slowly.", stream=True)
     first = next(iter(stream))
+    while next(stream).type != "response.output_text.delta":
+        pass
     stream.close()
-    assert first.response.status == "in_progress"
+    kept = until(lambda: client.responses.retrieve(first.response.id))
+    assert kept.status == "cancelled"
+    assert kept.output[0].status == "incomplete"
+    assert 0 < len(kept.output_text) < len("one two three four five six seven eight nine ten")
+
+
+def until(ask):
+    """What `ask` returns, once there is something."""
+    end = time.monotonic() + 20
+    while True:
+        try:
+            return ask()
+        except openai.NotFoundError:
+            assert time.monotonic() < end
+            time.sleep(0.05)
 
 
 def test_it_is_gone(client):

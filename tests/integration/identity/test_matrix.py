@@ -23,6 +23,7 @@ from forehearth.server import app
 from forehearth.wire import admin
 from forehearth.wire.surfaces import surfaces
 from tests.conftest import StartForehearth
+from tests.families import FAMILIES
 from tests.forehearth_server import ForehearthServer
 from tests.integration.identity.loopback_issuer import LoopbackIssuer, loopback_issuer, new_key
 
@@ -78,11 +79,14 @@ PEOPLE: Mapping[str, Mapping[str, Any]] = {
 CHAT = {"model": "chat", "messages": [{"role": "user", "content": "hi"}]}
 TEXT = {"model": "chat", "prompt": "hi"}
 VECTORS = {"model": "vectors", "input": "hi"}
+RESPONSE = {"model": "chat", "input": "hi"}
 BODIES = (
     ("/chat/completions", CHAT),
     ("/completions", TEXT),
     ("/images/embeddings", {"model": "vectors", "input": [{"image": "data:image/png;base64,AAAA"}]}),
     ("/embeddings", VECTORS),
+    ("/responses", RESPONSE),
+    ("/responses/input_tokens", RESPONSE),
     ("/admin/keys", {"name": ""}),
     ("/admin/role-assignments", {"role": "Foundry User", "principalType": "user", "principalId": ""}),
     ("/rotate", {}),
@@ -95,6 +99,8 @@ VERSIONS = (
     ("/openai/", "?api-version=2024-10-21"),
 )
 """By how a path begins; the first that fits."""
+PROJECTS = "/api/projects/"
+"""How the paths of all projects begin; responses are below their OpenAI v1."""
 OTHER_PATHS = {
     "/models/chat/completions": "/chat/completions",
     "/models/embeddings": "/embeddings",
@@ -216,7 +222,7 @@ def lines() -> list[Line]:
 
 def served() -> list[Endpoint]:
     """Every line of every table of endpoints."""
-    tables = [surface.endpoints for _, surface in surfaces(Directory({}, {}, created=0))]
+    tables = [surface.endpoints for _, surface in surfaces(Directory({}, {}, created=0), families=FAMILIES)]
     return [endpoint for table in (*tables, admin.ENDPOINTS, app.ENDPOINTS) for endpoint in table]
 
 
@@ -280,7 +286,16 @@ def ask(client: Client, line: Line, caller: Caller, path: str | None = None) -> 
         one = client.new_call()
     deployment = "vectors" if line.path.endswith("/embeddings") else "chat"
     names = {"project": caller.project, "id": one, "name": one, "deployment": deployment}
+    if "{response_id}" in line.path:
+        names["response_id"] = made_response(client, target.partition("/{response_id}")[0].format(**names), caller)
     return client.ask(line.method, target.format(**names), body, caller.headers)
+
+
+def made_response(client: Client, path: str, caller: Caller) -> str:
+    """The id of a response that this caller made at `path`; of none, where it may not make any."""
+    query = next(query for start, query in ((PROJECTS, ""), *VERSIONS) if path.startswith(start))
+    answer = client.ask("POST", path + query, RESPONSE, caller.headers)
+    return str(json.loads(answer.body).get("id", "resp_none"))
 
 
 def fault(line: Line, expected: str, caller: Caller, answer: Answer) -> str | None:
