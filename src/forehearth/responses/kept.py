@@ -26,6 +26,8 @@ _AGAIN: Final = 1.0
 """Seconds after which the store may be there again."""
 MOST_TURNS: Final = 1_000
 """Responses of one conversation."""
+LONGEST: Final = 32 << 20
+"""Bytes of all responses of one conversation together, as they are stored."""
 
 
 class Kept(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,10 +45,20 @@ _decoder = msgspec.json.Decoder(Kept)
 class KeptResponses:
     """The stored responses. Every method raises `StoreAway` where the store cannot be asked."""
 
-    def __init__(self, documents: Documents, clock: Clock, *, retention: float = RETENTION) -> None:
+    def __init__(
+        self,
+        documents: Documents,
+        clock: Clock,
+        *,
+        retention: float = RETENTION,
+        turns: int = MOST_TURNS,
+        longest: int = LONGEST,
+    ) -> None:
         self._documents = documents
         self._clock = clock
         self._retention = retention
+        self._turns = turns
+        self._longest = longest
         self._sweep_at = clock.monotonic()
 
     async def keep(self, caller: Caller, response: dict[str, Any], items: tuple[Resource, ...]) -> None:
@@ -61,12 +73,16 @@ class KeptResponses:
 
     async def get(self, caller: Caller, id: str) -> Kept:  # noqa: A002 - what it is
         """One of them. Raises `NotFound`."""
+        return (await self._get(caller, id))[0]
+
+    async def _get(self, caller: Caller, id: str) -> tuple[Kept, int]:  # noqa: A002 - what it is
+        """The same, and how many bytes it takes."""
         with _asked():
             document = await self._documents.get(caller.place, id)
         kept = _decoder.decode(document.body)
         if kept.tenant and caller.principal.tenant and kept.tenant != caller.principal.tenant:
             raise NotFound(f"There is no response '{id}'.")
-        return kept
+        return kept, len(document.body)
 
     async def delete(self, caller: Caller, id: str) -> None:  # noqa: A002 - what it is
         """Remove it. Raises `NotFound`."""
@@ -80,16 +96,20 @@ class KeptResponses:
         Raises `InvalidField` where one of the responses is not there (any more).
         """
         turns: list[list[Resource]] = []
+        total = 0
         while previous is not None:
-            if len(turns) == MOST_TURNS:
-                message = f"A conversation has at most {MOST_TURNS} responses: begin a new one."
-                raise InvalidField(message, param="previous_response_id")
             try:
-                kept = await self.get(caller, previous)
+                kept, size = await self._get(caller, previous)
             except NotFound:
                 message = f"Previous response with id '{previous[:256]}' not found."
                 raise InvalidField(message, param="previous_response_id") from None
             turns.append([*kept.input, *kept.response["output"]])
+            total += size
+            if len(turns) > self._turns or total > self._longest:
+                message = (
+                    f"A conversation has at most {self._turns} responses, of {self._longest} bytes: begin a new one."
+                )
+                raise InvalidField(message, param="previous_response_id")
             previous = kept.response["previous_response_id"]
         return [item for turn in reversed(turns) for item in turn]
 

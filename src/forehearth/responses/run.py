@@ -66,10 +66,13 @@ class Run:
         except StopAsyncIteration:
             events = self._answer.finish()
         except ForehearthError as error:
-            self._record.outcome = error.code
             events = self._answer.fail(error)
         else:
             events = self._answer.feed(piece)
+        failure = self._answer.failure
+        if failure is not None:
+            self._record.outcome = failure.code
+            _log.warning("a response failed: %s", failure.message)
         if self._answer.over:
             await source.aclose()
         return events

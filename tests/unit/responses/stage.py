@@ -80,7 +80,7 @@ class Models:
 class Stage:
     """Everything together."""
 
-    def __init__(self, *answers: dict[str, Any] | Source | Exception) -> None:
+    def __init__(self, *answers: dict[str, Any] | Source | Exception, **bounds: int) -> None:
         self.clock = VirtualClock()
         self.store = Full()
         self.models = Models(*answers)
@@ -88,7 +88,7 @@ class Stage:
         numbers = itertools.count()
         documents = Documents(self.store, "response", new_id=lambda: "never", clock=self.clock)
         self.responses = Responses(
-            KeptResponses(documents, self.clock),
+            KeptResponses(documents, self.clock, **bounds),
             self.models,
             new_id=lambda prefix: f"{prefix}_{next(numbers)}",
             clock=self.clock,

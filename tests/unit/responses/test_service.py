@@ -106,9 +106,11 @@ async def test_a_stream_that_breaks_off_is_kept_as_failed():
 
 async def test_a_source_that_says_nonsense_is_let_go():
     source = Source([*SAID, b"data: {\n\n", *WHOLE])
-    events = await Stage(source).events()
+    stage = Stage(source)
+    events = await stage.events()
     assert types(events)[-1] == "failed"
     assert source.closed
+    assert stage.models.calls[0].record.outcome == "backend_broken"
 
 
 async def test_a_client_that_leaves_leaves_a_cancelled_response():
@@ -120,18 +122,18 @@ async def test_a_client_that_leaves_leaves_a_cancelled_response():
     await reply.stream.aclose()
     await reply.stream.aclose()
     assert source.closed == 1
-    kept = await stage.responses.get(somebody(), first["response"]["id"])
-    check("Response", kept)
-    assert (kept["status"], kept["output"][0]["status"]) == ("cancelled", "incomplete")
-    assert kept["output"][0]["content"][0]["text"] == "Hel"
+    left = await stage.responses.get(somebody(), first["response"]["id"])
+    check("Response", left)
+    assert (left["status"], left["output"][0]["status"]) == ("cancelled", "incomplete")
+    assert left["output"][0]["content"][0]["text"] == "Hel"
 
 
 async def test_a_client_that_leaves_before_the_first_word():
     stage = Stage(Source(WHOLE))
     reply = await stage.reply(stream=True)
     await reply.stream.aclose()
-    (kept,) = stage.kept
-    assert (await stage.responses.get(somebody(), kept))["status"] == "cancelled"
+    (left,) = stage.kept
+    assert (await stage.responses.get(somebody(), left))["status"] == "cancelled"
 
 
 async def test_what_is_being_stored_is_stored_although_its_client_leaves():
@@ -154,8 +156,8 @@ async def test_what_is_being_stored_is_stored_although_its_client_leaves():
     gate.set()
     for _ in range(20):
         await asyncio.sleep(0)
-    (kept,) = stage.kept
-    assert (await stage.responses.get(somebody(), kept))["status"] == "completed"
+    (left,) = stage.kept
+    assert (await stage.responses.get(somebody(), left))["status"] == "completed"
 
 
 async def _all(stream):
@@ -273,6 +275,16 @@ async def test_a_conversation_of_which_a_part_is_gone():
     with pytest.raises(InvalidField, match=f"Previous response with id '{first['id']}' not found") as caught:
         await stage.create(previous_response_id=second["id"])
     assert caught.value.param == "previous_response_id"
+
+
+@pytest.mark.parametrize("bounds", [{"turns": 2}, {"longest": 3_000}])
+async def test_a_conversation_that_is_too_long(bounds):
+    stage = Stage(says(), **bounds)
+    made = [await stage.create()]
+    for _ in range(2):
+        made.append(await stage.create(previous_response_id=made[-1]["id"]))
+    with pytest.raises(InvalidField, match="begin a new one"):
+        await stage.create(previous_response_id=made[-1]["id"])
 
 
 async def test_delete():

@@ -45,6 +45,8 @@ class Answer:
         """The latest call at each index that the host gave."""
         self._finish: str | None = None
         self._became = objects.State()
+        self.failure: ForehearthError | None = None
+        """Why it failed, where it did."""
 
     @property
     def over(self) -> bool:
@@ -202,6 +204,7 @@ class Answer:
     def _fail(self, error: ForehearthError) -> None:
         if self.over:
             return
+        self.failure = error
         self._leave("failed", chunks.told(error))
         self._step(Step.BREAK)
 

@@ -33,7 +33,8 @@ _OF_OTHER_TOOLS: Final = frozenset(
     | {"mcp_approval_response", "mcp_call", "custom_tool_call", "custom_tool_call_output", "tool_search_call"}
     | {"tool_search_output", "additional_tools", "program", "program_output", "compaction", "compaction_trigger"}
 )
-_CallId = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+_CallId = Annotated[str, msgspec.Meta(min_length=1, max_length=1_024)]
+"""Longer than on the service: hosts make these ids, and some put more into them."""
 _Name = Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
 
 
