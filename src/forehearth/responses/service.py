@@ -101,7 +101,10 @@ class Responses:
                 "Tokens cannot be counted on this server: its operator has to install the vocabularies, with "
                 "pip install 'forehearth[tokens]'."
             )
-        return {"object": "response.input_tokens", "input_tokens": chat.tokens(chat_body, count)}
+        return {
+            "object": "response.input_tokens",
+            "input_tokens": await asyncio.to_thread(chat.tokens, chat_body, count),
+        }
 
     def _keeper(self, caller: Caller, items: tuple[Resource, ...]) -> Keep:
         """Stores a response, to the end although whoever waits for it is gone."""

@@ -4,7 +4,7 @@
 left out, because chat completions have no place for what a model thought before.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -19,6 +19,8 @@ _SAME: Final = (
     "service_tier",
 )
 """Members that mean the same there."""
+_PIECE: Final = 65_536
+"""Characters that are counted at once: between two pieces others have their turn."""
 _MESSAGE_TOKENS, _PRIMING_TOKENS = 4, 3
 """What a message costs besides its content, and what the beginning of the answer does: OpenAI's figures for chats."""
 Message = dict[str, Any]
@@ -81,12 +83,13 @@ def tokens(body: bytes, count: Count) -> int:
     return found + sum(count(text) for value in others for text in _texts(value))
 
 
-def _texts(value: object) -> list[str]:
-    if isinstance(value, str):
-        return [value]
+def _texts(value: object) -> Iterator[str]:
     if isinstance(value, list) and all(part.get("type") == "text" for part in value):
-        return [part["text"] for part in value]
-    return [msgspec.json.encode(value).decode()]
+        for part in value:
+            yield from _texts(part["text"])
+        return
+    text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
+    yield from (text[at : at + _PIECE] for at in range(0, len(text), _PIECE))
 
 
 def _add_call(said: list[Message], item: Resource) -> None:

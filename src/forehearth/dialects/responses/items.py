@@ -33,6 +33,8 @@ _OF_OTHER_TOOLS: Final = frozenset(
     | {"mcp_approval_response", "mcp_call", "custom_tool_call", "custom_tool_call_output", "tool_search_call"}
     | {"tool_search_output", "additional_tools", "program", "program_output", "compaction", "compaction_trigger"}
 )
+MOST: Final = 10_000
+"""Items of an input, and contents of all of them together. More would hold up all other calls."""
 _CallId = Annotated[str, msgspec.Meta(min_length=1, max_length=1_024)]
 """Longer than on the service: hosts make these ids, and some put more into them."""
 _Name = Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
@@ -125,7 +127,15 @@ def read(given: str | list[Any], new_id: NewId, at: str = "input") -> tuple[Reso
     """
     if isinstance(given, str):
         given = [{"role": "user", "content": given}]
+    if len(given) > MOST or sum(map(_contents, given)) > MOST:
+        message = f"Invalid '{at}': array too long. Expected at most {MOST} items, and as many contents of all of them."
+        raise InvalidField(message, param=at)
     return tuple(_read(value, f"{at}[{index}]", new_id) for index, value in enumerate(given))
+
+
+def _contents(value: object) -> int:
+    lists = (value.get("content"), value.get("output")) if isinstance(value, dict) else ()
+    return sum(len(each) for each in lists if isinstance(each, list))
 
 
 def resolved(items: Iterable[Resource], find: Callable[[str], Resource | None]) -> tuple[Resource, ...]:

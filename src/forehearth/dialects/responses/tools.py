@@ -1,6 +1,6 @@
 """The functions that a model may call, and which of them it must: the tools that chat completions can carry."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -8,6 +8,8 @@ import msgspec
 from forehearth.core.errors import InvalidField, NotServedYet, NotSupported
 from forehearth.dialects.responses import problems
 
+MOST: Final = 128
+"""Functions of a question, as in chat completions of the service."""
 _MODES: Final = ("none", "auto", "required")
 _ELSEWHERE: Final = (
     *("file_search", "web_search", "web_search_preview", "code_interpreter", "computer", "computer_use_preview"),
@@ -57,12 +59,15 @@ class Tools(msgspec.Struct, frozen=True, kw_only=True):
 
 def read(tools: Sequence[Any], choice: object) -> Tools:
     """Both members of a body. Raises `InvalidField`, `UnknownField`, `NotSupported` or `NotServedYet`."""
+    if len(tools) > MOST:
+        raise InvalidField(f"Invalid 'tools': array too long. Expected at most {MOST} tools.", param="tools")
     shown = tuple(_tool(value, f"tools[{index}]") for index, value in enumerate(tools))
-    names = [tool["name"] for tool in shown]
-    for index, name in enumerate(names):
-        if name in names[:index]:
-            message = f"There are two tools with the name '{name}': give each one a name of its own."
+    names: set[str] = set()
+    for index, tool in enumerate(shown):
+        if tool["name"] in names:
+            message = f"There are two tools with the name '{tool['name']}': give each one a name of its own."
             raise InvalidField(message, param=f"tools[{index}].name")
+        names.add(tool["name"])
     if choice is None:
         return Tools(shown=shown, offered=shown)
     if isinstance(choice, str):
@@ -90,6 +95,8 @@ def _chosen(shown: tuple[Tool, ...], choice: dict[str, Any]) -> Tools:
 def _allowed(shown: tuple[Tool, ...], allowed: _Allowed) -> Tools:
     """Hosts know little of `allowed_tools`; a model that sees only these tools chooses among them alone."""
     problems.one_of(allowed.mode, ("auto", "required"), "tool_choice.mode")
+    if len(allowed.tools) > MOST:
+        raise InvalidField(f"Expected at most {MOST} tools in 'tool_choice.tools'.", param="tool_choice.tools")
     names = []
     for index, tool in enumerate(allowed.tools):
         at = f"tool_choice.tools[{index}]"
@@ -143,7 +150,7 @@ def _among(name: str, shown: tuple[Tool, ...]) -> None:
         )
 
 
-def _require(names: Sequence[str]) -> None:
+def _require(names: Collection[str]) -> None:
     if not names:
         raise InvalidField("Tool choice 'required' must be specified with 'tools' parameter.", param="tool_choice")
 

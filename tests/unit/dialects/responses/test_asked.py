@@ -141,6 +141,20 @@ def test_on_a_path_with_a_deployment_the_body_s_model_decides_nothing():
     assert asked.read(b'{"model": null, "input": "x"}', counting(), deployment="d").body.model == "d"
 
 
+@pytest.mark.parametrize(
+    ("members", "param"),
+    [
+        ({"input": [USER] * 10_001}, "input"),
+        ({"input": [{"role": "user", "content": [{"type": "input_text", "text": ""}] * 10_001}]}, "input"),
+        ({"input": "x", "tools": [TOOL] * 129}, "tools"),
+    ],
+)
+def test_what_is_too_much_is_refused_before_it_is_read(members, param):
+    with pytest.raises(InvalidField, match="array too long") as caught:
+        asked.read(json.dumps({"model": "m"} | members).encode(), counting())
+    assert caught.value.param == param
+
+
 def test_items_become_resources():
     found = question(
         input=[
