@@ -56,6 +56,7 @@ class Responses:
         answer = Answer(frame, self._new_id, self._clock.unix)
         reply = await self._door(caller.call(question, chat_body))
         keep = self._keeper(caller, items) if question.stored else None
+        caller.record.say("responses", f"It is the response {frame.id}, {'kept' if keep else 'not kept'}.")
         headers = [header for header in reply.headers if header[0].lower() not in _OWN]
         if question.body.stream:
             run = Run(answer, reply.stream, keep, caller.record)

@@ -135,9 +135,18 @@ def project_v1(credential, project="default"):
         answer = client.get_openai_client().chat.completions.create(model="chat", messages=messages)
         return answer.choices[0].message.content
 
+def project_responses(credential, project="default"):
+    with AIProjectClient(f"{url}/api/projects/{project}", credential) as client:
+        openai = client.get_openai_client()
+        made = openai.responses.create(model="chat", input="Hello.")
+        kept = openai.responses.retrieve(made.id)
+        openai.responses.delete(made.id)
+        return kept.output_text
+
 def everything(credential):
     with credential:
         answers = {models(credential), v1(credential), classic(credential), project_v1(credential)}
+        answers.add(project_responses(credential))
         assert answers == {"A scripted answer."}, answers
         assert deployments(credential) == ["chat"]
 

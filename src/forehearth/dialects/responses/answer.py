@@ -138,7 +138,7 @@ class Answer:
             return
         said = piece.said
         for step, text in (
-            (Step.REASONING, said.reasoning_content),
+            (Step.REASONING, said.thought),
             (Step.TEXT, said.content),
             (Step.REFUSAL, said.refusal),
         ):

@@ -56,7 +56,13 @@ class Said(msgspec.Struct, frozen=True, kw_only=True):
     content: str | None = None
     refusal: str | None = None
     reasoning_content: str | None = None
+    reasoning: Any = None
     tool_calls: list[ToolCall] | None = None
+
+    @property
+    def thought(self) -> str | None:
+        """What it thinks before it answers, by either of the names that hosts have for it."""
+        return self.reasoning_content or (self.reasoning if isinstance(self.reasoning, str) else None)
 
 
 class _Choice(msgspec.Struct, frozen=True, kw_only=True):

@@ -165,8 +165,9 @@ def test_a_refusal():
         check_event(each)
 
 
-def test_reasoning_is_an_item_of_its_own():
-    events = run(answering(), chunk({"reasoning_content": "hm"}), chunk({"content": "yes"}), chunk({}, "stop"))
+@pytest.mark.parametrize("name", ["reasoning_content", "reasoning"])
+def test_reasoning_is_an_item_of_its_own(name):
+    events = run(answering(), chunk({name: "hm"}), chunk({"content": "yes"}), chunk({}, "stop"))
     thought = ["output_item.added", "content_part.added", "reasoning_text.delta"]
     closed = ["reasoning_text.done", "content_part.done", "output_item.done"]
     assert types(events) == [*BEGIN, *thought, *closed, *SPEAK, *SPOKEN, "completed"]
@@ -310,6 +311,31 @@ def test_an_event_that_never_ends():
     answer.begin()
     events = [each for _ in range(10) for each in answer.feed(b"data: " + b"x" * 1_000_000)]
     assert types(events) == ["failed"]
+
+
+def test_chunks_of_azure_s_content_filter_say_nothing():
+    prompt = {
+        "id": "",
+        "object": "",
+        "created": 0,
+        "model": "",
+        "choices": [],
+        "prompt_filter_results": [],
+        "usage": None,
+    }
+    offsets = {"check_offset": 0, "start_offset": 0, "end_offset": 1}
+    late = {"index": 0, "finish_reason": None, "content_filter_results": {}, "content_filter_offsets": offsets}
+    late_chunk = {"id": "", "object": "", "created": 0, "model": "", "choices": [late], "usage": None}
+    events = run(
+        answering(),
+        event(prompt),
+        chunk({"content": "x"}),
+        event(late_chunk),
+        chunk({}, "stop"),
+        event(late_chunk),
+        DONE,
+    )
+    assert types(events) == [*BEGIN, *SPEAK, *SPOKEN, "completed"]
 
 
 def test_other_choices_and_comments_are_passed_over():
