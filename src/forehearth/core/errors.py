@@ -155,9 +155,18 @@ class MalformedBody(Refused):
 
 
 class InvalidField(Refused):
-    """A member has a wrong type or an impossible value; `param` is its path, such as `messages[0].role`."""
+    """A member has a wrong type or an impossible value; `param` is its path, such as `messages[0].role`.
+
+    `kind` is what is wrong in one word of the service's, such as `string_above_max_length`; empty where there is none.
+    """
 
     code = "invalid_value"
+
+    def __init__(
+        self, message: str, *, param: str | None = None, kind: str = "", retry_after: float | None = None
+    ) -> None:
+        super().__init__(message, param=param, retry_after=retry_after)
+        self.kind = kind
 
 
 class UnknownField(Refused):

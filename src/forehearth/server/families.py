@@ -1,14 +1,28 @@
 """What is done on each resource besides calls, put together: one line a family of endpoints."""
 
+import secrets
+
+from forehearth.conversations.service import Conversations
+from forehearth.core.clock import Clock
+from forehearth.ports.documents import DocumentStore
 from forehearth.ports.door import Door
+from forehearth.wire import conversations
 from forehearth.wire.surfaces import Families, FamiliesOf
 
+_RANDOM_BYTES = 24
 
-def families() -> FamiliesOf:
-    """What makes them for a resource, from the way to its models."""
+
+def families(documents: DocumentStore, clock: Clock) -> FamiliesOf:
+    """What makes them for a resource, from the way to its models. Things are kept in `documents`."""
+    talks = Conversations(documents, new_id=new_id, clock=clock)
 
     def made(door: Door) -> Families:  # noqa: ARG001 - for those that ask models
-        v1 = ()
+        v1 = (*conversations.rows(talks),)
         return Families(v1=v1, classic=(), project=())
 
     return made
+
+
+def new_id(prefix: str) -> str:
+    """An id that nobody can guess, in the form of the service's: `conv_` and figures."""
+    return f"{prefix}_{secrets.token_hex(_RANDOM_BYTES)}"

@@ -75,6 +75,8 @@ def verdict(error: ForehearthError) -> Verdict:
         (_STATUS_AND_CODE[kind] for kind in type(error).__mro__ if kind in _STATUS_AND_CODE),
         (500, "InternalServerError"),
     )
+    if isinstance(error, errors.InvalidField):
+        code = error.kind or code
     headers = _retry_headers(error.retry_after)
     if isinstance(error, errors.NotServedYet):
         headers = _NEVER_RETRY

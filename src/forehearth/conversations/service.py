@@ -1,0 +1,210 @@
+"""Conversations and their items: made, read, added to, removed; all of it within a place.
+
+What adds to a conversation and what reads all of it are `append` and `everything`; a call that continues one needs no
+more than those. A conversation that is removed leaves its items: nothing leads to them any more by a path, and their
+ids stay taken.
+"""
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+
+import msgspec
+
+from forehearth.conversations.items import Item, duplicate
+from forehearth.core.clock import Clock
+from forehearth.core.document import Document
+from forehearth.core.errors import Conflict, ForehearthError, InvalidField, NotFound
+from forehearth.core.place import Place
+from forehearth.dialects.wrong_members import shown
+from forehearth.documents.repository import NEWEST, Documents, Listing, New, Order
+from forehearth.ports.documents import DocumentStore
+
+KIND, ITEM_KIND = "conversation", "conversation_item"
+SLICE = 20
+"""Items that are read from the store at once, however long the page: each may have megabytes."""
+PAGE_BYTES = 16 * 1024 * 1024
+"""When a page has so many bytes, it ends, and says that there are more."""
+_OLDEST = Order(limit=SLICE, newest_first=False)
+
+
+class Conversation(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of one beside its items."""
+
+    id: str
+    created: float
+    """Unix seconds."""
+    metadata: Mapping[str, str]
+
+
+class Page(msgspec.Struct, frozen=True, kw_only=True):
+    """Some of the items, in the order that was asked for."""
+
+    items: Sequence[Item]
+    has_more: bool
+
+
+class Conversations:
+    """The conversations of every place. `new_id` makes an id that begins with a prefix; items are read with it, too."""
+
+    def __init__(self, store: DocumentStore, *, new_id: Callable[[str], str], clock: Clock) -> None:
+        self._conversations = Documents(store, KIND, new_id=lambda: new_id("conv"), clock=clock)
+        self._items = Documents(store, ITEM_KIND, new_id=lambda: new_id("item"), clock=clock)
+        self.new_id = new_id
+
+    async def create(self, place: Place, metadata: Mapping[str, str], items: Sequence[Item] = ()) -> Conversation:
+        """A new one with these items. Raises `InvalidField` where an item's id is taken."""
+        id = self.new_id("conv")  # noqa: A001 - what it is
+        # The items first: a conversation that can be found has all of them.
+        await self._keep(place, id, items)
+        return _conversation(await self._conversations.create(place, b"{}", id=id, metadata=metadata))
+
+    async def get(self, place: Place, id: str) -> Conversation:  # noqa: A002 - what it is
+        """One of them. Raises `NotFound`."""
+        return _conversation(await self._found(place, id))
+
+    async def update(self, place: Place, id: str, metadata: Mapping[str, str]) -> Conversation:  # noqa: A002 - what it is
+        """Put other metadata in the place of what it had. Raises `NotFound`."""
+        found = await self._found(place, id)
+        try:
+            changed = await self._conversations.update(msgspec.structs.replace(found, metadata=metadata))
+        except NotFound:
+            raise no_conversation(id) from None
+        return _conversation(changed)
+
+    async def delete(self, place: Place, id: str) -> None:  # noqa: A002 - what it is
+        """Remove it, but none of its items. Raises `NotFound`."""
+        try:
+            await self._conversations.delete(place, id)
+        except NotFound:
+            raise no_conversation(id) from None
+
+    async def append(self, place: Place, id: str, items: Sequence[Item], *, at: str = "items") -> None:  # noqa: A002 - what it is
+        """Add items at its end, all or none, in their order. `at` is the member of a request that they came in.
+
+        Raises `NotFound`, and `InvalidField` where an item's id is taken.
+        """
+        await self._found(place, id)
+        await self._keep(place, id, items, at=at)
+
+    async def everything(self, place: Place, id: str, *, most_bytes: int) -> list[Item]:  # noqa: A002 - what it is
+        """All items, the oldest first.
+
+        Raises `NotFound`, `InvalidField` where they have more than so many bytes, and `Conflict` where one was removed
+        meanwhile.
+        """
+        await self._found(place, id)
+        items: list[Item] = []
+        total = 0
+        async for part in self._parts(place, id, _OLDEST):
+            items += (_item(each) for each in part.documents)
+            total += _bytes(part)
+            if total > most_bytes:
+                raise InvalidField(
+                    f"The items of conversation '{shown(id)}' have more than {most_bytes} bytes: "
+                    "delete some of them, or begin a new conversation.",
+                    param="conversation",
+                )
+        return items
+
+    async def page(self, place: Place, id: str, order: Order = NEWEST) -> Page:  # noqa: A002 - what it is
+        """Some of its items: as many as asked for, unless they are large, or fewer are there.
+
+        Raises `NotFound`, `InvalidField` for a page that cannot be, and `Conflict` where an item was removed meanwhile.
+        """
+        await self._found(place, id)
+        if order.after is not None:
+            await self._require_cursor(place, id, order.after)
+        items: list[Item] = []
+        total, has_more = 0, False
+        async for part in self._parts(place, id, order):
+            items += (_item(each) for each in part.documents)
+            total, has_more = total + _bytes(part), part.has_more
+            if len(items) >= order.limit or total >= PAGE_BYTES:
+                break
+        return Page(items=items[: order.limit], has_more=has_more or len(items) > order.limit)
+
+    async def item(self, place: Place, id: str, item: str) -> Item:  # noqa: A002 - what it is
+        """One of its items. Raises `NotFound`."""
+        await self._found(place, id)
+        return _item(await self._found_item(place, id, item))
+
+    async def delete_item(self, place: Place, id: str, item: str) -> Conversation:  # noqa: A002 - what it is
+        """Remove one of its items; the conversation. Raises `NotFound`."""
+        found = await self._found(place, id)
+        await self._found_item(place, id, item)
+        try:
+            await self._items.delete(place, item)
+        except NotFound:
+            raise no_item(item) from None
+        return _conversation(found)
+
+    async def _parts(self, place: Place, id: str, order: Order) -> AsyncIterator[Listing]:  # noqa: A002 - what it is
+        """Its items from the one that is asked for, some at a time. Raises `Conflict` where the next are not found."""
+        part = msgspec.structs.replace(order, limit=min(SLICE, order.limit))
+        found = await self._items.list(place, part, parent=id)
+        yield found
+        while found.has_more:
+            part = msgspec.structs.replace(part, after=found.last_id)
+            try:
+                found = await self._items.list(place, part, parent=id)
+            except InvalidField:  # the item at which they go on was removed just now
+                raise Conflict(f"Conversation '{shown(id)}' was changed while it was read: try again.") from None
+            yield found
+
+    async def _keep(self, place: Place, id: str, items: Sequence[Item], *, at: str = "items") -> None:  # noqa: A002 - what it is
+        try:
+            await self._items.create_many(place, [New(id=each.id, body=each.body) for each in items], parent=id)
+        except Conflict:
+            raise await self._taken(place, items, at) from None
+
+    async def _taken(self, place: Place, items: Sequence[Item], at: str) -> ForehearthError:
+        """The refusal that names the id that is taken; it may be free again by now."""
+        for each in items:
+            try:
+                await self._items.get(place, each.id)
+            except NotFound:
+                continue
+            return duplicate(each.id, at)
+        return InvalidField("An item's id was taken just now: try again.", param=at)
+
+    async def _found(self, place: Place, id: str) -> Document:  # noqa: A002 - what it is
+        try:
+            return await self._conversations.get(place, id)
+        except NotFound:
+            raise no_conversation(id) from None
+
+    async def _found_item(self, place: Place, id: str, item: str) -> Document:  # noqa: A002 - what it is
+        try:
+            found = await self._items.get(place, item)
+        except NotFound:
+            raise no_item(item) from None
+        if found.parent != id:
+            raise no_item(item)
+        return found
+
+    async def _require_cursor(self, place: Place, id: str, after: str) -> None:  # noqa: A002 - what it is
+        try:
+            await self._found_item(place, id, after)
+        except NotFound as error:
+            raise InvalidField(f"Invalid 'after': {error.message}", param="after") from None
+
+
+def no_conversation(id: str) -> NotFound:  # noqa: A002 - what it is
+    """In the service's words."""
+    return NotFound(f"Conversation with id '{shown(id)}' not found.")
+
+
+def no_item(id: str) -> NotFound:  # noqa: A002 - what it is
+    """In the service's words."""
+    return NotFound(f"Item with id '{shown(id)}' not found in conversation.")
+
+
+def _conversation(document: Document) -> Conversation:
+    return Conversation(id=document.id, created=document.created, metadata=document.metadata)
+
+
+def _bytes(part: Listing) -> int:
+    return sum(len(each.body) for each in part.documents)
+
+
+def _item(document: Document) -> Item:
+    return Item(id=document.id, body=document.body)
