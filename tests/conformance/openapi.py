@@ -1,4 +1,4 @@
-"""A reduced OpenAPI document as validators in which every object is closed: a member that it does not name is a fault."""
+"""A reduced OpenAPI document as validators that close every object: a member that it does not name is a fault."""
 
 import json
 from collections.abc import Mapping

@@ -60,10 +60,10 @@ def read_items(
     return list(items.values())
 
 
-def duplicate(id: str, at: str) -> InvalidField:  # noqa: A002 - what it is
+def duplicate(item: str, at: str) -> InvalidField:
     """The refusal of an id that some item has already."""
     return InvalidField(
-        f"Duplicate item found with id {shown(id)}. Remove duplicate items from your input and try again; "
+        f"Duplicate item found with id {shown(item)}. Remove duplicate items from your input and try again; "
         "an item without 'id' is given a new one.",
         param=at,
     )

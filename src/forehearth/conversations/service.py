@@ -52,107 +52,111 @@ class Conversations:
 
     async def create(self, place: Place, metadata: Mapping[str, str], items: Sequence[Item] = ()) -> Conversation:
         """A new one with these items. Raises `InvalidField` where an item's id is taken."""
-        id = self.new_id("conv")  # noqa: A001 - what it is
+        conversation = self.new_id("conv")
         # The items first: a conversation that can be found has all of them.
-        await self._keep(place, id, items)
-        return _conversation(await self._conversations.create(place, b"{}", id=id, metadata=metadata))
+        await self._keep(place, conversation, items)
+        return _conversation(await self._conversations.create(place, b"{}", id=conversation, metadata=metadata))
 
-    async def get(self, place: Place, id: str) -> Conversation:  # noqa: A002 - what it is
+    async def get(self, place: Place, conversation: str) -> Conversation:
         """One of them. Raises `NotFound`."""
-        return _conversation(await self._found(place, id))
+        return _conversation(await self._found(place, conversation))
 
-    async def update(self, place: Place, id: str, metadata: Mapping[str, str]) -> Conversation:  # noqa: A002 - what it is
+    async def update(self, place: Place, conversation: str, metadata: Mapping[str, str]) -> Conversation:
         """Put other metadata in the place of what it had. Raises `NotFound`."""
-        found = await self._found(place, id)
+        found = await self._found(place, conversation)
         try:
             changed = await self._conversations.update(msgspec.structs.replace(found, metadata=metadata))
         except NotFound:
-            raise no_conversation(id) from None
+            raise no_conversation(conversation) from None
         return _conversation(changed)
 
-    async def delete(self, place: Place, id: str) -> None:  # noqa: A002 - what it is
+    async def delete(self, place: Place, conversation: str) -> None:
         """Remove it, but none of its items. Raises `NotFound`."""
         try:
-            await self._conversations.delete(place, id)
+            await self._conversations.delete(place, conversation)
         except NotFound:
-            raise no_conversation(id) from None
+            raise no_conversation(conversation) from None
 
-    async def append(self, place: Place, id: str, items: Sequence[Item], *, at: str = "items") -> None:  # noqa: A002 - what it is
+    async def append(self, place: Place, conversation: str, items: Sequence[Item], *, at: str = "items") -> None:
         """Add items at its end, all or none, in their order. `at` is the member of a request that they came in.
 
         Raises `NotFound`, and `InvalidField` where an item's id is taken.
         """
-        await self._found(place, id)
-        await self._keep(place, id, items, at=at)
+        await self._found(place, conversation)
+        await self._keep(place, conversation, items, at=at)
 
-    async def everything(self, place: Place, id: str, *, most_bytes: int) -> list[Item]:  # noqa: A002 - what it is
+    async def everything(self, place: Place, conversation: str, *, most_bytes: int) -> list[Item]:
         """All items, the oldest first.
 
         Raises `NotFound`, `InvalidField` where they have more than so many bytes, and `Conflict` where one was removed
         meanwhile.
         """
-        await self._found(place, id)
+        await self._found(place, conversation)
         items: list[Item] = []
         total = 0
-        async for part in self._parts(place, id, _OLDEST):
+        async for part in self._parts(place, conversation, _OLDEST):
             items += (_item(each) for each in part.documents)
             total += _bytes(part)
             if total > most_bytes:
                 raise InvalidField(
-                    f"The items of conversation '{shown(id)}' have more than {most_bytes} bytes: "
+                    f"The items of conversation '{shown(conversation)}' have more than {most_bytes} bytes: "
                     "delete some of them, or begin a new conversation.",
                     param="conversation",
                 )
         return items
 
-    async def page(self, place: Place, id: str, order: Order = NEWEST) -> Page:  # noqa: A002 - what it is
+    async def page(self, place: Place, conversation: str, order: Order = NEWEST) -> Page:
         """Some of its items: as many as asked for, unless they are large, or fewer are there.
 
         Raises `NotFound`, `InvalidField` for a page that cannot be, and `Conflict` where an item was removed meanwhile.
         """
-        await self._found(place, id)
+        await self._found(place, conversation)
         if order.after is not None:
-            await self._require_cursor(place, id, order.after)
+            await self._require_cursor(place, conversation, order.after)
         items: list[Item] = []
         total, has_more = 0, False
-        async for part in self._parts(place, id, order):
+        async for part in self._parts(place, conversation, order):
             items += (_item(each) for each in part.documents)
             total, has_more = total + _bytes(part), part.has_more
             if len(items) >= order.limit or total >= PAGE_BYTES:
                 break
         return Page(items=items[: order.limit], has_more=has_more or len(items) > order.limit)
 
-    async def item(self, place: Place, id: str, item: str) -> Item:  # noqa: A002 - what it is
+    async def item(self, place: Place, conversation: str, item: str) -> Item:
         """One of its items. Raises `NotFound`."""
-        await self._found(place, id)
-        return _item(await self._found_item(place, id, item))
+        await self._found(place, conversation)
+        return _item(await self._found_item(place, conversation, item))
 
-    async def delete_item(self, place: Place, id: str, item: str) -> Conversation:  # noqa: A002 - what it is
+    async def delete_item(self, place: Place, conversation: str, item: str) -> Conversation:
         """Remove one of its items; the conversation. Raises `NotFound`."""
-        found = await self._found(place, id)
-        await self._found_item(place, id, item)
+        found = await self._found(place, conversation)
+        await self._found_item(place, conversation, item)
         try:
             await self._items.delete(place, item)
         except NotFound:
             raise no_item(item) from None
         return _conversation(found)
 
-    async def _parts(self, place: Place, id: str, order: Order) -> AsyncIterator[Listing]:  # noqa: A002 - what it is
+    async def _parts(self, place: Place, conversation: str, order: Order) -> AsyncIterator[Listing]:
         """Its items from the one that is asked for, some at a time. Raises `Conflict` where the next are not found."""
         part = msgspec.structs.replace(order, limit=min(SLICE, order.limit))
-        found = await self._items.list(place, part, parent=id)
+        found = await self._items.list(place, part, parent=conversation)
         yield found
         while found.has_more:
             part = msgspec.structs.replace(part, after=found.last_id)
             try:
-                found = await self._items.list(place, part, parent=id)
+                found = await self._items.list(place, part, parent=conversation)
             except InvalidField:  # the item at which they go on was removed just now
-                raise Conflict(f"Conversation '{shown(id)}' was changed while it was read: try again.") from None
+                raise Conflict(
+                    f"Conversation '{shown(conversation)}' was changed while it was read: try again."
+                ) from None
             yield found
 
-    async def _keep(self, place: Place, id: str, items: Sequence[Item], *, at: str = "items") -> None:  # noqa: A002 - what it is
+    async def _keep(self, place: Place, conversation: str, items: Sequence[Item], *, at: str = "items") -> None:
         try:
-            await self._items.create_many(place, [New(id=each.id, body=each.body) for each in items], parent=id)
+            await self._items.create_many(
+                place, [New(id=each.id, body=each.body) for each in items], parent=conversation
+            )
         except Conflict:
             raise await self._taken(place, items, at) from None
 
@@ -166,36 +170,36 @@ class Conversations:
             return duplicate(each.id, at)
         return InvalidField("An item's id was taken just now: try again.", param=at)
 
-    async def _found(self, place: Place, id: str) -> Document:  # noqa: A002 - what it is
+    async def _found(self, place: Place, conversation: str) -> Document:
         try:
-            return await self._conversations.get(place, id)
+            return await self._conversations.get(place, conversation)
         except NotFound:
-            raise no_conversation(id) from None
+            raise no_conversation(conversation) from None
 
-    async def _found_item(self, place: Place, id: str, item: str) -> Document:  # noqa: A002 - what it is
+    async def _found_item(self, place: Place, conversation: str, item: str) -> Document:
         try:
             found = await self._items.get(place, item)
         except NotFound:
             raise no_item(item) from None
-        if found.parent != id:
+        if found.parent != conversation:
             raise no_item(item)
         return found
 
-    async def _require_cursor(self, place: Place, id: str, after: str) -> None:  # noqa: A002 - what it is
+    async def _require_cursor(self, place: Place, conversation: str, after: str) -> None:
         try:
-            await self._found_item(place, id, after)
+            await self._found_item(place, conversation, after)
         except NotFound as error:
             raise InvalidField(f"Invalid 'after': {error.message}", param="after") from None
 
 
-def no_conversation(id: str) -> NotFound:  # noqa: A002 - what it is
+def no_conversation(conversation: str) -> NotFound:
     """In the service's words."""
-    return NotFound(f"Conversation with id '{shown(id)}' not found.")
+    return NotFound(f"Conversation with id '{shown(conversation)}' not found.")
 
 
-def no_item(id: str) -> NotFound:  # noqa: A002 - what it is
+def no_item(item: str) -> NotFound:
     """In the service's words."""
-    return NotFound(f"Item with id '{shown(id)}' not found in conversation.")
+    return NotFound(f"Item with id '{shown(item)}' not found in conversation.")
 
 
 def _conversation(document: Document) -> Conversation:

@@ -36,7 +36,9 @@ READING = frozenset(
     }
 )
 """What every key may do: see what there is."""
-INFERENCE = READING.union(*OPERATIONS.values())
+KEEPING = frozenset({Permission.READ_RESPONSES, Permission.WRITE_RESPONSES, Permission.DELETE_RESPONSES})
+"""What a key may do with what is kept between calls, unless it is limited to some operations."""
+INFERENCE = READING.union(KEEPING, *OPERATIONS.values())
 """What a key without limits opens of its resource."""
 _ASSIGNED_BY_KEYS = frozenset(named("Foundry Account Owner").assigns or ())
 """A key that opens `/admin` gives holders of tokens what a Foundry Account Owner may give: whoever is one could make
@@ -94,7 +96,8 @@ class KeyRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         if self.projects is not None:
             return frozenset()
         operations = OPERATIONS if self.operations is None else self.operations
-        own = READING.union(*(OPERATIONS[each] for each in operations))
+        kept = KEEPING if self.operations is None else frozenset[Permission]()
+        own = READING.union(kept, *(OPERATIONS[each] for each in operations))
         held = tuple(given)
         if not (self.roles_only or held):
             return own

@@ -62,49 +62,49 @@ class _Acts:
 
     async def get(self, entry: Entry, body: bytes) -> Reply:  # noqa: ARG002 - the shape of an act
         """One of them."""
-        (id,) = entry.asked.ids  # noqa: A001 - what it is
-        return _shown(await self._conversations.get(entry.place, id))
+        (conversation,) = entry.asked.ids
+        return _shown(await self._conversations.get(entry.place, conversation))
 
     async def update(self, entry: Entry, body: bytes) -> Reply:
         """Other metadata."""
-        (id,) = entry.asked.ids  # noqa: A001 - what it is
+        (conversation,) = entry.asked.ids
         metadata = _read(body, _Change).metadata
         if metadata is msgspec.UNSET:
             raise missing_member("metadata")
-        return _shown(await self._conversations.update(entry.place, id, read_metadata(metadata)))
+        return _shown(await self._conversations.update(entry.place, conversation, read_metadata(metadata)))
 
     async def delete(self, entry: Entry, body: bytes) -> Reply:  # noqa: ARG002 - the shape of an act
         """Away with it."""
-        (id,) = entry.asked.ids  # noqa: A001 - what it is
-        await self._conversations.delete(entry.place, id)
-        return _json({"id": id, "object": "conversation.deleted", "deleted": True})
+        (conversation,) = entry.asked.ids
+        await self._conversations.delete(entry.place, conversation)
+        return _json({"id": conversation, "object": "conversation.deleted", "deleted": True})
 
     async def add(self, entry: Entry, body: bytes) -> Reply:
         """Items at its end, which are the answer."""
-        (id,) = entry.asked.ids  # noqa: A001 - what it is
+        (conversation,) = entry.asked.ids
         _require_includable(entry.head)
         items = self._items(_read(body, _Addition).items)
-        await self._conversations.append(entry.place, id, items)
+        await self._conversations.append(entry.place, conversation, items)
         return _listed(items, has_more=False)
 
     async def items(self, entry: Entry, body: bytes) -> Reply:  # noqa: ARG002 - the shape of an act
         """A page of its items."""
-        (id,) = entry.asked.ids  # noqa: A001 - what it is
+        (conversation,) = entry.asked.ids
         _require_includable(entry.head)
-        page = await self._conversations.page(entry.place, id, lists.order(lists.query(entry.head)))
+        page = await self._conversations.page(entry.place, conversation, lists.order(lists.query(entry.head)))
         return _listed(page.items, has_more=page.has_more)
 
     async def item(self, entry: Entry, body: bytes) -> Reply:  # noqa: ARG002 - the shape of an act
         """One of its items."""
-        id, item = entry.asked.ids  # noqa: A001 - what it is
+        conversation, item = entry.asked.ids
         _require_includable(entry.head)
-        found = await self._conversations.item(entry.place, id, item)
+        found = await self._conversations.item(entry.place, conversation, item)
         return Reply(status=200, headers=[JSON], body=found.body)
 
     async def delete_item(self, entry: Entry, body: bytes) -> Reply:  # noqa: ARG002 - the shape of an act
         """Away with an item; the conversation is the answer."""
-        id, item = entry.asked.ids  # noqa: A001 - what it is
-        return _shown(await self._conversations.delete_item(entry.place, id, item))
+        conversation, item = entry.asked.ids
+        return _shown(await self._conversations.delete_item(entry.place, conversation, item))
 
     def _items(self, given: Sequence[Given]) -> list[Item]:
         return read_items(given, self._conversations.new_id)

@@ -13,6 +13,9 @@ OPENAI = {
     Permission.EMBEDDINGS,
     Permission.READ_MODELS,
     Permission.READ_OPENAI_DEPLOYMENTS,
+    Permission.READ_RESPONSES,
+    Permission.WRITE_RESPONSES,
+    Permission.DELETE_RESPONSES,
 }
 ALLOWED = {
     "Foundry Agent Consumer": {Permission.CALL_AGENT},
@@ -90,7 +93,10 @@ ACCOUNT = "Microsoft.CognitiveServices/accounts"
         ("Microsoft.CognitiveServices/*", EVERYTHING),
         ("microsoft.cognitiveservices/ACCOUNTS/openai/*", OPENAI),
         (f"{ACCOUNT}/*/chat/completions/action", {Permission.CHAT, Permission.MODELS_CHAT}),
-        (f"{ACCOUNT}/OpenAI/*/read", {Permission.READ_MODELS, Permission.READ_OPENAI_DEPLOYMENTS}),
+        (
+            f"{ACCOUNT}/OpenAI/*/read",
+            {Permission.READ_MODELS, Permission.READ_OPENAI_DEPLOYMENTS, Permission.READ_RESPONSES},
+        ),
         (Permission.CHAT.value, {Permission.CHAT}),
         (f"{ACCOUNT}/OpenAI/deployments/chat", set()),
         (f"{ACCOUNT}/OpenAI", set()),

@@ -26,6 +26,9 @@ OPENAI = {
     Permission.EMBEDDINGS,
     Permission.READ_MODELS,
     Permission.READ_OPENAI_DEPLOYMENTS,
+    Permission.READ_RESPONSES,
+    Permission.WRITE_RESPONSES,
+    Permission.DELETE_RESPONSES,
 }
 ALL_OF_INFERENCE = OPENAI | {
     Permission.MODELS_CHAT,
