@@ -21,6 +21,15 @@ class Document:
         self.schemas: Mapping[str, Schema] = self._document["schemas"]
         self._closed = {name: self._close(schema) for name, schema in self.schemas.items()}
 
+    @property
+    def paths(self) -> list[str]:
+        """Those it has."""
+        return list(self._document["paths"])
+
+    def methods(self, path: str) -> list[str]:
+        """In capitals."""
+        return [each.upper() for each in self._document["paths"][path]]
+
     def answer(self, method: str, path: str, status: int = 200) -> Draft202012Validator:
         """What an operation answers with."""
         operation = self._document["paths"][path][method.lower()]
