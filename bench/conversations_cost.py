@@ -1,6 +1,6 @@
 """`python -m bench.conversations_cost`: how long it takes to add to a conversation and to read it, where many are kept.
 
-By default in SQLite with 10,000 conversations of 50 items of about 1 KB; `--postgres URL` measures a database, which has
+By default in SQLite, 10,000 conversations of 50 items of about 1 KB; `--postgres URL` measures a database, which has
 to be empty. Milliseconds of the clock on the wall, one caller at a time, without HTTP.
 """
 

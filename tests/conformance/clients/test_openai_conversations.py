@@ -1,4 +1,4 @@
-"""The official `openai` package, unmodified, on conversations; each of its replies is held against the specification."""
+"""The official `openai` package, unmodified, on conversations; its replies are held against the specification."""
 
 import copy
 import re
