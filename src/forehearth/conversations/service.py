@@ -5,7 +5,7 @@ more than those. A conversation that is removed leaves its items: nothing leads 
 ids stay taken.
 """
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
@@ -15,14 +15,11 @@ from forehearth.core.document import Document
 from forehearth.core.errors import Conflict, ForehearthError, InvalidField, NotFound
 from forehearth.core.place import Place
 from forehearth.dialects.wrong_members import shown
-from forehearth.documents.repository import NEWEST, Documents, Listing, New, Order
+from forehearth.documents.parts import SLICE, page, parts, size
+from forehearth.documents.repository import NEWEST, Documents, New, Order
 from forehearth.ports.documents import DocumentStore
 
 KIND, ITEM_KIND = "conversation", "conversation_item"
-SLICE = 20
-"""Items that are read from the store at once, however long the page: each may have megabytes."""
-PAGE_BYTES = 16 * 1024 * 1024
-"""When a page has so many bytes, it ends, and says that there are more."""
 _OLDEST = Order(limit=SLICE, newest_first=False)
 
 
@@ -94,9 +91,9 @@ class Conversations:
         await self._found(place, conversation)
         items: list[Item] = []
         total = 0
-        async for part in self._parts(place, conversation, _OLDEST):
+        async for part in parts(self._items, place, _OLDEST, parent=conversation):
             items += (_item(each) for each in part.documents)
-            total += _bytes(part)
+            total += size(part.documents)
             if total > most_bytes:
                 raise InvalidField(
                     f"The items of conversation '{shown(conversation)}' have more than {most_bytes} bytes: "
@@ -113,14 +110,8 @@ class Conversations:
         await self._found(place, conversation)
         if order.after is not None:
             await self._require_cursor(place, conversation, order.after)
-        items: list[Item] = []
-        total, has_more = 0, False
-        async for part in self._parts(place, conversation, order):
-            items += (_item(each) for each in part.documents)
-            total, has_more = total + _bytes(part), part.has_more
-            if len(items) >= order.limit or total >= PAGE_BYTES:
-                break
-        return Page(items=items[: order.limit], has_more=has_more or len(items) > order.limit)
+        found = await page(self._items, place, order, parent=conversation)
+        return Page(items=[_item(each) for each in found.documents], has_more=found.has_more)
 
     async def item(self, place: Place, conversation: str, item: str) -> Item:
         """One of its items. Raises `NotFound`."""
@@ -136,21 +127,6 @@ class Conversations:
         except NotFound:
             raise no_item(item) from None
         return _conversation(found)
-
-    async def _parts(self, place: Place, conversation: str, order: Order) -> AsyncIterator[Listing]:
-        """Its items from the one that is asked for, some at a time. Raises `Conflict` where the next are not found."""
-        part = msgspec.structs.replace(order, limit=min(SLICE, order.limit))
-        found = await self._items.list(place, part, parent=conversation)
-        yield found
-        while found.has_more:
-            part = msgspec.structs.replace(part, after=found.last_id)
-            try:
-                found = await self._items.list(place, part, parent=conversation)
-            except InvalidField:  # the item at which they go on was removed just now
-                raise Conflict(
-                    f"Conversation '{shown(conversation)}' was changed while it was read: try again."
-                ) from None
-            yield found
 
     async def _keep(self, place: Place, conversation: str, items: Sequence[Item], *, at: str = "items") -> None:
         try:
@@ -204,10 +180,6 @@ def no_item(item: str) -> NotFound:
 
 def _conversation(document: Document) -> Conversation:
     return Conversation(id=document.id, created=document.created, metadata=document.metadata)
-
-
-def _bytes(part: Listing) -> int:
-    return sum(len(each.body) for each in part.documents)
 
 
 def _item(document: Document) -> Item:

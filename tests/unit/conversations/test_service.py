@@ -5,11 +5,11 @@ import itertools
 import msgspec
 import pytest
 
-from forehearth.conversations import service
 from forehearth.conversations.items import Item, read_items
-from forehearth.conversations.service import Conversations
+from forehearth.conversations.service import ITEM_KIND, Conversations
 from forehearth.core.errors import Conflict, InvalidField, NotFound
 from forehearth.core.place import Place
+from forehearth.documents import parts
 from forehearth.documents.repository import Order
 from forehearth.stores.memory import MemoryDocuments
 from forehearth.testing.clock import VirtualClock
@@ -53,12 +53,12 @@ async def test_what_was_appended_is_read_in_its_order(talks):
 
 
 async def test_a_page_ends_where_it_has_too_many_bytes(talks, monkeypatch):
-    monkeypatch.setattr(service, "PAGE_BYTES", 50)
+    monkeypatch.setattr(parts, "PAGE_BYTES", 50)
     made = await talks.create(HERE, {}, items(45))
     seen, after, has_more = [], None, True
     while has_more:
         page = await talks.page(HERE, made.id, Order(limit=100, newest_first=False, after=after))
-        assert len(page.items) <= service.SLICE
+        assert len(page.items) <= parts.SLICE
         seen += page.items
         after, has_more = page.items[-1].id, page.has_more
     assert seen == items(45)
@@ -157,7 +157,7 @@ async def test_an_item_that_goes_while_all_are_read_is_told(talks):
 
     async def page_and_remove(query):
         found = await page(query)
-        await store.delete(HERE, service.ITEM_KIND, "msg_19")
+        await store.delete(HERE, ITEM_KIND, "msg_19")
         return found
 
     store.page = page_and_remove
