@@ -34,6 +34,8 @@
         AllDown                     every backend is left out because it is ill (retry_after)
       LimitsUnchecked               ours: the counters of limits cannot be read (retry_after)
       LedgerUnwritable              ours: it cannot be written down what the call uses (retry_after)
+      StoreUnavailable              ours: what is kept cannot be read or written now (retry_after)
+        StoreInDoubt                it went away before it answered: what was asked may have been carried out
       Misconfigured                 ours: the configuration cannot be used
 
 `retry_elsewhere` says whether the next backend, or a route's next deployment, may be tried: true only where it is
@@ -323,6 +325,18 @@ class LedgerUnwritable(ForehearthError):
     """Our own fault: the disk takes no record of the call, so it was not sent to any backend."""
 
     code = "ledger_unwritable"
+
+
+class StoreUnavailable(ForehearthError):
+    """Our own fault: the store is away, or full. Nothing was changed."""
+
+    code = "store_unavailable"
+
+
+class StoreInDoubt(StoreUnavailable):
+    """The store went away before it answered: nobody knows whether it was carried out."""
+
+    code = "store_in_doubt"
 
 
 class Misconfigured(ForehearthError):

@@ -20,6 +20,8 @@ class Permission(StrEnum):
     READ_RESPONSES = f"{_ACCOUNT}/OpenAI/responses/read"
     WRITE_RESPONSES = f"{_ACCOUNT}/OpenAI/responses/write"
     DELETE_RESPONSES = f"{_ACCOUNT}/OpenAI/responses/delete"
+    READ_STORED = f"{_ACCOUNT}/OpenAI/stored-completions/read"
+    CHANGE_STORED = f"{_ACCOUNT}/OpenAI/stored-completions/action"
     READ_OPENAI_DEPLOYMENTS = f"{_ACCOUNT}/OpenAI/deployments/read"
     MODELS_CHAT = f"{_ACCOUNT}/MaaS/chat/completions/action"
     MODELS_EMBEDDINGS = f"{_ACCOUNT}/MaaS/embeddings/action"

@@ -6,7 +6,8 @@ from forehearth.conversations.service import Conversations
 from forehearth.core.clock import Clock
 from forehearth.ports.documents import DocumentStore
 from forehearth.ports.door import Door
-from forehearth.wire import conversations
+from forehearth.stored_completions.service import StoredCompletions
+from forehearth.wire import conversations, stored_completions
 from forehearth.wire.surfaces import Families, FamiliesOf
 
 _RANDOM_BYTES = 24
@@ -15,9 +16,10 @@ _RANDOM_BYTES = 24
 def families(documents: DocumentStore, clock: Clock) -> FamiliesOf:
     """What makes them for a resource, from the way to its models. Things are kept in `documents`."""
     talks = Conversations(documents, new_id=new_id, clock=clock)
+    stored = StoredCompletions(documents, clock=clock)
 
     def made(door: Door) -> Families:  # noqa: ARG001 - for those that ask models
-        v1 = (*conversations.rows(talks),)
+        v1 = (*conversations.rows(talks), *stored_completions.rows(stored))
         return Families(v1=v1, classic=(), project=())
 
     return made

@@ -5,20 +5,20 @@ is always shown.
 """
 
 from collections.abc import Sequence
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 
 from forehearth.conversations.items import Given, Item, read_items
 from forehearth.conversations.service import Conversation, Conversations
-from forehearth.core.errors import MalformedBody
 from forehearth.core.exchange import Head, Reply
 from forehearth.core.permission import Permission
-from forehearth.dialects.wrong_members import missing_member, wrong_member, wrong_value
+from forehearth.dialects.wrong_members import missing_member, wrong_value
 from forehearth.documents.metadata import read_metadata
 from forehearth.ports.surface import Entry
 from forehearth.wire import lists
 from forehearth.wire.envelope import JSON
+from forehearth.wire.read_body import read_body
 from forehearth.wire.table import Row
 
 INCLUDABLE = (
@@ -31,8 +31,6 @@ INCLUDABLE = (
     "reasoning.encrypted_content",
     "message.output_text.logprobs",
 )
-
-Body = TypeVar("Body", bound=msgspec.Struct)
 
 
 class _New(msgspec.Struct, forbid_unknown_fields=True):
@@ -56,7 +54,7 @@ class _Acts:
 
     async def create(self, entry: Entry, body: bytes) -> Reply:
         """A new conversation."""
-        asked = _read(body or b"{}", _New)
+        asked = read_body(body or b"{}", _New)
         metadata, items = read_metadata(asked.metadata), self._items(asked.items or ())
         return _shown(await self._conversations.create(entry.place, metadata, items))
 
@@ -68,7 +66,7 @@ class _Acts:
     async def update(self, entry: Entry, body: bytes) -> Reply:
         """Other metadata."""
         (conversation,) = entry.asked.ids
-        metadata = _read(body, _Change).metadata
+        metadata = read_body(body, _Change).metadata
         if metadata is msgspec.UNSET:
             raise missing_member("metadata")
         return _shown(await self._conversations.update(entry.place, conversation, read_metadata(metadata)))
@@ -83,7 +81,7 @@ class _Acts:
         """Items at its end, which are the answer."""
         (conversation,) = entry.asked.ids
         _require_includable(entry.head)
-        items = self._items(_read(body, _Addition).items)
+        items = self._items(read_body(body, _Addition).items)
         await self._conversations.append(entry.place, conversation, items)
         return _listed(items, has_more=False)
 
@@ -129,17 +127,6 @@ def rows(conversations: Conversations) -> Sequence[Row]:
         Row(method=method, form=form, permission=permission, name=name, act=act)
         for method, form, permission, name, act in table
     ]
-
-
-def _read(body: bytes, form: type[Body]) -> Body:
-    try:
-        return msgspec.json.decode(body, type=form)
-    except msgspec.ValidationError as error:
-        raise wrong_member(error) from None
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        raise MalformedBody("The body is not valid JSON; send a JSON object.") from None
-    except RecursionError:
-        raise MalformedBody("The body's JSON is nested too deeply to be read.") from None
 
 
 def _require_includable(head: Head) -> None:

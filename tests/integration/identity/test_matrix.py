@@ -93,6 +93,7 @@ BODIES = (
     ("/rotate", {}),
     ("/conversations", {}),
     ("/conversations/{id}", {"metadata": {}}),
+    ("/chat/completions/{id}", {"metadata": {}}),
     ("/items", {"items": [{"role": "user", "content": "hi"}]}),
 )
 """By how a path ends; the first that fits."""
@@ -215,6 +216,13 @@ class Client:
         listed = self.ask("GET", f"{base}/conversations/{made}/items", None, headers)
         return made, json.loads(listed.body)["first_id"]
 
+    def new_completion(self, base: str, caller: Caller) -> str:
+        """The id of a chat completion that is stored where the caller asks."""
+        headers = caller.headers if "host" in caller.headers else self._user
+        answer = self.ask("POST", f"{base}/chat/completions", CHAT | {"store": True}, headers)
+        assert answer.status // 100 == 2, answer
+        return str(json.loads(answer.body)["id"])
+
     def new_key(self, resource: str | None = None) -> Mapping[str, Any]:
         """A key that was not there before: its `id`, and its text as `key`."""
         body = {"name": self.new_name()}
@@ -304,6 +312,8 @@ def ask(client: Client, line: Line, caller: Caller, path: str | None = None) -> 
     elif "/conversations/{id}" in line.path:
         base = line.path.partition("/conversations/")[0].format(project=caller.project)
         one, item = client.new_conversation(base, caller)
+    elif "/chat/completions/{id}" in line.path:
+        one = client.new_completion(line.path.partition("/chat/")[0].format(project=caller.project), caller)
     deployment = "vectors" if line.path.endswith("/embeddings") else "chat"
     names = {"project": caller.project, "id": one, "name": one, "deployment": deployment, "item": item}
     return client.ask(line.method, target.format(**names), body, caller.headers)
