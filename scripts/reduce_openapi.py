@@ -1,74 +1,95 @@
-"""Reduces an OpenAPI document to the schemas that tests check against: structure alone, no prose and no examples.
+"""Reduces an OpenAPI document to what tests check of some of its paths, and writes that as JSON.
 
-Usage: scripts/reduce-openapi DOCUMENT SCHEMA... > tests/conformance/schemas/openai/NAME.json. What the named schemas
-refer to comes along. The vendor's document is not part of this repository; tests/conformance/schemas/openai/SOURCE.md
-says where it is from.
+    python -m scripts.reduce_openapi DOCUMENT OUT --source 'WHOSE, VERSION, LICENCE' /conversations …
+
+What is kept: of each path its methods, their query parameters, and the schemas of bodies of successful answers, and
+of the events of a stream, with all that they refer to. What goes: prose, examples and extensions.
 """
 
+import argparse
 import json
-import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import yaml
 
-KEPT = frozenset(
-    {"type", "required", "enum", "const", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "pattern"}
-    | {"minLength", "maxLength", "minItems", "maxItems", "uniqueItems", "minProperties", "maxProperties", "$ref"}
-)
-"""Keywords of JSON Schema that are taken over as they are."""
-LISTS = ("anyOf", "oneOf", "allOf")
-SINGLES = ("items", "additionalProperties", "not")
-PREFIX = "#/components/schemas/"
+METHODS = ("get", "post", "put", "patch", "delete")
+_PROSE = frozenset({"description", "title", "example", "examples", "deprecated", "discriminator", "default"})
+_NAMED = frozenset({"properties", "patternProperties", "$defs"})
+"""Below these, keys are names of members, and no words of the schema."""
+_REFERENCE = "#/components/schemas/"
+
+Schema = dict[str, Any]
 
 
-def main(document: str, *roots: str) -> int:
-    """Print the reduced schemas."""
-    loaded = yaml.load(Path(document).read_text("utf-8"), Loader=yaml.CSafeLoader)
-    schemas = loaded["components"]["schemas"]
-    info = loaded["info"]
-    reduced = reduce(schemas, roots)
-    head = {"source": info["title"], "version": info["version"], "licence": info["license"]["name"]}
-    lines = ",\n".join(f"  {json.dumps(name)}: {json.dumps(reduced[name])}" for name in sorted(reduced))
-    print(f'{json.dumps(head)[:-1]}, "schemas": {{\n{lines}\n}}}}')
-    return 0
-
-
-def reduce(schemas: Mapping[str, Any], roots: tuple[str, ...]) -> dict[str, Any]:
-    """The named schemas, and all that they refer to."""
-    found: dict[str, Any] = {}
-    wanted = list(roots)
+def reduced(document: Schema, paths: list[str], source: str) -> Schema:
+    """The part of the document that is about those paths. Raises `KeyError` for a path that it does not have."""
+    schemas = document["components"]["schemas"]
+    operations = {path: _operations(document["paths"][path]) for path in paths}
+    wanted, found = list(_references(operations)), dict[str, Schema]()
     while wanted:
         name = wanted.pop()
         if name not in found:
-            found[name] = _reduced(schemas[name])
-            wanted += references(found[name])
-    return found
+            found[name] = plain(schemas[name])
+            wanted += _references(found[name])
+    return {"source": source, "paths": operations, "schemas": dict(sorted(found.items()))}
 
 
-def references(schema: Any) -> Iterator[str]:
-    """The names that a schema refers to."""
-    if isinstance(schema, dict):
-        target = schema.get("$ref")
-        if isinstance(target, str):
-            yield target.removeprefix(PREFIX)
-        for value in schema.values():
-            yield from references(value)
-    elif isinstance(schema, list):
-        for value in schema:
-            yield from references(value)
-
-
-def _reduced(schema: Any) -> Any:
+def plain(schema: Any, *, names: bool = False) -> Any:
+    """The same without prose. `names` where the keys are names of members."""
+    if isinstance(schema, list):
+        return [plain(each) for each in schema]
     if not isinstance(schema, dict):
         return schema
-    kept = {name: schema[name] for name in sorted(KEPT & schema.keys())}
-    if "properties" in schema:
-        kept["properties"] = {name: _reduced(value) for name, value in schema["properties"].items()}
-    kept |= {name: [_reduced(each) for each in schema[name]] for name in LISTS if name in schema}
-    return kept | {name: _reduced(schema[name]) for name in SINGLES if name in schema}
+    return {
+        key: plain(value, names=key in _NAMED and not names)
+        for key, value in schema.items()
+        if names or not (key in _PROSE or key.startswith("x-"))
+    }
+
+
+def _operations(path: Schema) -> Schema:
+    return {method: _operation(path[method]) for method in METHODS if method in path}
+
+
+def _operation(operation: Schema) -> Schema:
+    answers = {status: _content(answer) for status, answer in operation["responses"].items() if status.startswith("2")}
+    query = {each["name"]: plain(each["schema"]) for each in operation.get("parameters", ()) if each["in"] == "query"}
+    found = {"query": query, "body": _content(operation.get("requestBody", {})), "answers": answers}
+    events = _content(operation["responses"].get("200", {}), "text/event-stream")
+    return found if events is None else found | {"events": events}
+
+
+def _content(of: Schema, media: str = "application/json") -> Schema | None:
+    content = of.get("content", {}).get(media)
+    return None if content is None else cast("Schema", plain(content["schema"]))
+
+
+def _references(schema: Any) -> Iterator[str]:
+    if isinstance(schema, list):
+        for each in schema:
+            yield from _references(each)
+    elif isinstance(schema, dict):
+        for key, value in schema.items():
+            if key == "$ref" and isinstance(value, str):
+                yield value.removeprefix(_REFERENCE)
+            else:
+                yield from _references(value)
+
+
+def main() -> None:
+    """Do it."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("document", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--source", required=True, help="whose it is, which version, under which licence")
+    parser.add_argument("paths", nargs="+")
+    asked = parser.parse_args()
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    document = yaml.load(asked.document.read_text(), Loader=loader)  # noqa: S506 - it is a safe one either way
+    asked.out.write_text(json.dumps(reduced(document, asked.paths, asked.source), indent=1) + "\n")
 
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:]))
+    main()

@@ -11,7 +11,7 @@ from typing import Any
 
 from jsonschema import Draft202012Validator
 
-HERE = Path(__file__).parent / "conformance" / "schemas" / "openai"
+HERE = Path(__file__).parent / "conformance" / "schemas"
 PREFIX = "#/components/schemas/"
 NUMBER = {"type": "number"}
 NULL = {"type": "null"}
@@ -34,7 +34,7 @@ NOT_ON_THE_WIRE = {"Response": {"output_text"}}
 
 
 @cache
-def schemas(name: str = "responses") -> dict[str, Any]:
+def schemas(name: str = "openai-responses") -> dict[str, Any]:
     """The reduced schemas of one file, as they are."""
     found: dict[str, Any] = json.loads((HERE / f"{name}.json").read_text("utf-8"))["schemas"]
     return found

@@ -11,7 +11,15 @@ import msgspec
 
 from forehearth.core.call import Call
 from forehearth.core.clock import Clock
-from forehearth.core.errors import ForehearthError, NotAuthenticated, PermissionDenied, Refused
+from forehearth.core.document import StoreFailed
+from forehearth.core.errors import (
+    ForehearthError,
+    NotAuthenticated,
+    PermissionDenied,
+    Refused,
+    StoreInDoubt,
+    StoreUnavailable,
+)
 from forehearth.core.exchange import Head, Header, Reply, Stream
 from forehearth.core.place import Place
 from forehearth.core.principal import Principal
@@ -21,6 +29,7 @@ from forehearth.identity.access import require
 from forehearth.policies.onion import Proceed
 from forehearth.ports.entrance import Undecided
 from forehearth.ports.identity import Identity
+from forehearth.ports.keep import Keep
 from forehearth.ports.meter import Meter, Traffic
 from forehearth.ports.refusals import Refusals
 from forehearth.ports.surface import Entry, Surface
@@ -31,6 +40,7 @@ _log = logging.getLogger("forehearth.gateway")
 _JSON: Header = (b"content-type", b"application/json")
 _STREAM_HEADERS: tuple[Header, ...] = ((b"cache-control", b"no-cache"), (b"x-accel-buffering", b"no"))
 _OK, _CLIENT_LEFT, _FIRST_FAULT_OF_OURS = 200, 499, 500
+_STORE_RETRY_SECONDS = 1.0
 _INTERNAL = ForehearthError("The server had an internal error while processing your request.")
 
 
@@ -59,6 +69,8 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     """Bytes."""
     refusals: Refusals | None = None
     """Who is told of callers that are not let in; None where nobody is."""
+    keep: Keep | None = None
+    """What stores answers; None where nothing does."""
 
 
 async def carry(directory: Directory, onions: Mapping[str, Proceed], call: Call) -> Reply:
@@ -190,6 +202,8 @@ class Admitted:
             reply = await (self._called(body) if act is None else act(self._entry, body))
         except ForehearthError as error:
             return self._end_with(self._refusal(error))
+        except StoreFailed as error:
+            return self._end_with(self._refusal(_unavailable(error)))
         except Exception as error:  # noqa: BLE001 - a border: nothing but a reply goes on from here
             return self._end_with(self._refusal(self._internal(error)))
         except BaseException:
@@ -203,7 +217,10 @@ class Admitted:
     async def _called(self, body: bytes) -> Reply:
         """What a model answers."""
         call = self._surface.read(self._entry, body)
-        return self._surface.render(call, await carry(self._resource.directory, self._resource.onions, call))
+        reply = await carry(self._resource.directory, self._resource.onions, call)
+        if call.keep is not None and self._parts.keep is not None:
+            reply = await self._parts.keep(self._entry.place, call, reply)
+        return self._surface.render(call, reply)
 
     def again(self) -> "Admitted | None":
         """See `ports.entrance`."""
@@ -265,6 +282,12 @@ class Admitted:
         entry, parts = self._entry, self._parts
         seconds = parts.clock.monotonic() - entry.started
         parts.meter.request(self._surface.name, self._operation, self._record.deployment, status, seconds)
+
+
+def _unavailable(error: StoreFailed) -> StoreUnavailable:
+    if error.uncertain:
+        return StoreInDoubt("The store went away before it answered: look whether it was done before you ask again.")
+    return StoreUnavailable("The store cannot be used now: nothing was changed.", retry_after=_STORE_RETRY_SECONDS)
 
 
 class _Outgoing:

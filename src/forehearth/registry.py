@@ -17,6 +17,7 @@ from forehearth.core.routing_settings import AffinitySettings, StrategyName
 from forehearth.core.settings import ProviderSettings
 from forehearth.policies.drains import Drains
 from forehearth.policies.journal import WriteDown
+from forehearth.ports.keep import Keep
 from forehearth.ports.provider import Provider
 from forehearth.ports.refusals import Refusals
 from forehearth.ports.sender import Sender
@@ -66,6 +67,8 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
     """Who is told of callers that are not let in; None where nobody is."""
     writing: WriteDown | None = None
     """What writes calls down; None where they are not."""
+    keep: Keep | None = None
+    """What stores answers; None where nothing does."""
     families: FamiliesOf = lambda _: NONE
     """What is done on each resource besides calls."""
 

@@ -16,6 +16,7 @@ from forehearth.core.usage import Usage
 from forehearth.gateway import Admitted, Gateway, Parts, Resource
 from forehearth.policies.onion import compose
 from forehearth.policies.usage import CountUsage
+from forehearth.ports.keep import Keep
 from forehearth.providers.openai_compatible import OpenAICompatible, OpenAICompatibleSettings
 from forehearth.routing.attempts import Attempts
 from forehearth.routing.directory import Backend, Deployment, Directory
@@ -199,6 +200,7 @@ def make_door(
     model: str | None = None,
     known: "Known | None" = None,
     families: Families = NONE,
+    keep: Keep | None = None,
 ) -> Door:
     """A door to deployments `chat` and `vectors`, and route `default`, on hosts `one` and, if given, `two`."""
     hosts = {"one": Host(*answers)} | ({"two": second} if second else {})
@@ -236,5 +238,6 @@ def make_door(
         new_id=lambda: f"id-{next(numbers)}",
         max_body=1_000_000,
         refusals=refusals,
+        keep=keep,
     )
     return Door(Gateway(parts), counts, hosts, refusals)

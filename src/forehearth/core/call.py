@@ -41,6 +41,8 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     """The members in which it could, and which it has, if only null."""
     choices: int = 1
     """How many answers it asks for; 0 where the operation has none (embeddings)."""
+    keep: Mapping[str, str] | None = None
+    """Where the answer is to be stored, the metadata it is stored with; None where it is not."""
     project: str = ""
     """The project whose path it came in by; empty on the resource's own paths."""
     principal: Principal

@@ -34,7 +34,8 @@
         AllDown                     every backend is left out because it is ill (retry_after)
       LimitsUnchecked               ours: the counters of limits cannot be read (retry_after)
       LedgerUnwritable              ours: it cannot be written down what the call uses (retry_after)
-      StoreAway                     ours: what is kept cannot be read or written now (retry_after)
+      StoreUnavailable              ours: what is kept cannot be read or written now (retry_after)
+        StoreInDoubt                it went away before it answered: what was asked may have been carried out
       Misconfigured                 ours: the configuration cannot be used
 
 `retry_elsewhere` says whether the next backend, or a route's next deployment, may be tried: true only where it is
@@ -156,9 +157,18 @@ class MalformedBody(Refused):
 
 
 class InvalidField(Refused):
-    """A member has a wrong type or an impossible value; `param` is its path, such as `messages[0].role`."""
+    """A member has a wrong type or an impossible value; `param` is its path, such as `messages[0].role`.
+
+    `kind` is what is wrong in one word of the service's, such as `string_above_max_length`; empty where there is none.
+    """
 
     code = "invalid_value"
+
+    def __init__(
+        self, message: str, *, param: str | None = None, kind: str = "", retry_after: float | None = None
+    ) -> None:
+        super().__init__(message, param=param, retry_after=retry_after)
+        self.kind = kind
 
 
 class UnknownField(Refused):
@@ -317,10 +327,16 @@ class LedgerUnwritable(ForehearthError):
     code = "ledger_unwritable"
 
 
-class StoreAway(ForehearthError):
-    """Our own fault: the store cannot be read or written now."""
+class StoreUnavailable(ForehearthError):
+    """Our own fault: the store is away, or full. Nothing was changed."""
 
-    code = "store_away"
+    code = "store_unavailable"
+
+
+class StoreInDoubt(StoreUnavailable):
+    """The store went away before it answered: nobody knows whether it was carried out."""
+
+    code = "store_in_doubt"
 
 
 class Misconfigured(ForehearthError):

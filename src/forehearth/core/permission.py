@@ -1,7 +1,8 @@
 """What an endpoint asks of its caller, by the names that Azure has for data actions.
 
 Source: the provider operations of `Microsoft.CognitiveServices`, and the role definitions that name them. Foundry
-Models inference is `MaaS` there, and an agent's endpoint is one to `interact` with.
+Models inference is `MaaS` there, and an agent's endpoint is one to `interact` with. Conversations have no actions of
+their own there: they are what responses are kept with, and ask for the same.
 """
 
 from enum import StrEnum
@@ -15,10 +16,12 @@ class Permission(StrEnum):
     CHAT = f"{_ACCOUNT}/OpenAI/deployments/chat/completions/action"
     COMPLETIONS = f"{_ACCOUNT}/OpenAI/deployments/completions/action"
     EMBEDDINGS = f"{_ACCOUNT}/OpenAI/deployments/embeddings/action"
+    READ_MODELS = f"{_ACCOUNT}/OpenAI/models/read"
     READ_RESPONSES = f"{_ACCOUNT}/OpenAI/responses/read"
     WRITE_RESPONSES = f"{_ACCOUNT}/OpenAI/responses/write"
     DELETE_RESPONSES = f"{_ACCOUNT}/OpenAI/responses/delete"
-    READ_MODELS = f"{_ACCOUNT}/OpenAI/models/read"
+    READ_STORED = f"{_ACCOUNT}/OpenAI/stored-completions/read"
+    CHANGE_STORED = f"{_ACCOUNT}/OpenAI/stored-completions/action"
     READ_OPENAI_DEPLOYMENTS = f"{_ACCOUNT}/OpenAI/deployments/read"
     MODELS_CHAT = f"{_ACCOUNT}/MaaS/chat/completions/action"
     MODELS_EMBEDDINGS = f"{_ACCOUNT}/MaaS/embeddings/action"

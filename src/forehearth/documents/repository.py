@@ -4,7 +4,7 @@ A foreign id and one that nobody has are answered alike, because they are looked
 """
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -49,6 +49,14 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
 NEWEST = Order()
 
 
+class New(msgspec.Struct, frozen=True, kw_only=True):
+    """One of several that are to be kept at once."""
+
+    body: bytes
+    id: str = ""
+    """Empty for a new one."""
+
+
 class Documents:
     """Documents of one kind. `new_id` makes their ids."""
 
@@ -74,22 +82,24 @@ class Documents:
         Raises `Conflict` where that id is taken, and `InvalidField` for what cannot be kept.
         """
         _require_storable(metadata or {}, id=id or "", parent=parent)
-        now = self._clock.unix()
-        document = Document(
-            place=place,
-            kind=self._kind,
-            id=id or self._new_id(),
-            parent=parent,
-            created=now,
-            updated=now,
-            metadata=metadata or {},
-            body=body,
-            expires=expires,
-        )
+        made = self._made(place, New(body=body, id=id or ""), parent)
+        document = msgspec.structs.replace(made, metadata=metadata or {}, expires=expires)
         try:
             return await self._store.insert(document)
         except DocumentExists:
             raise Conflict(f"There is a {self._called} '{document.id}' already.", param="id") from None
+
+    async def create_many(self, place: Place, new: Sequence[New], *, parent: str = "") -> list[Document]:
+        """Keep several, all or none, in their order. Whoever reads sees all of them or none.
+
+        Raises `Conflict` where one of the ids is taken, or is there twice, and `InvalidField` for what cannot be kept.
+        """
+        for each in new:
+            _require_storable({}, id=each.id, parent=parent)
+        try:
+            return await self._store.insert_many([self._made(place, each, parent) for each in new])
+        except DocumentExists:
+            raise Conflict(f"There is a {self._called} with one of these ids already.", param="id") from None
 
     async def get(self, place: Place, id: str) -> Document:  # noqa: A002 - what it is
         """The document. Raises `NotFound`."""
@@ -156,6 +166,18 @@ class Documents:
     async def sweep(self, limit: int = 1_000) -> int:
         """Remove what has expired, of every kind; how many there were."""
         return await self._store.remove_expired(self._clock.unix(), limit)
+
+    def _made(self, place: Place, new: New, parent: str) -> Document:
+        now = self._clock.unix()
+        return Document(
+            place=place,
+            kind=self._kind,
+            id=new.id or self._new_id(),
+            parent=parent,
+            created=now,
+            updated=now,
+            body=new.body,
+        )
 
     def _missing(self, id: str) -> NotFound:  # noqa: A002 - what it is
         shown = id[:LONGEST_ID].encode(errors="replace").decode()

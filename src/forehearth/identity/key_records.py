@@ -37,8 +37,10 @@ READING = frozenset(
 )
 """What every key may do: see what there is."""
 KEEPING = frozenset({Permission.READ_RESPONSES, Permission.WRITE_RESPONSES, Permission.DELETE_RESPONSES})
-"""What a key that is not limited to some operations may do besides: make responses, and see those that are kept."""
-INFERENCE = READING.union(KEEPING, *OPERATIONS.values())
+"""What a key may do with what is kept between calls, unless it is limited to some operations."""
+STORED = frozenset({Permission.READ_STORED, Permission.CHANGE_STORED})
+"""What a key may do with everybody's stored answers, unless it is limited in any way to some calls."""
+INFERENCE = READING.union(KEEPING, STORED, *OPERATIONS.values())
 """What a key without limits opens of its resource."""
 _ASSIGNED_BY_KEYS = frozenset(named("Foundry Account Owner").assigns or ())
 """A key that opens `/admin` gives holders of tokens what a Foundry Account Owner may give: whoever is one could make
@@ -96,7 +98,11 @@ class KeyRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         if self.projects is not None:
             return frozenset()
         operations = OPERATIONS if self.operations is None else self.operations
-        own = READING.union(KEEPING if self.operations is None else (), *(OPERATIONS[each] for each in operations))
+        kept = KEEPING if self.operations is None else frozenset[Permission]()
+        limited = (self.operations, self.deployments, self.product) != (None, None, None)
+        own = READING.union(
+            kept, frozenset[Permission]() if limited else STORED, *(OPERATIONS[each] for each in operations)
+        )
         held = tuple(given)
         if not (self.roles_only or held):
             return own

@@ -1,5 +1,6 @@
 """Where documents are kept."""
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from forehearth.core.document import Document, Query
@@ -16,6 +17,13 @@ class DocumentStore(Protocol):
         """Keep a new one, and return it with its sequence and etag. Raises `DocumentExists`.
 
         One that had expired when the new one was `created` gives way to it.
+        """
+        ...
+
+    async def insert_many(self, documents: Sequence[Document]) -> list[Document]:
+        """Keep new ones of one place and kind, all or none, and return them in their order, which is their sequences'.
+
+        Whoever reads sees all of them or none. Raises `DocumentExists` where an id is taken or given twice.
         """
         ...
 

@@ -4,15 +4,12 @@ A response is there for whoever may read where it was made: in its resource, and
 two directories (tenants) that are let into the same resource, neither sees what callers of the other one made.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any, Final
 
 import msgspec
 
 from forehearth.core.clock import Clock
-from forehearth.core.document import StoreFailed
-from forehearth.core.errors import InvalidField, NotFound, StoreAway
+from forehearth.core.errors import InvalidField, NotFound
 from forehearth.dialects.responses.items import Resource
 from forehearth.documents.repository import Documents
 from forehearth.responses.caller import Caller
@@ -22,8 +19,6 @@ RETENTION: Final = 30 * DAY
 """Seconds for which a response is kept, as on the service."""
 _SWEEP: Final = 60.0
 """Seconds after which what has expired is removed again, when the next response is stored."""
-_AGAIN: Final = 1.0
-"""Seconds after which the store may be there again."""
 MOST_TURNS: Final = 1_000
 """Responses of one conversation."""
 LONGEST: Final = 32 << 20
@@ -43,7 +38,7 @@ _decoder = msgspec.json.Decoder(Kept)
 
 
 class KeptResponses:
-    """The stored responses. Every method raises `StoreAway` where the store cannot be asked."""
+    """The stored responses. Every method raises `StoreFailed` where the store cannot be asked."""
 
     def __init__(
         self,
@@ -65,11 +60,10 @@ class KeptResponses:
         """Store it."""
         kept = Kept(response=response, input=list(items), tenant=caller.principal.tenant)
         expires = self._clock.unix() + self._retention
-        with _asked():
-            await self._documents.create(caller.place, msgspec.json.encode(kept), id=response["id"], expires=expires)
-            if self._clock.monotonic() >= self._sweep_at:
-                self._sweep_at = self._clock.monotonic() + _SWEEP
-                await self._documents.sweep()
+        await self._documents.create(caller.place, msgspec.json.encode(kept), id=response["id"], expires=expires)
+        if self._clock.monotonic() >= self._sweep_at:
+            self._sweep_at = self._clock.monotonic() + _SWEEP
+            await self._documents.sweep()
 
     async def get(self, caller: Caller, id: str) -> Kept:  # noqa: A002 - what it is
         """One of them. Raises `NotFound`."""
@@ -77,8 +71,7 @@ class KeptResponses:
 
     async def _get(self, caller: Caller, id: str) -> tuple[Kept, int]:  # noqa: A002 - what it is
         """The same, and how many bytes it takes."""
-        with _asked():
-            document = await self._documents.get(caller.place, id)
+        document = await self._documents.get(caller.place, id)
         kept = _decoder.decode(document.body)
         if kept.tenant and caller.principal.tenant and kept.tenant != caller.principal.tenant:
             raise NotFound(f"There is no response '{id}'.")
@@ -87,8 +80,7 @@ class KeptResponses:
     async def delete(self, caller: Caller, id: str) -> None:  # noqa: A002 - what it is
         """Remove it. Raises `NotFound`."""
         await self.get(caller, id)
-        with _asked():
-            await self._documents.delete(caller.place, id)
+        await self._documents.delete(caller.place, id)
 
     async def conversation(self, caller: Caller, previous: str | None) -> list[Resource]:
         """All items up to and with the response `previous`, the oldest first; none where that is None.
@@ -112,11 +104,3 @@ class KeptResponses:
                 raise InvalidField(message, param="previous_response_id")
             previous = kept.response["previous_response_id"]
         return [item for turn in reversed(turns) for item in turn]
-
-
-@contextmanager
-def _asked() -> Iterator[None]:
-    try:
-        yield
-    except StoreFailed as error:
-        raise StoreAway("The server cannot read or write what it keeps now.", retry_after=_AGAIN) from error

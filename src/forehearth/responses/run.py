@@ -4,14 +4,16 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, Self
 
-from forehearth.core.errors import ForehearthError, StoreAway
+from forehearth.core.document import StoreFailed
+from forehearth.core.errors import ForehearthError
 from forehearth.core.exchange import Stream
 from forehearth.core.record import CallRecord
 from forehearth.dialects.responses import states
 from forehearth.dialects.responses.answer import Answer, Event, encoded
 
 Keep = Callable[[dict[str, Any]], Awaitable[None]]
-"""Stores a response, to the end although whoever waits for it is gone. Raises `StoreAway`."""
+"""Stores a response, to the end although whoever waits for it is gone. Raises `StoreFailed`, or what else keeps it
+from being stored."""
 _NOT_KEPT: Final = "The response could not be stored. Send the request again, or with 'store' set to false."
 
 _log = logging.getLogger("forehearth.responses")
@@ -91,7 +93,7 @@ class Run:
             return True
         try:
             await keep(self._answer.response)
-        except StoreAway as error:
-            _log.warning("a response was not stored: %s", error.__cause__)
+        except (StoreFailed, ForehearthError) as error:
+            _log.warning("a response was not stored: %s", error)
             return False
         return True

@@ -1,11 +1,12 @@
 """What can be done with responses: make, read, delete and cancel them, list their input, count its tokens."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import msgspec
 
+from forehearth.conversations.items import Item, duplicate
 from forehearth.core.clock import Clock
 from forehearth.core.errors import InvalidField, NotSupported
 from forehearth.core.exchange import Header, Reply
@@ -20,6 +21,7 @@ from forehearth.ports.door import Door
 from forehearth.responses.caller import Caller
 from forehearth.responses.kept import KeptResponses
 from forehearth.responses.run import Keep, Run
+from forehearth.responses.talk import Talks
 
 _JSON: Final[Header] = (b"content-type", b"application/json")
 _EVENTS: Final[Header] = (b"content-type", b"text/event-stream; charset=utf-8")
@@ -32,6 +34,7 @@ class Responses:
     def __init__(
         self,
         kept: KeptResponses,
+        talks: Talks,
         door: Door,
         *,
         new_id: NewId,
@@ -39,6 +42,7 @@ class Responses:
         counting: Callable[[], Count | None] = lambda: None,
     ) -> None:
         self._kept = kept
+        self._talks = talks
         self._door = door
         self._new_id = new_id
         self._clock = clock
@@ -55,7 +59,7 @@ class Responses:
         frame = Frame(id=self._new_id("resp"), created_at=int(self._clock.unix()), question=question)
         answer = Answer(frame, self._new_id, self._clock.unix)
         reply = await self._door(caller.call(question, chat_body))
-        keep = self._keeper(caller, items) if question.stored else None
+        keep = self._keeper(caller, question, items) if question.stored else None
         caller.record.say("responses", f"It is the response {frame.id}, {'kept' if keep else 'not kept'}.")
         headers = [header for header in reply.headers if header[0].lower() not in _OWN]
         if question.body.stream:
@@ -107,23 +111,48 @@ class Responses:
             "input_tokens": await asyncio.to_thread(chat.tokens, chat_body, count),
         }
 
-    def _keeper(self, caller: Caller, items: tuple[Resource, ...]) -> Keep:
+    def _keeper(self, caller: Caller, question: Question, items: tuple[Resource, ...]) -> Keep:
         """Stores a response, to the end although whoever waits for it is gone."""
 
         async def keep(response: dict[str, Any]) -> None:
-            task = asyncio.create_task(self._kept.keep(caller, response, items))
+            task = asyncio.create_task(self._keep(caller, question, items, response))
             self._keeping.add(task)
             task.add_done_callback(self._keeping.discard)
             await asyncio.shield(task)
 
         return keep
 
+    async def _keep(
+        self, caller: Caller, question: Question, items: tuple[Resource, ...], response: dict[str, Any]
+    ) -> None:
+        if question.conversation is not None:
+            new = _without_references(question, items)
+            await self._talks.add(caller, question.conversation, new, response)
+        await self._kept.keep(caller, response, items)
+
     async def _asked(self, caller: Caller, question: Question) -> tuple[tuple[Resource, ...], bytes]:
         """The items of the input, and the body of chat completions that asks for an answer to all before and them."""
-        before = await self._kept.conversation(caller, question.body.previous_response_id)
+        if question.conversation is not None:
+            before = await self._talks.before(caller, question.conversation)
+        else:
+            before = await self._kept.conversation(caller, question.body.previous_response_id)
         known = {item["id"]: item for item in before}
         items = resolved(question.items, known.get)
+        if question.conversation is not None:
+            _require_new(self._talks.new(_without_references(question, items)), known)
         return items, chat.body(question, [*before, *items])
+
+
+def _without_references(question: Question, items: tuple[Resource, ...]) -> tuple[Resource, ...]:
+    """What is new of an input: all but what is in the conversation already."""
+    return tuple(item for given, item in zip(question.items, items, strict=True) if given["type"] != "item_reference")
+
+
+def _require_new(items: list[Item], known: Mapping[str, Resource]) -> None:
+    """Raises `InvalidField` for what is in the conversation already."""
+    for item in items:
+        if item.id in known:
+            raise duplicate(item.id, "input")
 
 
 def _contents(items: tuple[Resource, ...]) -> list[Resource]:

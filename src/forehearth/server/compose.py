@@ -67,6 +67,7 @@ def build_gateway(
             new_id=request_ids(secrets.randbits(128), SystemClock()),
             max_body=settings.server.limits.body_bytes,
             refusals=around.refusals,
+            keep=around.keep,
         )
     )
 

@@ -1,20 +1,33 @@
 """What is done on each resource besides calls, put together: one line a family of endpoints."""
 
+import secrets
+
+from forehearth.conversations.service import Conversations
 from forehearth.core.clock import Clock
 from forehearth.ports.documents import DocumentStore
 from forehearth.ports.door import Door
 from forehearth.server.responses import made_responses
-from forehearth.wire import responses
+from forehearth.stored_completions.service import StoredCompletions
+from forehearth.wire import conversations, responses, stored_completions
 from forehearth.wire.surfaces import Families, FamiliesOf
+
+_RANDOM_BYTES = 24
 
 
 def families(documents: DocumentStore, clock: Clock) -> FamiliesOf:
-    """What makes them for a resource, from the way to its models. What they keep is in `documents`."""
+    """What makes them for a resource, from the way to its models. Things are kept in `documents`."""
+    talks = Conversations(documents, new_id=new_id, clock=clock)
+    stored = StoredCompletions(documents, clock=clock)
 
     def made(door: Door) -> Families:
-        answered = made_responses(documents, door, clock)
-        v1 = (*responses.rows(answered),)
+        answered = made_responses(documents, door, talks, clock)
+        v1 = (*responses.rows(answered), *conversations.rows(talks), *stored_completions.rows(stored))
         classic = (*responses.rows(answered), *responses.with_deployment(answered))
         return Families(v1=v1, classic=classic, project=())
 
     return made
+
+
+def new_id(prefix: str) -> str:
+    """An id that nobody can guess, in the form of the service's: `conv_` and figures."""
+    return f"{prefix}_{secrets.token_hex(_RANDOM_BYTES)}"

@@ -25,6 +25,8 @@ from forehearth.server.identity import build_identities
 from forehearth.server.installation import written
 from forehearth.server.ledger import opened_ledger
 from forehearth.server.stores import awaited_stores
+from forehearth.stored_completions.keeping import Keeping
+from forehearth.stored_completions.service import StoredCompletions
 from forehearth.transport.client import HttpClient
 from forehearth.transport.token_keeper import TokenKeepers
 from forehearth.wire.development_issuer import routes as issuer_routes
@@ -61,6 +63,7 @@ async def run_worker(context: WorkerContext) -> None:
             drains=drains,
             refusals=identities.refusals,
             writing=None if ledger is None else ledger.writing,
+            keep=Keeping(StoredCompletions(stores.documents, clock=clock)),
             families=families(stores.documents, clock),
         )
         gateway = build_gateway(

@@ -1,6 +1,6 @@
 """Documents as rows, the same in every database: what is bound to a statement, and what comes back."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -35,6 +35,14 @@ def of_document(document: Document) -> dict[str, Any]:
         "body": document.body,
         "expires": document.expires,
     }
+
+
+def of_documents(documents: Sequence[Document]) -> dict[str, Any]:
+    """The same of documents of one place and kind, to be bound: what tells them apart as lists."""
+    first = documents[0]
+    rows = [of_document(each) for each in documents]
+    apart = {name: [row[name] for row in rows] for name in rows[0]}
+    return apart | of_place(first.place) | {"kind": first.kind}
 
 
 def of_page(query: Query, low: int, high: int) -> dict[str, Any]:

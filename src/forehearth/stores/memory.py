@@ -22,13 +22,19 @@ class MemoryDocuments:
 
     async def insert(self, document: Document) -> Document:
         """See `ports.documents`."""
-        key = (document.place, document.kind, document.id)
-        found = self._documents.get(key)
-        if found is not None and not _has_expired(found, document.created):
+        (kept,) = await self.insert_many([document])
+        return kept
+
+    async def insert_many(self, documents: Sequence[Document]) -> list[Document]:
+        """See `ports.documents`."""
+        keys = [(each.place, each.kind, each.id) for each in documents]
+        found = [self._documents.get(key) for key in keys]
+        taken = (
+            each is not None and not _has_expired(each, new.created) for each, new in zip(found, documents, strict=True)
+        )
+        if len(set(keys)) < len(keys) or any(taken):
             raise DocumentExists
-        self._documents.pop(key, None)
-        self._last += 1
-        return self._keep(msgspec.structs.replace(document, sequence=self._last))
+        return [self._insert(key, document) for key, document in zip(keys, documents, strict=True)]
 
     async def get(self, place: Place, kind: str, id: str) -> Document | None:  # noqa: A002 - the port's
         """See `ports.documents`."""
@@ -80,6 +86,11 @@ class MemoryDocuments:
         for _, key in gone:
             self._changed(self._documents.pop(key).kind)
         return len(gone)
+
+    def _insert(self, key: _Key, document: Document) -> Document:
+        self._documents.pop(key, None)
+        self._last += 1
+        return self._keep(msgspec.structs.replace(document, sequence=self._last))
 
     def _keep(self, document: Document) -> Document:
         self._writes += 1

@@ -5,7 +5,7 @@ backend is troubled, whichever it is.
 """
 
 import re
-from typing import Annotated, TypedDict, cast
+from typing import Annotated, Any, TypedDict, cast
 
 import msgspec
 
@@ -13,10 +13,14 @@ from forehearth.core.call import Call, Operation
 from forehearth.core.errors import InvalidField, MalformedBody
 from forehearth.core.exchange import Head
 from forehearth.dialects.json_faults import malformed
+from forehearth.dialects.json_members import remove
+from forehearth.documents.metadata import read_metadata
 from forehearth.ports.surface import Entry
 
 Tokens = Annotated[int, msgspec.Meta(ge=0, le=1_000_000_000)]
 Choices = Annotated[int, msgspec.Meta(ge=1, le=128)]
+_STORING = frozenset({"store", "metadata"})
+"""Members that say that an answer is to be stored, and with what."""
 _FORWARDED = (b"traceparent", b"tracestate", b"x-ms-client-request-id", b"foundry-features", b"aoai-evals")
 
 
@@ -47,6 +51,11 @@ class _Sampled(_Members, kw_only=True):
 
 class _Chat(_Sampled, kw_only=True):
     messages: Annotated[list[_Message], msgspec.Meta(min_length=1)]
+    store: bool | None = None
+
+
+class _Labels(msgspec.Struct):
+    metadata: Any = None
 
 
 class _Completions(_Sampled, kw_only=True):
@@ -67,8 +76,10 @@ _DECODERS: dict[Operation, msgspec.json.Decoder[_Members]] = {
 }
 
 
-def read(entry: Entry, body: bytes, *, surface: str, default: str | None = None) -> Call:
+def read(entry: Entry, body: bytes, *, surface: str, default: str | None = None, stores: bool = False) -> Call:
     """The call that `body` makes of `entry`; `default` is the name that a body without a model asks for.
+
+    `stores` where the surface stores answers itself: hosts then are not asked to.
 
     Raises `MalformedBody` (with line and column) or `InvalidField` (naming the member).
     """
@@ -87,6 +98,10 @@ def read(entry: Entry, body: bytes, *, surface: str, default: str | None = None)
     if not name:
         raise InvalidField("You must provide a model parameter: the name of a deployment or route.", param="model")
     head = entry.head
+    keep = None
+    if stores and isinstance(members, _Chat) and members.store:
+        keep = read_metadata(msgspec.json.decode(body, type=_Labels).metadata)
+        body = remove(body, _STORING)
     return Call(
         request_id=entry.trace.request_id,
         surface=surface,
@@ -96,6 +111,7 @@ def read(entry: Entry, body: bytes, *, surface: str, default: str | None = None)
         body=body,
         model_in_body=model,
         has_model_member=members.model is not msgspec.UNSET,
+        keep=keep,
         stream=bool(members.stream) and operation is not Operation.EMBEDDINGS,
         **_asked_output(members),
         principal=entry.principal,

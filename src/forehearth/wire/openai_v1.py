@@ -10,7 +10,7 @@ import msgspec
 
 from forehearth.core.call import Call, Operation
 from forehearth.core.endpoint import Endpoint
-from forehearth.core.errors import DeploymentNotFound, ForehearthError, VersionNotServed
+from forehearth.core.errors import DeploymentNotFound, ForehearthError, MethodNotAllowed, VersionNotServed
 from forehearth.core.exchange import Head, Reply
 from forehearth.core.permission import Permission
 from forehearth.core.trace import Trace
@@ -28,7 +28,7 @@ OPERATIONS = {
     b"/embeddings": (Operation.EMBEDDINGS, Permission.EMBEDDINGS),
 }
 _LATER = frozenset(
-    {b"responses", b"conversations", b"images", b"audio", b"files", b"uploads", b"batches", b"vector_stores", b"evals"}
+    {b"responses", b"images", b"audio", b"files", b"uploads", b"batches", b"vector_stores", b"evals"}
     | {b"fine_tuning", b"containers", b"realtime", b"videos"}
 )
 _VERSIONS = frozenset({"v1", "preview", "latest"})
@@ -90,7 +90,7 @@ class OpenAIV1:
         if path.startswith(b"/deployments/"):
             return self._deployment_path(head, path)
         self._check_version(head)
-        done = self._table.find(head, path)
+        done = self._done(head, path)
         if done is not None:
             return done
         if path in self._calls:
@@ -105,6 +105,16 @@ class OpenAIV1:
             return self._index
         family = path[1:].partition(b"/")[0]
         raise paths.not_yet(family.decode()) if family in _LATER else paths.not_found(self._operations)
+
+    def _done(self, head: Head, path: bytes) -> Asked | None:
+        """What the table has there. A path of calls takes POST besides."""
+        try:
+            return self._table.find(head, path)
+        except MethodNotAllowed as refused:
+            if path not in self._calls:
+                raise
+            allowed = tuple(sorted({*refused.allowed, "POST"}))
+            raise MethodNotAllowed(f"This path takes {' and '.join(allowed)}.", allowed=allowed) from None
 
     def page(self, entry: Entry) -> bytes:
         """See `ports.surface`."""
@@ -122,7 +132,7 @@ class OpenAIV1:
 
     def read(self, entry: Entry, body: bytes) -> Call:
         """See `ports.surface`."""
-        return bodies.read(entry, body, surface=self.name)
+        return bodies.read(entry, body, surface=self.name, stores=True)
 
     def render(self, call: Call, reply: Reply) -> Reply:  # noqa: ARG002 - the port's shape; here nothing needs changing
         """See `ports.surface`."""

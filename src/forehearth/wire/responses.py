@@ -8,15 +8,14 @@ import msgspec
 from forehearth.core.errors import InvalidField
 from forehearth.core.exchange import Reply
 from forehearth.core.permission import Permission
-from forehearth.documents.repository import MOST, Order
+from forehearth.documents.repository import Order
 from forehearth.ports.surface import Act, Entry
 from forehearth.responses.caller import Caller
 from forehearth.responses.service import Responses
-from forehearth.wire import bodies, paths
+from forehearth.wire import bodies, lists, paths
 from forehearth.wire.envelope import JSON
 from forehearth.wire.table import Row
 
-_ORDERS = {"asc": False, "desc": True}
 _SURFACES = (("/api/projects/", "projects"), ("/openai/v1", "openai_v1"))
 """By how an endpoint's path begins; all others are classic."""
 _OTHER = "azure_deployments"
@@ -99,19 +98,9 @@ def _caller(entry: Entry) -> Caller:
 
 
 def _order(entry: Entry) -> Order:
-    """The page that the query asks for. Raises `InvalidField`."""
-    limit = paths.parameter(entry.head, b"limit")
-    order = paths.parameter(entry.head, b"order") or "desc"
-    if limit is not None and not (limit.isascii() and limit.isdigit() and len(limit) < len(str(MOST)) + 1):
-        raise InvalidField(f"'limit' is a whole number from 1 to {MOST}.", param="limit")
-    if order not in _ORDERS:
-        raise InvalidField("'order' is asc or desc.", param="order")
-    return Order(
-        limit=20 if limit is None else int(limit),
-        newest_first=_ORDERS[order],
-        after=paths.parameter(entry.head, b"after"),
-        before=paths.parameter(entry.head, b"before"),
-    )
+    """The page that the query asks for; Azure knows `before`, too. Raises `InvalidField`."""
+    found = lists.order(lists.query(entry.head))
+    return msgspec.structs.replace(found, before=paths.parameter(entry.head, b"before"))
 
 
 def _said(value: dict[str, Any]) -> Reply:

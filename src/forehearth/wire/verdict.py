@@ -58,7 +58,8 @@ _STATUS_AND_CODE: dict[type[ForehearthError], tuple[int, str]] = {
     errors.Broken: (502, "BadGateway"),
     errors.LimitsUnchecked: (503, "ServiceUnavailable"),
     errors.LedgerUnwritable: (503, "ServiceUnavailable"),
-    errors.StoreAway: (503, "ServiceUnavailable"),
+    errors.StoreUnavailable: (503, "ServiceUnavailable"),
+    errors.StoreInDoubt: (502, "BadGateway"),
 }
 _FRONT_DOOR = frozenset({"401", "404", "405", "PermissionDenied"})
 _OUR_CREDENTIAL_REFUSED = frozenset({401, 403})
@@ -76,8 +77,10 @@ def verdict(error: ForehearthError) -> Verdict:
         (_STATUS_AND_CODE[kind] for kind in type(error).__mro__ if kind in _STATUS_AND_CODE),
         (500, "InternalServerError"),
     )
+    if isinstance(error, errors.InvalidField):
+        code = error.kind or code
     headers = _retry_headers(error.retry_after)
-    if isinstance(error, errors.NotServedYet):
+    if isinstance(error, errors.NotServedYet | errors.StoreInDoubt):
         headers = _NEVER_RETRY
     if isinstance(error, MethodNotAllowed):
         headers = ((b"allow", ", ".join(error.allowed).encode()),)

@@ -9,6 +9,7 @@ import http.client
 import itertools
 import json
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +17,17 @@ import msgspec
 import pytest
 import yaml
 
+from forehearth.core.clock import SystemClock
 from forehearth.core.endpoint import Endpoint
+from forehearth.gateway import carry
 from forehearth.identity import roles
 from forehearth.routing.directory import Directory
 from forehearth.server import app
+from forehearth.server.families import families as every_family
+from forehearth.stores.memory import MemoryDocuments
 from forehearth.wire import admin
 from forehearth.wire.surfaces import surfaces
 from tests.conftest import StartForehearth
-from tests.families import FAMILIES
 from tests.forehearth_server import ForehearthServer
 from tests.integration.identity.loopback_issuer import LoopbackIssuer, loopback_issuer, new_key
 
@@ -90,6 +94,10 @@ BODIES = (
     ("/admin/keys", {"name": ""}),
     ("/admin/role-assignments", {"role": "Foundry User", "principalType": "user", "principalId": ""}),
     ("/rotate", {}),
+    ("/conversations", {}),
+    ("/conversations/{id}", {"metadata": {}}),
+    ("/chat/completions/{id}", {"metadata": {}}),
+    ("/items", {"items": [{"role": "user", "content": "hi"}]}),
 )
 """By how a path ends; the first that fits."""
 VERSIONS = (
@@ -112,6 +120,7 @@ OTHER_PATHS = {
     "/api/projects/{project}/": "/api/projects/{project}?api-version=v1",
     "/api/projects/{project}/deployments": "/api/projects/_project/deployments?api-version=v1",
     "/api/projects/{project}/openai/v1/chat/completions": "/api/projects/_project/openai/v1/chat/completions",
+    "/api/projects/{project}/openai/v1/conversations": "/api/projects/_project/openai/v1/conversations",
 }
 """Paths that are the same endpoint and stand in no table."""
 
@@ -166,8 +175,10 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
 class Client:
     """Asks one server over one connection, which is opened anew where the server closes it."""
 
-    def __init__(self, server: ForehearthServer) -> None:
+    def __init__(self, server: ForehearthServer, user: str) -> None:
+        """`user` is the token of somebody who may do everything in each project."""
         self._connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
+        self._user = {"authorization": f"Bearer {user}"}
         self._administrator = {"api-key": server.key}
         self._numbers = itertools.count()
 
@@ -200,6 +211,23 @@ class Client:
         assert answer.status // 100 == 2, answer
         return answer.request_id
 
+    def new_conversation(self, base: str, caller: Caller) -> tuple[str, str]:
+        """The ids of a conversation where the caller asks, and of an item in it."""
+        headers = caller.headers if "host" in caller.headers else self._user
+        body = {"items": [{"role": "user", "content": "hi"}]}
+        answer = self.ask("POST", f"{base}/conversations", body, headers)
+        assert answer.status // 100 == 2, answer
+        made = json.loads(answer.body)["id"]
+        listed = self.ask("GET", f"{base}/conversations/{made}/items", None, headers)
+        return made, json.loads(listed.body)["first_id"]
+
+    def new_completion(self, base: str, caller: Caller) -> str:
+        """The id of a chat completion that is stored where the caller asks."""
+        headers = caller.headers if "host" in caller.headers else self._user
+        answer = self.ask("POST", f"{base}/chat/completions", CHAT | {"store": True}, headers)
+        assert answer.status // 100 == 2, answer
+        return str(json.loads(answer.body)["id"])
+
     def new_key(self, resource: str | None = None) -> Mapping[str, Any]:
         """A key that was not there before: its `id`, and its text as `key`."""
         body = {"name": self.new_name()}
@@ -222,7 +250,9 @@ def lines() -> list[Line]:
 
 def served() -> list[Endpoint]:
     """Every line of every table of endpoints."""
-    tables = [surface.endpoints for _, surface in surfaces(Directory({}, {}, created=0), families=FAMILIES)]
+    directory = Directory({}, {}, created=0)
+    families = every_family(MemoryDocuments(), SystemClock())(partial(carry, directory, {}))
+    tables = [surface.endpoints for _, surface in surfaces(directory, families=families)]
     return [endpoint for table in (*tables, admin.ENDPOINTS, app.ENDPOINTS) for endpoint in table]
 
 
@@ -239,8 +269,8 @@ def server(issuer: LoopbackIssuer, start_module_forehearth: StartForehearth) -> 
 
 
 @pytest.fixture(scope="module")
-def client(server: ForehearthServer) -> Iterator[Client]:
-    client = Client(server)
+def client(server: ForehearthServer, issuer: LoopbackIssuer) -> Iterator[Client]:
+    client = Client(server, issuer.token("user"))
     yield client
     client.close()
 
@@ -277,15 +307,20 @@ def ask(client: Client, line: Line, caller: Caller, path: str | None = None) -> 
     body = next((body for end, body in BODIES if line.path.endswith(end)), None) if line.method == "POST" else None
     if isinstance(body, dict):
         body = {name: value if value != "" else client.new_name() for name, value in body.items()}
-    one = "chat"
+    one, item = "chat", ""
     if line.path.startswith("/admin/keys/"):
         one = client.new_key()["id"]
     elif line.path.startswith("/admin/role-assignments/"):
         one = client.new_assignment()
     elif line.path.startswith("/admin/requests/"):
         one = client.new_call()
+    elif "/conversations/{id}" in line.path:
+        base = line.path.partition("/conversations/")[0].format(project=caller.project)
+        one, item = client.new_conversation(base, caller)
+    elif "/chat/completions/{id}" in line.path:
+        one = client.new_completion(line.path.partition("/chat/")[0].format(project=caller.project), caller)
     deployment = "vectors" if line.path.endswith("/embeddings") else "chat"
-    names = {"project": caller.project, "id": one, "name": one, "deployment": deployment}
+    names = {"project": caller.project, "id": one, "name": one, "deployment": deployment, "item": item}
     if "{response_id}" in line.path:
         names["response_id"] = made_response(client, target.partition("/{response_id}")[0].format(**names), caller)
     return client.ask(line.method, target.format(**names), body, caller.headers)

@@ -9,7 +9,7 @@ from hypothesis.stateful import rule
 from forehearth.core.document import Document
 from forehearth.core.errors import Conflict, ForehearthError, InvalidField, NotFound, PreconditionFailed
 from forehearth.core.place import Place
-from forehearth.documents.repository import Documents, Order
+from forehearth.documents.repository import Documents, New, Order
 from tests.integration.stores.machine import THING, StoreMachine, first, step
 
 PLACES = (Place(resource="here"), Place(resource="there"))
@@ -80,6 +80,25 @@ class DocumentRules(StoreMachine):
         assert made.sequence > self._latest
         self._latest = made.sequence
         self.wrote(THING, "an expired one gave way" if expired else "created")
+
+    @step
+    def create_many(self, dice: Random) -> None:
+        place, parent = dice.choice(PLACES), dice.choice(PARENTS)
+        names = [dice.choice(IDS) for _ in range(dice.randint(1, 3))]
+        new = [New(body=self._body(), id=name) for name in names]
+        now = self.clock.unix()
+        found = self.outcome(self._things.create_many(place, new, parent=parent))
+        if len(set(names)) < len(names) or any(self._is_there((place, name)) for name in names):
+            assert found is Conflict
+            return
+        assert not isinstance(found, type)
+        for each, made in zip(new, found, strict=True):
+            expected = Document(
+                place=place, kind=THING, id=each.id, parent=parent, created=now, updated=now, body=each.body
+            )
+            assert self._written_as(made, expected).sequence > self._latest
+            self._latest = made.sequence
+        self.wrote(THING, "several at once" if len(new) > 1 else "created")
 
     @step
     def get(self, dice: Random) -> None:

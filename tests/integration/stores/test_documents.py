@@ -9,7 +9,7 @@ import pytest
 from forehearth.core.document import CursorLost, Document, DocumentChanged, DocumentExists, Query
 from forehearth.core.errors import Conflict, InvalidField, NotFound, PreconditionFailed
 from forehearth.core.place import Place
-from forehearth.documents.repository import LONGEST_ID, Documents, Order
+from forehearth.documents.repository import LONGEST_ID, Documents, New, Order
 from forehearth.testing.clock import VirtualClock
 
 HERE = Place(resource="here", project="default")
@@ -164,6 +164,61 @@ async def test_of_many_who_make_the_same_one_does(stores):
     assert await stores.documents.get(HERE, "thing", "a") == made[0]
 
 
+async def test_many_are_kept_in_their_order_and_at_once(stores):
+    before = await stores.documents.insert(document("a"))
+    version = await stores.documents.version("thing")
+    odd = {"metadata": {"k": "ü"}, "expires": NOW + 5.25, "body": bytes(range(256)), "parent": "p"}
+    given = [document("z", **odd), *(document(f"d{number}", parent="p") for number in range(20)), document("b")]
+    kept = await stores.documents.insert_many(given)
+    assert [msgspec.structs.replace(each, sequence=0, etag="") for each in kept] == given
+    assert [each.sequence for each in kept] == sorted({each.sequence for each in kept})
+    assert kept[0].sequence > before.sequence
+    assert len({each.etag for each in kept}) == len(kept)
+    for each in kept:
+        assert await stores.documents.get(HERE, "thing", each.id) == each
+    assert await ids(stores.documents, newest_first=False, limit=90) == ["a", *(each.id for each in given)]
+    assert await stores.documents.version("thing") > version
+    assert await stores.documents.insert_many([]) == []
+
+
+@pytest.mark.parametrize("names", [["a", "b", "c"], ["b", "c", "a"], ["b", "a", "c"], ["a"], ["b", "c", "b"]])
+async def test_where_one_of_many_is_taken_none_is_kept(stores, names):
+    first = await stores.documents.insert(document("a"))
+    version = await stores.documents.version("thing")
+    with pytest.raises(DocumentExists):
+        await stores.documents.insert_many([document(name, body=b"2") for name in names])
+    assert await stores.documents.of_all_places("thing") == [first]
+    assert await stores.documents.version("thing") == version
+    assert [each.id for each in await stores.documents.insert_many([document("b"), document("c")])] == ["b", "c"]
+
+
+async def test_what_has_expired_gives_way_to_one_of_many(stores):
+    first = await stores.documents.insert(document("a", expires=NOW))
+    kept = await stores.documents.insert_many([document("b"), document("a", body=b"2")])
+    assert (kept[1].sequence > kept[0].sequence > first.sequence, kept[1].etag != first.etag) == (True, True)
+    assert await stores.documents.of_all_places("thing") == kept
+
+
+async def test_of_those_who_keep_many_at_once_each_has_all_or_none(stores):
+    """Each wants one id that the others want, too, and readers in between see whole batches alone."""
+
+    async def make(number):
+        try:
+            return await stores.documents.insert_many(
+                [*(document(f"{number}-{place}", parent=str(number)) for place in range(9)), document("shared")]
+            )
+        except DocumentExists:
+            return []
+
+    async def look():
+        return [len(await stores.documents.page(query(parent=str(number), limit=20))) for number in range(8)]
+
+    *made, first, second = await asyncio.gather(*map(make, range(8)), look(), look())
+    assert sorted(map(len, made)) == [*[0] * 7, 10]
+    assert {*first, *second} <= {0, 9}
+    assert len(await stores.documents.of_all_places("thing")) == 10
+
+
 async def test_pages_go_either_way_and_meet(stores):
     for number in range(7):
         await stores.documents.insert(document(f"d{number}", parent="odd" if number % 2 else "even"))
@@ -308,6 +363,21 @@ async def test_the_repository_says_what_was_wrong(things):
     await things.delete(HERE, "mine")
     with pytest.raises(NotFound):
         await things.update(newer)
+
+
+async def test_the_repository_keeps_many_or_says_which_is_taken(things):
+    made = await things.create_many(HERE, [New(body=b"1"), New(body=b"2", id="mine"), New(body=b"3")], parent="p")
+    assert [(each.id, each.body, each.parent) for each in made] == [
+        ("thing_1", b"1", "p"),
+        ("mine", b"2", "p"),
+        ("thing_2", b"3", "p"),
+    ]
+    for taken in ([New(body=b"4"), New(body=b"5", id="mine")], [New(body=b"4", id="new"), New(body=b"5", id="new")]):
+        with pytest.raises(Conflict):
+            await things.create_many(HERE, taken)
+    with pytest.raises(InvalidField):
+        await things.create_many(HERE, [New(body=b"4"), New(body=b"5", id="\0")])
+    assert len((await things.list(HERE)).documents) == 3
 
 
 async def test_the_repository_removes_only_what_was_read(things):

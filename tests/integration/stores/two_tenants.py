@@ -21,6 +21,7 @@ USUAL = (
     "InvalidField",
     "PreconditionFailed",
     "created",
+    "several at once",
     "an expired one gave way",
     "replaced",
     "deleted",

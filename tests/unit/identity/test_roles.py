@@ -17,6 +17,7 @@ OPENAI = {
     Permission.WRITE_RESPONSES,
     Permission.DELETE_RESPONSES,
 }
+STORED = {Permission.READ_STORED, Permission.CHANGE_STORED}
 ALLOWED = {
     "Foundry Agent Consumer": {Permission.CALL_AGENT},
     "Foundry User": EVERYTHING,
@@ -91,11 +92,16 @@ ACCOUNT = "Microsoft.CognitiveServices/accounts"
     [
         ("*", EVERYTHING),
         ("Microsoft.CognitiveServices/*", EVERYTHING),
-        ("microsoft.cognitiveservices/ACCOUNTS/openai/*", OPENAI),
+        ("microsoft.cognitiveservices/ACCOUNTS/openai/*", OPENAI | STORED),
         (f"{ACCOUNT}/*/chat/completions/action", {Permission.CHAT, Permission.MODELS_CHAT}),
         (
             f"{ACCOUNT}/OpenAI/*/read",
-            {Permission.READ_MODELS, Permission.READ_OPENAI_DEPLOYMENTS, Permission.READ_RESPONSES},
+            {
+                Permission.READ_MODELS,
+                Permission.READ_OPENAI_DEPLOYMENTS,
+                Permission.READ_RESPONSES,
+                Permission.READ_STORED,
+            },
         ),
         (Permission.CHAT.value, {Permission.CHAT}),
         (f"{ACCOUNT}/OpenAI/deployments/chat", set()),
@@ -123,7 +129,7 @@ def test_no_action_of_the_control_plane_is_a_data_action():
 def test_not_data_actions_are_taken_from_their_own_role_alone():
     without = Role(name="own", data_actions=("*",), not_data_actions=(f"{ACCOUNT}/openai/*",))
     other = Role(name="other", data_actions=(Permission.CHAT.value,))
-    assert without.permissions == EVERYTHING - OPENAI
+    assert without.permissions == EVERYTHING - OPENAI - STORED
     assert Permission.CHAT in without.permissions | other.permissions
 
 

@@ -31,6 +31,8 @@ OPENAI = {
     Permission.DELETE_RESPONSES,
 }
 ALL_OF_INFERENCE = OPENAI | {
+    Permission.READ_STORED,
+    Permission.CHANGE_STORED,
     Permission.MODELS_CHAT,
     Permission.MODELS_EMBEDDINGS,
     Permission.MODELS_INFO,

@@ -5,6 +5,8 @@ import json
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
+from forehearth.conversations.items import read_items
+from forehearth.conversations.service import Conversations
 from forehearth.core.call import Call
 from forehearth.core.document import Document, StoreFailed
 from forehearth.core.exchange import Reply, Stream
@@ -15,6 +17,7 @@ from forehearth.documents.repository import Documents
 from forehearth.responses.caller import Caller
 from forehearth.responses.kept import KeptResponses
 from forehearth.responses.service import Responses
+from forehearth.responses.talk import Talks
 from forehearth.stores.memory import MemoryDocuments
 from forehearth.testing.clock import VirtualClock
 
@@ -87,10 +90,16 @@ class Stage:
         self.count: Callable[[str], int] | None = lambda text: len(text.split())
         numbers = itertools.count()
         documents = Documents(self.store, "response", new_id=lambda: "never", clock=self.clock)
+
+        def new_id(prefix: str) -> str:
+            return f"{prefix}_{next(numbers)}"
+
+        self.conversations = Conversations(self.store, new_id=new_id, clock=self.clock)
         self.responses = Responses(
             KeptResponses(documents, self.clock, **bounds),
+            Talks(self.conversations, new_id),
             self.models,
-            new_id=lambda prefix: f"{prefix}_{next(numbers)}",
+            new_id=new_id,
             clock=self.clock,
             counting=lambda: self.count,
         )
@@ -113,10 +122,20 @@ class Stage:
         await reply.stream.aclose()
         return read(text)
 
+    async def begin(self, *items: dict[str, Any], place: Place = HERE) -> str:
+        """The id of a new conversation with these items."""
+        made = await self.conversations.create(place, {}, read_items(items, self.conversations.new_id))
+        return made.id
+
+    async def said(self, conversation: str) -> list[dict[str, Any]]:
+        """All items of a conversation."""
+        found = await self.conversations.everything(HERE, conversation, most_bytes=1_000_000)
+        return [json.loads(item.body) for item in found]
+
     @property
     def kept(self) -> list[str]:
-        """The ids of all that is stored."""
-        return [document.id for document in self.store._documents.values()]
+        """The ids of all responses that are stored."""
+        return [document.id for document in self.store._documents.values() if document.kind == "response"]
 
 
 def read(text: bytes) -> list[dict[str, Any]]:

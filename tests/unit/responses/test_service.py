@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+from forehearth.core.document import StoreFailed
 from forehearth.core.errors import (
     BackendRefused,
     Broken,
@@ -12,7 +13,6 @@ from forehearth.core.errors import (
     NotFound,
     NotServedYet,
     NotSupported,
-    StoreAway,
     TimedOut,
     UnknownField,
 )
@@ -177,7 +177,7 @@ async def test_a_stream_that_cannot_be_stored_ends_in_an_error():
 async def test_a_response_that_cannot_be_stored_is_not_answered():
     stage = Stage(says())
     stage.store.full = True
-    with pytest.raises(StoreAway):
+    with pytest.raises(StoreFailed):
         await stage.create()
     assert (await stage.create(store=False))["status"] == "completed"
 

@@ -9,7 +9,7 @@ from forehearth.stores.queries import Migration, migrations, missing, queries
 COUNTS = {
     ("sqlite", "documents"): 14,
     ("sqlite", "audit"): 3,
-    ("postgres", "documents"): 12,
+    ("postgres", "documents"): 13,
     ("postgres", "audit"): 3,
     ("postgres", "schema"): 6,
 }

@@ -56,7 +56,7 @@ def messages(instructions: str | None, conversation: Iterable[Resource]) -> list
     open_calls: dict[str, None] = {}
     for item in conversation:
         kind = item["type"]
-        if kind == "function_call":
+        if kind == "function_call" and item["status"] != "incomplete":  # nothing can be made of one that was cut
             _add_call(said, item)
             open_calls[item["call_id"]] = None
         elif kind == "function_call_output":

@@ -1,5 +1,6 @@
 """Documents in PostgreSQL: a `ports.documents.DocumentStore`."""
 
+from collections.abc import Sequence
 from typing import cast
 
 import msgspec
@@ -8,6 +9,7 @@ from forehearth.core.document import CursorLost, Document, DocumentChanged, Docu
 from forehearth.core.place import Place
 from forehearth.stores import document_rows
 from forehearth.stores.postgres.database import Database
+from forehearth.stores.postgres.driver import asyncpg
 from forehearth.stores.postgres.statements import statements
 
 _SQL = statements("documents")
@@ -28,6 +30,28 @@ class PostgresDocuments:
         return msgspec.structs.replace(
             document, sequence=rows[0]["sequence"], etag=document_rows.etag(rows[0]["sequence"], rows[0]["revision"])
         )
+
+    async def insert_many(self, documents: Sequence[Document]) -> list[Document]:
+        """See `ports.documents`."""
+        if len({each.id for each in documents}) < len(documents):
+            raise DocumentExists
+        if not documents:
+            return []
+        try:
+            rows = await self._database.write(_SQL["insert_many"], document_rows.of_documents(documents))
+        except asyncpg.DivisionByZeroError:  # what the statement comes to when it could not write all of them
+            raise DocumentExists from None
+        if not rows:
+            raise DocumentExists
+        given = {row["id"]: row for row in rows}
+        return [
+            msgspec.structs.replace(
+                each,
+                sequence=given[each.id]["sequence"],
+                etag=document_rows.etag(given[each.id]["sequence"], given[each.id]["revision"]),
+            )
+            for each in documents
+        ]
 
     async def get(self, place: Place, kind: str, id: str) -> Document | None:  # noqa: A002 - the port's
         """See `ports.documents`."""

@@ -1,5 +1,6 @@
 """Documents in SQLite: a `ports.documents.DocumentStore`."""
 
+from collections.abc import Sequence
 from typing import Any, cast
 
 import apsw
@@ -39,18 +40,17 @@ class SqliteDocuments:
 
     async def insert(self, document: Document) -> Document:
         """See `ports.documents`."""
+        (kept,) = await self.insert_many([document])
+        return kept
 
-        def work(connection: apsw.Connection) -> Document:
-            values = document_rows.of_document(document)
-            connection.execute(_SQL["give_way"], values).fetchall()
-            try:
-                ((sequence, revision),) = connection.execute(_SQL["insert"], values).fetchall()
-            except apsw.ConstraintError:
-                raise DocumentExists from None
-            _count(connection, document.kind)
-            return msgspec.structs.replace(
-                document, sequence=cast("int", sequence), etag=document_rows.etag(sequence, revision)
-            )
+    async def insert_many(self, documents: Sequence[Document]) -> list[Document]:
+        """See `ports.documents`."""
+
+        def work(connection: apsw.Connection) -> list[Document]:
+            kept = [_inserted(connection, each) for each in documents]
+            for kind in {each.kind for each in documents}:
+                _count(connection, kind)
+            return kept
 
         return await self._database.write(work)
 
@@ -117,6 +117,18 @@ class SqliteDocuments:
             return len(gone)
 
         return await self._database.write(work)
+
+
+def _inserted(connection: apsw.Connection, document: Document) -> Document:
+    values = document_rows.of_document(document)
+    connection.execute(_SQL["give_way"], values).fetchall()
+    try:
+        ((sequence, revision),) = connection.execute(_SQL["insert"], values).fetchall()
+    except apsw.ConstraintError:
+        raise DocumentExists from None
+    return msgspec.structs.replace(
+        document, sequence=cast("int", sequence), etag=document_rows.etag(sequence, revision)
+    )
 
 
 def _page(connection: apsw.Connection, query: Query) -> list[Document]:

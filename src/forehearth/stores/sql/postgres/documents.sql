@@ -17,6 +17,33 @@ WITH written AS (
 )
 SELECT sequence, revision FROM written;
 
+-- name: insert_many
+-- The same for several of one place and kind, in their order. Where some of them could not be written, none is: the
+-- division by nothing ends the statement, and with it all that it did.
+WITH written AS (
+    INSERT INTO documents
+        (resource, project, agent, kind, id, parent, created, updated, revision, metadata, body, expires)
+    SELECT CAST(:resource AS text), CAST(:project AS text), CAST(:agent AS text), CAST(:kind AS text),
+        given.id, given.parent, given.created, given.updated, 1, given.metadata, given.body, given.expires
+    FROM unnest(
+        CAST(:id AS text[]), CAST(:parent AS text[]), CAST(:created AS double precision[]),
+        CAST(:updated AS double precision[]), CAST(:metadata AS jsonb[]), CAST(:body AS bytea[]),
+        CAST(:expires AS double precision[])
+    ) WITH ORDINALITY AS given (id, parent, created, updated, metadata, body, expires, place)
+    ORDER BY given.place
+    ON CONFLICT (resource, project, agent, kind, id) DO UPDATE
+    SET sequence = excluded.sequence, parent = excluded.parent, created = excluded.created,
+        updated = excluded.updated, revision = excluded.revision, metadata = excluded.metadata,
+        body = excluded.body, expires = excluded.expires
+    WHERE documents.expires <= excluded.created
+    RETURNING sequence, revision, id, kind
+), counted AS (
+    INSERT INTO versions (kind, shard, version) SELECT DISTINCT kind, pg_backend_pid() % 64, 1 FROM written
+    ON CONFLICT (kind, shard) DO UPDATE SET version = versions.version + 1
+)
+SELECT id, sequence, revision, 1 / (CASE WHEN (SELECT count(*) FROM written) = cardinality(:id) THEN 1 ELSE 0 END)
+FROM written;
+
 -- name: get
 -- One document.
 SELECT * FROM documents
