@@ -46,9 +46,10 @@ _COUNTED: Final = frozenset(
 )
 """The members of a body whose tokens are to be counted."""
 _NOT_YET: Final[Mapping[str, str]] = {
-    "agent": "agents are not served yet",
-    "agent_reference": "agents are not served yet",
-    "structured_inputs": "agents are not served yet",
+    "conversation": "send 'previous_response_id', or all items in 'input'",
+    "agent": "name a deployment in 'model'",
+    "agent_reference": "name a deployment in 'model'",
+    "structured_inputs": "name a deployment in 'model'",
 }
 
 
@@ -183,13 +184,13 @@ def read_counted(body: bytes, new_id: NewId) -> Question:
 
 def _read(members: dict[str, Any], new_id: NewId) -> Question:
     found = problems.read(members, Body, kinds=_FORMATS)
+    _check_together(found)
     _refuse(found)
     if not found.model:
         message = "Missing required parameter: 'model': the name of a deployment or route."
         raise InvalidField(message, param="model")
     _check_values(found)
     _check_metadata(found.metadata or {})
-    _check_together(found)
     return Question(
         body=found,
         items=items.read(found.input if found.input is not None else [], new_id),
@@ -200,7 +201,7 @@ def _read(members: dict[str, Any], new_id: NewId) -> Question:
 def _refuse(body: Body) -> None:
     for name, reason in _NOT_YET.items():
         if getattr(body, name) is not None:
-            raise NotServedYet(f"'{name}' is not served yet: {reason}; name a deployment in 'model'.", param=name)
+            raise NotServedYet(f"'{name}' is not served yet: {reason}.", param=name)
     for name, reason in _NOT_SERVED.items():
         if getattr(body, name) is not None:
             raise NotSupported(f"'{name}' is not served: {reason}.", param=name)
