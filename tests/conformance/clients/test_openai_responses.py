@@ -105,6 +105,19 @@ def test_a_conversation(client):
     assert second.usage.input_tokens > alone.usage.input_tokens + first.usage.input_tokens // 2
 
 
+def test_a_response_in_a_conversation(scripted):
+    with OpenAI(base_url=f"{scripted.url}/openai/v1/", api_key=scripted.key, max_retries=0) as client:
+        talk = client.conversations.create(items=[{"role": "user", "content": "My name is Ada Lovelace."}])
+        first = client.responses.create(model="script", input="Say this.", conversation=talk.id)
+        *_, last = client.responses.create(model="script", input="And this.", conversation={"id": talk.id}, stream=True)
+        said = [item.content[0].text for item in client.conversations.items.list(talk.id, order="asc")]
+        assert said == ["My name is Ada Lovelace.", "Say this.", "Say this.", "And this.", "And this."]
+        assert first.conversation.id == talk.id
+        assert last.response.usage.input_tokens > first.usage.input_tokens
+        with pytest.raises(openai.NotFoundError):
+            client.responses.create(model="script", input="x", conversation="conv_none")
+
+
 def test_tools(client):
     question = [{"role": "user", "content": "What is the weather in Paris?"}]
     first = client.responses.create(model="script", input=question, tools=[TOOL])
