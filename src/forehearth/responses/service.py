@@ -7,8 +7,9 @@ from typing import Any, Final
 import msgspec
 
 from forehearth.conversations.items import Item, duplicate
+from forehearth.core.call import Call
 from forehearth.core.clock import Clock
-from forehearth.core.errors import InvalidField, NotSupported
+from forehearth.core.errors import BackendRefused, InvalidField, NotSupported, Refused
 from forehearth.core.exchange import Header, Reply
 from forehearth.dialects.responses import asked, chat
 from forehearth.dialects.responses.answer import Answer
@@ -58,7 +59,7 @@ class Responses:
         items, chat_body = await self._asked(caller, question)
         frame = Frame(id=self._new_id("resp"), created_at=int(self._clock.unix()), question=question)
         answer = Answer(frame, self._new_id, self._clock.unix)
-        reply = await self._door(caller.call(question, chat_body))
+        reply = await self._call(caller.call(question, chat_body))
         keep = self._keeper(caller, question, items) if question.stored else None
         caller.record.say("responses", f"It is the response {frame.id}, {'kept' if keep else 'not kept'}.")
         headers = [header for header in reply.headers if header[0].lower() not in _OWN]
@@ -110,6 +111,14 @@ class Responses:
             "object": "response.input_tokens",
             "input_tokens": await asyncio.to_thread(chat.tokens, chat_body, count),
         }
+
+    async def _call(self, call: Call) -> Reply:
+        """Ask the model. What it refuses is named as the caller named it."""
+        try:
+            return await self._door(call)
+        except (Refused, BackendRefused) as error:
+            error.param = chat.named_here(error.param)
+            raise
 
     def _keeper(self, caller: Caller, question: Question, items: tuple[Resource, ...]) -> Keep:
         """Stores a response, to the end although whoever waits for it is gone."""

@@ -201,6 +201,26 @@ async def test_what_the_host_refuses_is_refused_and_not_kept():
     assert stage.kept == []
 
 
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ("messages[1].content", "input"),
+        ("messages", "input"),
+        ("max_completion_tokens", "max_output_tokens"),
+        ("response_format.json_schema.schema.properties", "text.format"),
+        ("tools[0].function.parameters", "tools[0].parameters"),
+        ("reasoning_effort", "reasoning.effort"),
+        ("temperature", "temperature"),
+        (None, None),
+    ],
+)
+async def test_what_a_host_refuses_is_named_as_it_was_asked_for(given, told):
+    for error in (BackendRefused("no", status=400, param=given), InvalidField("no", param=given)):
+        with pytest.raises(type(error)) as caught:
+            await Stage(error).create()
+        assert caught.value.param == told
+
+
 async def test_a_conversation_goes_on():
     stage = Stage(says("One."), says("Two."), says("Three."))
     first = await stage.create(input="1", instructions="be short")

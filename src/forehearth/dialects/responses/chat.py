@@ -4,6 +4,7 @@
 left out, because chat completions have no place for what a model thought before.
 """
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
 
@@ -23,6 +24,17 @@ _PIECE: Final = 65_536
 """Characters that are counted at once: between two pieces others have their turn."""
 _MESSAGE_TOKENS, _PRIMING_TOKENS = 4, 3
 """What a message costs besides its content, and what the beginning of the answer does: OpenAI's figures for chats."""
+_CALLED_HERE: Final[Mapping[str, str]] = {
+    "messages": "input",
+    "max_tokens": "max_output_tokens",
+    "max_completion_tokens": "max_output_tokens",
+    "reasoning_effort": "reasoning.effort",
+    "response_format": "text.format",
+    "verbosity": "text.verbosity",
+    "logprobs": "top_logprobs",
+    "stream_options": "stream",
+}
+"""What a member of chat completions is called in a question, where that is another name."""
 Message = dict[str, Any]
 Count = Callable[[str], int]
 """How many tokens a text has."""
@@ -70,6 +82,16 @@ def messages(instructions: str | None, conversation: Iterable[Resource]) -> list
     if open_calls:
         raise InvalidField(f"No tool output found for function call {next(iter(open_calls))}.", param="input")
     return said
+
+
+def named_here(param: str | None) -> str | None:
+    """The member of a question that a host means which names one of chat completions. A place within it is left out."""
+    if param is None:
+        return None
+    member = re.split(r"[.\[]", param, maxsplit=1)[0]
+    if member == "tools":
+        return param.replace(".function", "")
+    return _CALLED_HERE.get(member, param)
 
 
 def tokens(body: bytes, count: Count) -> int:
