@@ -4,14 +4,13 @@ The document leaves its objects open. A reply of ours is held against the same s
 false wherever members are listed, so that one with a member too many fails as one with a member too few does.
 """
 
-import json
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 from jsonschema import Draft202012Validator
 
-HERE = Path(__file__).parent / "conformance" / "schemas"
+from tests.conformance.openapi import Document
+
 PREFIX = "#/components/schemas/"
 NUMBER = {"type": "number"}
 NULL = {"type": "null"}
@@ -34,34 +33,31 @@ NOT_ON_THE_WIRE = {"Response": {"output_text"}}
 
 
 @cache
-def schemas(name: str = "openai-responses") -> dict[str, Any]:
-    """The reduced schemas of one file, as they are."""
-    found: dict[str, Any] = json.loads((HERE / f"{name}.json").read_text("utf-8"))["schemas"]
+def document() -> Document:
+    """The reduced schemas, closed, with the departures."""
+    found = Document("openai-responses.json")
+    for name, also in DEPARTURES.items():
+        found.depart(name, also)
     return found
-
-
-@cache
-def closed() -> dict[str, Any]:
-    """The same, closed."""
-    return {name: _closed(schema, DEPARTURES.get(name, {})) for name, schema in schemas().items()}
 
 
 @cache
 def validator(name: str) -> Draft202012Validator:
     """Checks values against the closed schema of that name."""
-    return Draft202012Validator({"$ref": PREFIX + name, "components": {"schemas": closed()}})
+    return document().validator(name)
 
 
 @cache
 def events() -> dict[str, str]:
     """The schema of each type of event."""
-    names = [each["$ref"].removeprefix(PREFIX) for each in schemas()["ResponseStreamEvent"]["anyOf"]]
-    return {schemas()[name]["properties"]["type"]["enum"][0]: name for name in names}
+    schemas = document().schemas
+    names = [each["$ref"].removeprefix(PREFIX) for each in schemas["ResponseStreamEvent"]["anyOf"]]
+    return {schemas[name]["properties"]["type"]["enum"][0]: name for name in names}
 
 
 def members(name: str) -> set[str]:
     """Every member that an object can have."""
-    return set(closed()[name]["properties"]) - NOT_ON_THE_WIRE.get(name, set())
+    return document().members(name) - NOT_ON_THE_WIRE.get(name, set())
 
 
 def problems(name: str, value: Any) -> list[str]:
@@ -77,36 +73,3 @@ def check(name: str, value: Any) -> None:
 def check_event(event: dict[str, Any]) -> None:
     """Fails where the event is not as the document says."""
     check(events()[event["type"]], event)
-
-
-def _closed(schema: Any, also: dict[str, Any] | None = None) -> Any:
-    if isinstance(schema, list):
-        return [_closed(each) for each in schema]
-    if not isinstance(schema, dict):
-        return schema
-    if "allOf" in schema:
-        schema = _merged(schema)
-    made = {("anyOf" if name == "oneOf" else name): value for name, value in schema.items() if name != "properties"}
-    made = {name: _closed(value) if name in {"anyOf", "items", "not"} else value for name, value in made.items()}
-    if "properties" in schema:
-        made["properties"] = {name: _closed(value) for name, value in schema["properties"].items()} | (also or {})
-        made.setdefault("additionalProperties", False)
-    return made
-
-
-def _merged(schema: dict[str, Any]) -> dict[str, Any]:
-    """One object in place of `allOf`: closed parts would exclude each other."""
-    parts = [_merged(_target(each)) for each in schema.get("allOf", ())] + [schema]
-    properties: dict[str, Any] = {}
-    required: set[str] = set()
-    for part in parts:
-        properties |= part.get("properties", {})
-        required |= set(part.get("required", ()))
-    rest = {name: value for name, value in schema.items() if name not in {"allOf", "properties", "required"}}
-    return {"type": "object", **rest, "properties": properties, "required": sorted(required)}
-
-
-def _target(schema: dict[str, Any]) -> dict[str, Any]:
-    name = schema.get("$ref")
-    found: dict[str, Any] = schema if name is None else schemas()[name.removeprefix(PREFIX)]
-    return found

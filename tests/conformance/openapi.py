@@ -40,6 +40,14 @@ class Document:
         wanted = {"$ref": _REFERENCE + schema} if isinstance(schema, str) else schema
         return Draft202012Validator(self._close(wanted) | {"components": {"schemas": self._closed}})
 
+    def members(self, name: str) -> set[str]:
+        """Every member that an object of that name can have."""
+        return set(self._closed[name]["properties"])
+
+    def depart(self, name: str, properties: Mapping[str, Schema]) -> None:
+        """Let members of an object be otherwise than the document says, or there at all."""
+        self._closed[name]["properties"] |= properties
+
     def variants(self, name: str) -> set[str]:
         """The values of `type` that a union of kinds has."""
         return set(self._types({"$ref": _REFERENCE + name}))
