@@ -5,7 +5,6 @@
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Self
 
 import msgspec
 
@@ -24,6 +23,7 @@ from forehearth.core.exchange import Head, Header, Reply, Stream
 from forehearth.core.place import Place
 from forehearth.core.principal import Principal
 from forehearth.core.refusal import Refusal
+from forehearth.core.tap import Tap
 from forehearth.core.trace import Trace
 from forehearth.identity.access import require
 from forehearth.policies.onion import Proceed
@@ -34,7 +34,7 @@ from forehearth.ports.meter import Meter, Traffic
 from forehearth.ports.refusals import Refusals
 from forehearth.ports.surface import Entry, Surface
 from forehearth.routing.chain import serve
-from forehearth.routing.directory import Directory
+from forehearth.routing.directory import Deployment, Directory
 
 _log = logging.getLogger("forehearth.gateway")
 _JSON: Header = (b"content-type", b"application/json")
@@ -74,10 +74,13 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def carry(directory: Directory, onions: Mapping[str, Proceed], call: Call) -> Reply:
-    """The reply of the deployment that serves the call, which is named in it. See `ports.door`."""
+    """See `ports.door`."""
     deployment, reply = await serve(directory.resolve(call), call, onions)
-    served = (b"x-ms-deployment-name", deployment.name.encode())
-    return Reply(status=reply.status, headers=[*reply.headers, served], body=reply.body, stream=reply.stream)
+    return msgspec.structs.replace(reply, headers=[*reply.headers, _served(deployment)])
+
+
+def _served(deployment: Deployment) -> Header:
+    return (b"x-ms-deployment-name", deployment.name.encode())
 
 
 class Gateway:
@@ -198,8 +201,18 @@ class Admitted:
         """See `ports.entrance`."""
         self._parts.traffic.began()
         try:
-            act = self._entry.asked.act
-            reply = await (self._called(body) if act is None else act(self._entry, body))
+            entry, resource, surface = self._entry, self._resource, self._surface
+            act = entry.asked.act
+            if act is None:
+                call = surface.read(entry, body)
+                deployment, reply = await serve(resource.directory.resolve(call), call, resource.onions)
+                if call.keep is not None and self._parts.keep is not None:
+                    reply = await self._parts.keep(entry.place, call, reply)
+                reply = surface.render(call, reply)
+                headers = [*reply.headers, *entry.trace.headers(), _served(deployment)]
+            else:
+                reply = await act(entry, body)
+                headers = [*reply.headers, *entry.trace.headers()]
         except ForehearthError as error:
             return self._end_with(self._refusal(error))
         except StoreFailed as error:
@@ -209,18 +222,9 @@ class Admitted:
         except BaseException:
             self.ended(_CLIENT_LEFT, "client_left")
             raise
-        headers = [*reply.headers, *self._entry.trace.headers()]
         if reply.stream is None:
             return self._end_with(Reply(status=reply.status, headers=headers, body=reply.body))
         return Reply(status=reply.status, headers=[*headers, *_STREAM_HEADERS], stream=_Outgoing(self, reply.stream))
-
-    async def _called(self, body: bytes) -> Reply:
-        """What a model answers."""
-        call = self._surface.read(self._entry, body)
-        reply = await carry(self._resource.directory, self._resource.onions, call)
-        if call.keep is not None and self._parts.keep is not None:
-            reply = await self._parts.keep(self._entry.place, call, reply)
-        return self._surface.render(call, reply)
 
     def again(self) -> "Admitted | None":
         """See `ports.entrance`."""
@@ -290,48 +294,46 @@ def _unavailable(error: StoreFailed) -> StoreUnavailable:
     return StoreUnavailable("The store cannot be used now: nothing was changed.", retry_after=_STORE_RETRY_SECONDS)
 
 
-class _Outgoing:
+class _Outgoing(Tap):
     """A call's stream on its way out. What goes wrong in it is told as its last event, and then raised."""
 
-    __slots__ = ("_call", "_error", "_over", "_started", "_stream")
+    __slots__ = ("_call", "_ended", "_started")
 
     def __init__(self, call: Admitted, stream: Stream) -> None:
+        super().__init__(stream)
         self._call = call
-        self._stream = stream
         self._started = False
-        self._over = False
-        self._error: ForehearthError | None = None
+        self._ended = False
 
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> bytes:
-        if self._error is not None:
-            raise self._error
-        try:
-            piece = await self._stream.__anext__()
-        except StopAsyncIteration:
-            self._end(_OK)
-            raise
-        except ForehearthError as error:
-            self._error = error
-            status, last = self._call.failure(error)
-            self._end(status)
-            return last
+    def take(self, piece: bytes) -> bytes:
+        """See `core.tap`."""
         if not self._started:
             self._started = True
             self._call.first_byte()
         return piece
 
+    def end(self) -> bytes:
+        """See `core.tap`."""
+        self._end(_OK)
+        return b""
+
+    def broke(self, error: BaseException) -> bytes:
+        """See `core.tap`."""
+        if not isinstance(error, ForehearthError):
+            return b""
+        status, last = self._call.failure(error)
+        self._end(status)
+        return last
+
     async def aclose(self) -> None:
         """See `core.exchange.Stream`."""
         # The stream first: those it passed through write down what they saw of it before the record is closed.
         try:
-            await self._stream.aclose()
+            await super().aclose()
         finally:
             self._end(_CLIENT_LEFT, "client_left")
 
     def _end(self, status: int, outcome: str = "ok") -> None:
-        if not self._over:
-            self._over = True
+        if not self._ended:
+            self._ended = True
             self._call.ended(status, outcome)

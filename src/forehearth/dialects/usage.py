@@ -13,7 +13,7 @@ from forehearth.core.errors import Broken
 from forehearth.core.usage import Usage
 
 _REPORTED = re.compile(rb'"usage"\s*:\s*\{')
-_NAME = b'"usage"'
+_NAME, _NO_USAGE = b'"usage"', b'"usage":null'
 _BLANK_LINES = (b"\n\n", b"\r\n\r\n", b"\r\r")
 _LONGEST_EVENT = 1 << 20
 """An event longer than this is not looked into; usage events are a few hundred bytes."""
@@ -76,7 +76,8 @@ class StreamUsage:
         text = self._rest + piece if self._rest else piece
         if text.endswith(_BLANK_LINES):  # as good as always: hosts write whole events
             self._rest = b""
-            if _NAME in text and _REPORTED.search(text):
+            # Hosts that report at the end say in each event before that there is nothing yet.
+            if _NAME in text and text.count(_NAME) != text.count(_NO_USAGE) and _REPORTED.search(text):
                 self._read_events(text)
             return
         end = max(text.rfind(blank) for blank in _BLANK_LINES)
@@ -93,7 +94,10 @@ class StreamUsage:
         return self.usage
 
     def _read_events(self, text: bytes) -> None:
-        for line in text.splitlines():
+        for line in reversed(text.splitlines()):  # the last report counts
             if line.startswith(b"data:") and _REPORTED.search(line):
                 with suppress(Broken):  # a stream passes as it is; its odd lines only count for nothing
-                    self.usage = read(line[5:]) or self.usage
+                    found = read(line[5:])
+                    if found is not None:
+                        self.usage = found
+                        return

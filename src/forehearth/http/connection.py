@@ -20,12 +20,13 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from forehearth.core.exchange import Reply, Stream
+from forehearth.core.tap import pour
 from forehearth.http.asgi_cycle import Cycle
 from forehearth.http.border import Border
 from forehearth.http.faults import UNAVAILABLE, explain, internal_error
 from forehearth.http.head import Peer
 from forehearth.http.log import LOG, report
-from forehearth.http.replies import CONTINUE, LAST_CHUNK, chunk, has_body, opening, whole
+from forehearth.http.replies import CONTINUE, LAST_CHUNK, has_body, opening, whole
 from forehearth.ports.entrance import Admission
 
 HEAD: Final = 0
@@ -234,15 +235,22 @@ class Connection(HttpToolsProtocol):
             self.started = True
             if empty:
                 return
+            poured = pour(pieces, self._write_piece)
+            if poured is not None:
+                await poured
+                await self.flow.drain()
             async for piece in pieces:
-                if piece:
-                    write(chunk(piece) if self.in_chunks else piece)
-                    if self.flow.write_paused:
-                        await self.flow.drain()
+                if piece and not self._write_piece(piece):
+                    await self.flow.drain()
             if self.in_chunks:
                 write(LAST_CHUNK)
         finally:
             await pieces.aclose()
+
+    def _write_piece(self, piece: bytes) -> bool:
+        """Write a piece of a stream, which is not empty; whether the client reads fast enough for more."""
+        self.transport.write(b"%x\r\n%b\r\n" % (len(piece), piece) if self.in_chunks else piece)
+        return not self.flow.write_paused
 
     def fail(self) -> None:
         """Answer for a mistake of ours; an answer that has begun is cut short, so that it does not seem whole."""

@@ -37,11 +37,6 @@ def has_body(status: int) -> bool:
     return status not in _WITHOUT_BODY
 
 
-def chunk(piece: bytes) -> bytes:
-    """One piece, not empty, with its framing."""
-    return b"%x\r\n%b\r\n" % (len(piece), piece)
-
-
 def _head(reply: Reply, date: bytes, framing: bytes, *, close: bool) -> bytes:
     line = _STATUS_LINES.get(reply.status)
     if line is None:

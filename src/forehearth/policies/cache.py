@@ -7,7 +7,7 @@ round.
 """
 
 from collections.abc import Callable
-from typing import Final, Self
+from typing import Final
 
 import msgspec
 
@@ -22,6 +22,7 @@ from forehearth.core.call import Call
 from forehearth.core.clock import Clock
 from forehearth.core.errors import ForehearthError
 from forehearth.core.exchange import Header, Reply, Stream
+from forehearth.core.tap import Tap
 from forehearth.core.usage import Usage
 from forehearth.policies.onion import Proceed
 from forehearth.ports.cache_meter import CacheMeter
@@ -151,29 +152,20 @@ class AnswerAgain:
         self._meter.kept(stored=kept)
 
 
-class _Recorded:
+class _Recorded(Tap):
     """A stream whose pieces are remembered as they pass. `ended` has them all where it came to its end."""
 
-    __slots__ = ("_ended", "_most", "_pieces", "_size", "_stream")
+    __slots__ = ("_ended", "_most", "_pieces", "_size")
 
     def __init__(self, stream: Stream, *, most: int, ended: Callable[[tuple[bytes, ...]], None]) -> None:
-        self._stream = stream
+        super().__init__(stream)
         self._ended: Callable[[tuple[bytes, ...]], None] | None = ended
         self._pieces: list[bytes] = []
         self._size = 0
         self._most = most
 
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> bytes:
-        try:
-            piece = await self._stream.__anext__()
-        except StopAsyncIteration:
-            ended, self._ended = self._ended, None
-            if ended is not None:
-                ended(tuple(self._pieces))
-            raise
+    def take(self, piece: bytes) -> bytes:
+        """See `core.tap`."""
         self._size += len(piece)
         if self._size <= self._most:
             self._pieces.append(piece)
@@ -182,11 +174,11 @@ class _Recorded:
             self._pieces.clear()
         return piece
 
-    async def aclose(self) -> None:
-        """See `core.exchange.Stream`. Before the end nothing is kept."""
-        self._ended = None
-        self._pieces.clear()
-        await self._stream.aclose()
+    def end(self) -> bytes:
+        """See `core.tap`."""
+        if self._ended is not None:
+            self._ended(tuple(self._pieces))
+        return b""
 
 
 def _wants_fresh(call: Call) -> bool:

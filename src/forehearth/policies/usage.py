@@ -17,6 +17,7 @@ from forehearth.core.call import Call
 from forehearth.core.errors import ForehearthError
 from forehearth.core.exchange import Reply, Stream
 from forehearth.core.limit_settings import TokenSettings
+from forehearth.core.tap import Tap
 from forehearth.core.usage import Usage
 from forehearth.dialects import answers, json_members, usage
 from forehearth.dialects.answers import StreamText
@@ -112,7 +113,9 @@ class CountUsage:
         self.note(call, found, () if found is not None else answers.texts(reply.body))
 
     def _watched(self, call: Call, stream: Stream, *, hides: bool) -> "_Watched":
-        return _Watched(self, call, stream, hides=hides, drains=self._drains)
+        if self._drains is None:
+            return _Watched(self, call, stream, hides=hides)
+        return _Drained(self, call, stream, hides=hides, drains=self._drains)
 
     async def _outlasting(self, call: Call, proceed: Proceed, drains: Drains) -> Reply:
         """The reply; when the client leaves before there is one, it is waited for all the same."""
@@ -121,131 +124,58 @@ class CountUsage:
             return await asyncio.shield(asking)
         except asyncio.CancelledError:
             call.record.hold()
-            drains.begin(self._finish(call, asking))
+            drains.begin(self._finish(call, asking, drains))
             raise
 
-    async def _finish(self, call: Call, asking: "asyncio.Future[Reply]") -> None:
+    async def _finish(self, call: Call, asking: "asyncio.Future[Reply]", drains: Drains) -> None:
         try:
             reply = await asking
             if reply.stream is None:
                 self._note_whole(call, reply)
             else:
-                await self._watched(call, reply.stream, hides=False).drain()
+                await _Drained(self, call, reply.stream, hides=False, drains=drains).drain()
         except ForehearthError as error:
             call.record.say(_NAME, f"The client had left, and the backend failed: {error.code}.")
         finally:
             call.record.close()
 
 
-class _Watched:
+class _Watched(Tap):
     """A stream that is looked at as it passes, and reported on once: when it ends, breaks off or is let go."""
 
-    __slots__ = (
-        "_call",
-        "_drains",
-        "_hidden",
-        "_is_bounded",
-        "_is_over",
-        "_most",
-        "_policy",
-        "_reading",
-        "_reported",
-        "_stream",
-        "_text",
-        "_usage",
-    )
+    __slots__ = ("_call", "_hidden", "_is_bounded", "_most", "_policy", "_reported", "_text", "_usage")
 
-    def __init__(self, policy: CountUsage, call: Call, stream: Stream, *, hides: bool, drains: Drains | None) -> None:
+    def __init__(self, policy: CountUsage, call: Call, stream: Stream, *, hides: bool) -> None:
+        super().__init__(stream)
         self._policy = policy
         self._call = call
-        self._stream = stream
-        self._drains = drains
         self._usage = StreamUsage()
         self._text = StreamText()
         self._hidden = WithoutUsage() if hides else None
         self._most = call.record.reserved - call.record.estimated
-        self._is_bounded = call.record.reserved > 0
-        self._is_over = False
-        self._reading: asyncio.Future[bytes] | None = None
+        self.may_cut = self._is_bounded = call.record.reserved > 0
         self._reported = False
 
-    def __aiter__(self) -> Self:
-        return self
+    def take(self, piece: bytes) -> bytes:
+        """See `core.tap`."""
+        self._look_at(piece)
+        shown = piece if self._hidden is None else self._hidden.feed(piece)
+        return shown + self._cut_off() if self._is_bounded and self._is_too_long() else shown
 
-    async def __anext__(self) -> bytes:
-        while not self._is_over:
-            try:
-                piece = await (self._stream.__anext__() if self._drains is None else self._outlasting())
-            except StopAsyncIteration:
-                self._is_over = True
-                self._report()
-                rest = self._hidden.finish() if self._hidden is not None else b""
-                if rest:
-                    return rest
-                break
-            except BaseException:
-                if self._reading is None:
-                    self._is_over = True
-                    self._report(cut=True)
-                raise
-            self._look_at(piece)
-            shown = piece if self._hidden is None else self._hidden.feed(piece)
-            if self._is_too_long():
-                return shown + await self._end_early()
-            if shown:
-                return shown
-        raise StopAsyncIteration
+    def end(self) -> bytes:
+        """See `core.tap`."""
+        self._report()
+        return b"" if self._hidden is None else self._hidden.finish()
+
+    def broke(self, error: BaseException) -> bytes:  # noqa: ARG002 - whatever it is
+        """See `core.tap`."""
+        self._report(cut=True)
+        return b""
 
     async def aclose(self) -> None:
         """See `core.exchange.Stream`. Before the end, it is the client that left."""
-        if not self._is_over and self._drains is not None:
-            self._is_over = True
-            self._call.record.hold()
-            self._drains.begin(self._drain_and_close())
-            return
-        is_early, self._is_over = not self._is_over, True
-        self._report(cut=is_early)
-        await self._stream.aclose()
-
-    async def drain(self) -> None:
-        """Read to the end for its usage alone. What goes wrong in it only means that less is known."""
-        cut = True
-        try:
-            async for piece in self._rest():
-                self._look_at(piece)
-                if self._is_too_long():
-                    break
-            else:
-                cut = False
-        except ForehearthError as error:
-            self._call.record.say(_NAME, f"The client had left, and the stream broke off: {error.code}.")
-        finally:
-            self._report(cut=cut)
-            await self._stream.aclose()
-
-    async def _outlasting(self) -> bytes:
-        """The next piece. When the client leaves while it is waited for, it is left to whoever reads on."""
-        reading = asyncio.ensure_future(self._stream.__anext__())
-        try:
-            return await asyncio.shield(reading)
-        except asyncio.CancelledError:
-            self._reading = reading
-            raise
-
-    async def _rest(self) -> AsyncGenerator[bytes, None]:
-        if self._reading is not None:
-            try:
-                yield await self._reading
-            except StopAsyncIteration:
-                return
-        async for piece in self._stream:
-            yield piece
-
-    async def _drain_and_close(self) -> None:
-        try:
-            await self.drain()
-        finally:
-            self._call.record.close()
+        self._report(cut=not self.over)
+        await super().aclose()
 
     def _look_at(self, piece: bytes) -> None:
         self._usage.feed(piece)
@@ -253,12 +183,11 @@ class _Watched:
 
     def _is_too_long(self) -> bool:
         """Whether the backend has ignored its bound."""
-        return self._is_bounded and self._policy.is_longer(self._text, self._most, self._call.choices)
+        return self._policy.is_longer(self._text, self._most, self._call.choices)
 
-    async def _end_early(self) -> bytes:
-        """The end of a stream whose budget is used up, well-formed."""
-        self._is_over = True
-        await self._stream.aclose()
+    def _cut_off(self) -> bytes:
+        """The end of a stream whose budget is used up, well-formed. Closing it ends the backend's."""
+        self.over = True
         message = f"The answer was ended after {self._most} tokens: what was reserved for it is used up."
         self._call.record.say(_NAME, "The backend went beyond the bound that it was sent; its stream was ended.")
         self._report(cut=True)
@@ -277,6 +206,90 @@ class _Watched:
         if found is not None and not cut and self._is_bounded:
             self._policy.learn(self._text, found)
         self._policy.note(self._call, found, () if found is not None else self._text.texts())
+
+
+class _Outlasting:
+    """A stream whose next piece is waited for though its reader was cancelled: whoever reads on gets it."""
+
+    __slots__ = ("_stream", "reading")
+
+    def __init__(self, stream: Stream) -> None:
+        self._stream = stream
+        self.reading: asyncio.Future[bytes] | None = None
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        reading = self.reading = self.reading or asyncio.ensure_future(self._stream.__anext__())
+        try:
+            return await asyncio.shield(reading)
+        finally:
+            if reading.done():
+                self.reading = None
+
+    async def rest(self) -> AsyncGenerator[bytes, None]:
+        """All that is still to come. Cancelling this reader does end it."""
+        if self.reading is not None:
+            try:
+                yield await self.reading
+            except StopAsyncIteration:
+                return
+        async for piece in self._stream:
+            yield piece
+
+    async def aclose(self) -> None:
+        """See `core.exchange.Stream`."""
+        await self._stream.aclose()
+
+
+class _Drained(_Watched):
+    """One that is read to its end when its client has left, for its usage alone."""
+
+    __slots__ = ("_drains", "_outlasting")
+
+    def __init__(self, policy: CountUsage, call: Call, stream: Stream, *, hides: bool, drains: Drains) -> None:
+        self._outlasting = _Outlasting(stream)
+        super().__init__(policy, call, self._outlasting, hides=hides)
+        self._drains = drains
+
+    def broke(self, error: BaseException) -> bytes:
+        """See `core.tap`. Where only the reader was cancelled, it goes on."""
+        if self._outlasting.reading is None:
+            return super().broke(error)
+        self.over = False
+        return b""
+
+    async def aclose(self) -> None:
+        """See `core.exchange.Stream`. Before the end, it is the client that left."""
+        if self.over:
+            await super().aclose()
+            return
+        self.over = True
+        self._call.record.hold()
+        self._drains.begin(self._drain_and_close())
+
+    async def drain(self) -> None:
+        """Read to the end. What goes wrong in it only means that less is known."""
+        cut = True
+        try:
+            async for piece in self._outlasting.rest():
+                self._look_at(piece)
+                if self._is_bounded and self._is_too_long():
+                    break
+            else:
+                cut = False
+        except ForehearthError as error:
+            self._call.record.say(_NAME, f"The client had left, and the stream broke off: {error.code}.")
+        finally:
+            self._report(cut=cut)
+            await self._outlasting.aclose()
+
+    async def _drain_and_close(self) -> None:
+        try:
+            await self.drain()
+        finally:
+            self._call.record.close()
 
 
 def _asking(call: Call) -> Call:

@@ -336,7 +336,7 @@ class Connection(asyncio.Protocol):
             self._reject("nobody waits for it")
             return
         self._bound = sys.maxsize
-        self._stream = stream = BodyStream(self, self._limits.stream_bytes)
+        self._stream = stream = BodyStream(self, self._limits.stream_bytes, answer.get_loop())
         answer.set_result(Response(status=self._status, headers=self._headers, stream=stream))
 
     def _finish(self) -> None:

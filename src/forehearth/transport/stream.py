@@ -6,6 +6,7 @@ from types import TracebackType
 from typing import Protocol
 
 from forehearth.core.errors import Failed
+from forehearth.core.tap import Take
 
 
 class Source(Protocol):
@@ -31,9 +32,12 @@ class BodyStream(AsyncGenerator[bytes, None]):
     its code, and the connection would stay open. It is for one reader; cancelling that reader closes it.
     """
 
-    __slots__ = ("_error", "_held", "_high", "_pieces", "_size", "_source", "_wake")
+    __slots__ = ("_error", "_held", "_high", "_loop", "_pieces", "_poured", "_size", "_source", "_take", "_wake")
 
-    def __init__(self, source: Source, high: int) -> None:
+    def __init__(self, source: Source, high: int, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._take: Take | None = None
+        self._poured: asyncio.Future[None] | None = None
         self._source: Source | None = source
         """None once the body has ended, failed or been closed: the connection is then no longer ours."""
         self._high = high
@@ -45,6 +49,14 @@ class BodyStream(AsyncGenerator[bytes, None]):
 
     def feed(self, piece: bytes) -> None:
         """Take what has arrived; the source is held once more than the high mark waits."""
+        take = self._take
+        if take is not None:
+            try:
+                if not take(piece):
+                    self._rouse()
+            except Exception as error:  # noqa: BLE001 - raised where it belongs, in the reader's task
+                self._spill(error)
+            return
         self._pieces.append(piece)
         self._size += len(piece)
         if self._size > self._high and not self._held and self._source is not None:
@@ -72,7 +84,26 @@ class BodyStream(AsyncGenerator[bytes, None]):
             source.abort()
         self._rouse()
 
+    def pour(self, take: Take) -> asyncio.Future[None]:
+        """See `core.tap.pour`."""
+        self._poured = poured = self._loop.create_future()
+        self._take = take
+        if self._pieces:
+            self.feed(self._waiting())
+        if self._source is None:
+            self._rouse()
+        return poured
+
+    def _spill(self, error: Exception) -> None:
+        """Whoever waits for the end hears of a mistake in what takes the pieces: it is not the source's."""
+        if self._poured is not None and not self._poured.done():
+            self._poured.set_exception(error)
+        self._rouse()
+
     def _rouse(self) -> None:
+        poured, self._take, self._poured = self._poured, None, None
+        if poured is not None and not poured.done():
+            poured.set_result(None)
         wake, self._wake = self._wake, None
         if wake is not None and not wake.done():
             wake.set_result(None)
@@ -84,12 +115,16 @@ class BodyStream(AsyncGenerator[bytes, None]):
                 raise error or StopAsyncIteration
             if self._wake is not None:
                 raise RuntimeError("a response's stream has one reader")
-            self._wake = asyncio.get_running_loop().create_future()
+            self._wake = self._loop.create_future()
             try:
                 await self._wake
             except asyncio.CancelledError:
                 self.close()
                 raise
+        return self._waiting()
+
+    def _waiting(self) -> bytes:
+        """All that waits, which is now the reader's."""
         pieces, self._pieces = self._pieces, []
         self._size = 0
         if self._held:

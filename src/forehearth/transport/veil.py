@@ -8,11 +8,12 @@ import json
 import re
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from typing import Final, Self
+from typing import Final
 from urllib.parse import quote
 
 from forehearth.core.exchange import Stream
 from forehearth.core.secret import Secret
+from forehearth.core.tap import Tap
 from forehearth.core.upstream import Request, Response
 from forehearth.ports.sender import Sender
 
@@ -90,47 +91,32 @@ class _Hidden:
         return max(_begun(text, form) for form in self._forms)
 
 
-class _Veiled:
+class _Veiled(Tap):
     """A stream without credentials, also where one begins in one piece and ends in another."""
 
-    __slots__ = ("_held", "_hidden", "_stream")
+    __slots__ = ("_held", "_hidden")
 
     def __init__(self, stream: Stream, hidden: _Hidden) -> None:
-        self._stream = stream
+        super().__init__(stream)
         self._hidden = hidden
         self._held = b""
 
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> bytes:
+    def take(self, piece: bytes) -> bytes:
+        """See `core.tap`."""
         hidden = self._hidden
-        while True:
-            try:
-                piece = await self._stream.__anext__()
-            except StopAsyncIteration:
-                piece, self._held = self._held, b""
-                if piece:
-                    return piece
-                raise
-            if self._held:
-                piece = self._held + piece
-            if hidden.are_in(piece):
-                piece = hidden.taken_out(piece)
-            begun = hidden.begun_in(piece)
-            if not begun:
-                self._held = b""
-                if piece:
-                    return piece
-                continue
-            whole = len(piece) - begun
-            self._held = piece[whole:]
-            if whole:
-                return piece[:whole]
+        if self._held:
+            piece, self._held = self._held + piece, b""
+        if hidden.are_in(piece):
+            piece = hidden.taken_out(piece)
+        begun = hidden.begun_in(piece)
+        if not begun:
+            return piece
+        self._held = piece[-begun:]
+        return piece[:-begun]
 
-    async def aclose(self) -> None:
-        """See `core.exchange.Stream`."""
-        await self._stream.aclose()
+    def end(self) -> bytes:
+        """See `core.tap`."""
+        return self._held
 
 
 def _forms(secret: str) -> Iterable[str]:

@@ -138,17 +138,25 @@ def _asked_output(members: _Members) -> _Output:
     """How long the answer may become, and how many of them there are."""
     if not isinstance(members, _Sampled):
         return {"choices": 0}
-    given = {"max_tokens": members.max_tokens, "max_completion_tokens": members.max_completion_tokens}
-    there = {name: value for name, value in given.items() if value is not msgspec.UNSET}
     options, choices = members.stream_options, members.n or 1
     if isinstance(members, _Completions):
         choices = max(choices, members.best_of or 1) * _prompts(members.prompt)
-    return {
-        "usage_asked": None if options is msgspec.UNSET else options is not None and bool(options.include_usage),
-        "output": max((value for value in there.values() if value is not None), default=None),
-        "output_members": tuple(there),
-        "choices": choices,
-    }
+    asked: _Output = {"choices": choices}
+    if options is not msgspec.UNSET:
+        asked["usage_asked"] = options is not None and bool(options.include_usage)
+    if members.max_tokens is members.max_completion_tokens is msgspec.UNSET:
+        return asked
+    there = [
+        (name, value)
+        for name, value in (
+            ("max_tokens", members.max_tokens),
+            ("max_completion_tokens", members.max_completion_tokens),
+        )
+        if value is not msgspec.UNSET
+    ]
+    asked["output"] = max((value for _, value in there if value is not None), default=None)
+    asked["output_members"] = tuple(name for name, _ in there)
+    return asked
 
 
 def _prompts(prompt: object) -> int:
