@@ -93,7 +93,6 @@ class Run:
             return True
         try:
             await keep(self._answer.response)
-        except (StoreFailed, ForehearthError) as error:
-            _log.warning("a response was not stored: %s", error)
+        except (StoreFailed, ForehearthError):
             return False
         return True

@@ -1,6 +1,7 @@
 """What can be done with responses: make, read, delete and cancel them, list their input, count its tokens."""
 
 import asyncio
+import logging
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -24,6 +25,7 @@ from forehearth.responses.kept import KeptResponses
 from forehearth.responses.run import Keep, Run
 from forehearth.responses.talk import Talks
 
+_log = logging.getLogger("forehearth.responses")
 _JSON: Final[Header] = (b"content-type", b"application/json")
 _EVENTS: Final[Header] = (b"content-type", b"text/event-stream; charset=utf-8")
 _OWN: Final = frozenset({b"content-type", b"content-length"})
@@ -126,10 +128,16 @@ class Responses:
         async def keep(response: dict[str, Any]) -> None:
             task = asyncio.create_task(self._keep(caller, question, items, response))
             self._keeping.add(task)
-            task.add_done_callback(self._keeping.discard)
+            task.add_done_callback(self._ended)
             await asyncio.shield(task)
 
         return keep
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._keeping.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            _log.warning("a response was not stored: %s", error)
 
     async def _keep(
         self, caller: Caller, question: Question, items: tuple[Resource, ...], response: dict[str, Any]
@@ -147,6 +155,7 @@ class Responses:
             before = await self._kept.conversation(caller, question.body.previous_response_id)
         known = {item["id"]: item for item in before}
         items = resolved(question.items, known.get)
+        _require_once(items)
         if question.conversation is not None:
             _require_new(self._talks.new(_without_references(question, items)), known)
         return items, chat.body(question, [*before, *items])
@@ -155,6 +164,15 @@ class Responses:
 def _without_references(question: Question, items: tuple[Resource, ...]) -> tuple[Resource, ...]:
     """What is new of an input: all but what is in the conversation already."""
     return tuple(item for given, item in zip(question.items, items, strict=True) if given["type"] != "item_reference")
+
+
+def _require_once(items: tuple[Resource, ...]) -> None:
+    """Raises `InvalidField` for what is there twice: a list of them could not be paged."""
+    ids: set[str] = set()
+    for item in items:
+        if item["id"] in ids:
+            raise duplicate(item["id"], "input")
+        ids.add(item["id"])
 
 
 def _require_new(items: list[Item], known: Mapping[str, Resource]) -> None:

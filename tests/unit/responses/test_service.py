@@ -287,6 +287,17 @@ async def test_items_are_referred_to():
         await stage.create(input=[reference])
 
 
+async def test_an_item_that_is_there_twice():
+    stage = Stage(says("One."))
+    first = await stage.create(input="1")
+    answer = first["output"][0]
+    reference = {"type": "item_reference", "id": answer["id"]}
+    for given, before in (([answer, answer], None), ([reference, reference], first["id"])):
+        with pytest.raises(InvalidField, match="Duplicate item found") as caught:
+            await stage.create(input=given, previous_response_id=before)
+        assert caught.value.param == "input"
+
+
 async def test_a_conversation_of_which_a_part_is_gone():
     stage = Stage(says())
     first = await stage.create()
