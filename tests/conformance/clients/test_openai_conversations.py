@@ -31,7 +31,11 @@ identity:
     test: {{issuer: "{issuer}", keys_url: "{keys}", audiences: ["https://ai.azure.com"]}}
   assignments:
     - {{role: Foundry User, user: maria}}
+    - {{role: Foundry User, user: maria, resource: contoso}}
+resources:
+  contoso: {{deployments: {{chat: {{backends: [{{backend: script}}]}}}}, projects: {{sales: {{}}}}}}
 """
+CONTOSO = {"host": "contoso.services.ai.azure.com"}
 
 
 class Replies:
@@ -147,6 +151,41 @@ async def test_pages_are_read_to_their_end(way, replies):
         assert (len(newest.data), newest.has_more, newest.last_id) == (20, True, newest.data[-1].id)
         rest = await client.conversations.items.list(made.id, after=newest.last_id, limit=100)
         assert [each.content[0].text for each in rest.data] == texts[26::-1]
+
+
+def refused(call):
+    """What is said of a call, without its request's id."""
+    with pytest.raises(openai.APIStatusError) as error:
+        call()
+    return error.value.status_code, error.value.body
+
+
+def test_another_resource_answers_as_if_nobody_had_it(way, client, issuer):
+    made = client.conversations.create(items=[{"role": "user", "content": "Hello!"}])
+    (item,) = client.conversations.items.list(made.id).data
+    with OpenAI(**way | {"api_key": issuer.token("maria")}, max_retries=0, default_headers=CONTOSO) as other:
+        own = other.conversations.create()
+        for call in (
+            lambda name, _: other.conversations.retrieve(name),
+            lambda name, _: other.conversations.update(name, metadata={}),
+            lambda name, _: other.conversations.delete(name),
+            lambda name, _: other.conversations.items.list(name),
+            lambda name, _: other.conversations.items.create(name, items=[]),
+            lambda name, part: other.conversations.items.retrieve(part, conversation_id=name),
+            lambda name, part: other.conversations.items.delete(part, conversation_id=name),
+            lambda _, part: other.conversations.items.retrieve(part, conversation_id=own.id),
+            lambda _, part: other.conversations.items.list(own.id, after=part),
+        ):
+            status, body = refused(lambda call=call: call(made.id, item.id))
+            expected, nobodys = refused(lambda call=call: call("conv_none", "msg_none"))
+            assert status == expected
+            assert body == {
+                name: value.replace("conv_none", made.id).replace("msg_none", item.id) if name == "message" else value
+                for name, value in nobodys.items()
+            }
+        copied = other.conversations.items.create(own.id, items=[item.to_dict()])
+        assert copied.first_id == item.id, "an id in a body that another resource has is as free as any"
+    assert client.conversations.items.retrieve(item.id, conversation_id=made.id) == item
 
 
 @pytest.mark.parametrize(
