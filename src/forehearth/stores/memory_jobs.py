@@ -135,7 +135,11 @@ class MemoryJobs:
     async def finish(self, lease: Lease, ending: Ending) -> None:
         """See `ports.jobs`."""
         job = self._jobs.get(lease.job)
-        if job is not None and (job.lease, job.state) == (lease, ending.state):
+        if (
+            job is not None
+            and job.lease == lease
+            and Ending(state=job.state, result=job.result, error=job.error) == ending
+        ):
             return
         self._end(self._require(lease), _ENDINGS[ending.state], ending)
 

@@ -1,12 +1,15 @@
 """What every store of jobs does, wherever it keeps them."""
 
 import asyncio
+from collections import Counter
+from random import Random
 
 import pytest
 
-from forehearth.core.job import LOST, Ending, JobError, JobExists, JobQuery, JobState, LeaseLost
+from forehearth.core.job import LOST, Ending, JobError, JobExists, JobQuery, JobState, LeaseLost, Move
 from forehearth.core.place import Place
 from tests.unit.stores.job_fence import DONE, HERE, claimed, event, new, refuses_whoever_had_the_job_before
+from tests.unit.stores.job_lives import WHATS, Act, Life
 
 ELSEWHERE = [
     Place(resource="here"),
@@ -261,3 +264,14 @@ async def test_much_is_recorded_at_once(jobs):
     found = await jobs.recorded(job.sequence)
     assert (found.steps, found.last_event) == (steps, 1_999)
     assert [each.number for each in await jobs.events(HERE, "a", 1_989, 100)] == list(range(1_990, 2_000))
+
+
+async def test_jobs_live_by_the_table_of_their_states(jobs):
+    """By dice; `tests/unit/stores/test_job_lives.py` has Hypothesis do it to the reference."""
+    dice, moves = Random(5), Counter[Move]()
+    for number in range(60):
+        life = await Life.begun(jobs, f"j{number}")
+        for _ in range(25):
+            await life.act(Act(what=dice.choice(WHATS), stale=dice.random() < 0.2, lapses=dice.random() < 0.6))
+        moves.update(life.moves)
+    assert set(moves) == set(Move)

@@ -9,10 +9,10 @@ from forehearth.stores.queries import Migration, migrations, missing, queries
 COUNTS = {
     ("sqlite", "documents"): 14,
     ("sqlite", "audit"): 3,
-    ("sqlite", "jobs"): 18,
+    ("sqlite", "jobs"): 19,
     ("postgres", "documents"): 12,
     ("postgres", "audit"): 3,
-    ("postgres", "jobs"): 14,
+    ("postgres", "jobs"): 15,
     ("postgres", "schema"): 6,
 }
 

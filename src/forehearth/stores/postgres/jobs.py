@@ -80,7 +80,10 @@ class PostgresJobs:
 
     async def finish(self, lease: Lease, ending: Ending) -> None:
         """See `ports.jobs`."""
-        await self._held("finish", job_rows.of_ending(lease, ending))
+        values = job_rows.of_ending(lease, ending)
+        written = await self._database.write(_SQL["finish"], values)
+        if not written and not await self._database.read(_SQL["ended"], values):
+            raise LeaseLost
 
     async def remove_expired(self, limit: int) -> int:
         """See `ports.jobs`."""

@@ -135,7 +135,13 @@ class SqliteJobs:
 
     async def finish(self, lease: Lease, ending: Ending) -> None:
         """See `ports.jobs`."""
-        await self._held("finish", job_rows.of_ending(lease, ending))
+
+        def work(connection: apsw.Connection) -> None:
+            values = job_rows.of_ending(lease, ending) | self._now()
+            if not any(connection.execute(_SQL[name], values).fetchall() for name in ("finish", "ended")):
+                raise LeaseLost
+
+        await self._database.write(work)
 
     async def remove_expired(self, limit: int) -> int:
         """See `ports.jobs`."""

@@ -128,12 +128,19 @@ WITH held AS MATERIALIZED (
 SELECT sequence FROM held;
 
 -- name: finish
--- End a job, once or again.
+-- End a job.
 UPDATE jobs
 SET state = :state, due = NULL, updated = unix_now(), expires = unix_now() + kept, result = :result,
     error_code = :error_code, error_message = :error_message
-WHERE sequence = :job AND fence = :fence AND state IN ('running', :state)
+WHERE sequence = :job AND fence = :fence AND state = 'running'
 RETURNING sequence;
+
+-- name: ended
+-- Whether it has ended in this very way.
+SELECT sequence FROM jobs
+WHERE sequence = :job AND fence = :fence AND state = :state AND result IS NOT DISTINCT FROM CAST(:result AS bytea)
+    AND error_code IS NOT DISTINCT FROM CAST(:error_code AS text)
+    AND error_message IS NOT DISTINCT FROM CAST(:error_message AS text);
 
 -- name: remove_expired
 -- Remove what has expired, the longest gone first. Two who do so at once share the work.

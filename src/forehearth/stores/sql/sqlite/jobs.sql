@@ -118,12 +118,18 @@ INSERT INTO job_steps (job, name, result) VALUES (:job, :name, :result) ON CONFL
 INSERT INTO job_events (job, number, name, body) VALUES (:job, :number, :name, :body) ON CONFLICT DO NOTHING;
 
 -- name: finish
--- End a job, once or again.
+-- End a job.
 UPDATE jobs
 SET state = :state, due = NULL, updated = :now, expires = :now + kept, result = :result, error_code = :error_code,
     error_message = :error_message
-WHERE sequence = :job AND fence = :fence AND state IN ('running', :state)
+WHERE sequence = :job AND fence = :fence AND state = 'running'
 RETURNING sequence;
+
+-- name: ended
+-- Whether it has ended in this very way.
+SELECT sequence FROM jobs
+WHERE sequence = :job AND fence = :fence AND state = :state AND result IS :result AND error_code IS :error_code
+    AND error_message IS :error_message;
 
 -- name: remove_expired
 -- Remove what has expired, the longest gone first.
