@@ -22,7 +22,7 @@ import msgspec
 from forehearth.core.clock import Clock
 from forehearth.core.document import StoreFailed
 from forehearth.core.errors import ForehearthError
-from forehearth.core.job import Ending, Job, JobError, JobState, LeaseLost
+from forehearth.core.job import Ending, Job, JobError, JobState, Lease, LeaseLost
 from forehearth.jobs.run import JobCancelled, JobFailed, Run, encoded
 from forehearth.ports.jobs import JobStore
 
@@ -95,7 +95,7 @@ class Worker:
             await asyncio.wait(self._running, timeout=self._pace.stopping)
         for attempt in list(self._running.values()):
             _log.error("the handler of a %s does not end: its lease is given back all the same", attempt.kind)
-            await self._give_back(attempt.run)
+            await self._give_back(attempt.run.job.lease)
         beating.cancel()
 
     @property
@@ -123,7 +123,10 @@ class Worker:
             _log.warning("jobs could not be looked for: %s", _told(error))
             return 0
         for job in jobs:
-            self._begin(job, began + self._pace.lease)
+            if self._stopping:
+                await self._give_back(job.lease)
+            else:
+                self._begin(job, began + self._pace.lease)
         return len(jobs)
 
     def _begin(self, job: Job, good_until: float) -> None:
@@ -153,7 +156,7 @@ class Worker:
             if ending is not None:
                 await run.again(lambda: self._store.finish(run.job.lease, ending))
             elif self._stopping and not run.lost:
-                await self._give_back(run)
+                await self._give_back(run.job.lease)
         except LeaseLost:
             _log.warning("a %s ended here while another worker had it: this end is not recorded", attempt.kind)
         except StoreFailed as error:
@@ -161,9 +164,9 @@ class Worker:
         except Exception as error:  # noqa: BLE001 - a border: nobody waits for it
             _log.error("how a %s ended could not be recorded: %s", attempt.kind, type(error).__name__)
 
-    async def _give_back(self, run: Run) -> None:
+    async def _give_back(self, lease: Lease) -> None:
         with contextlib.suppress(LeaseLost, StoreFailed):  # then the lease lapses by itself
-            await self._store.give_back(run.job.lease, 0.0)
+            await self._store.give_back(lease, 0.0)
 
     async def _beat_for_ever(self) -> None:
         while True:
