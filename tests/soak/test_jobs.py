@@ -7,7 +7,7 @@ import pytest
 
 from tests.integration.jobs.killing import killed, require_sound
 from tests.integration.jobs.mortal import figures
-from tests.integration.stores.conftest import database, place  # noqa: F401 - fixtures
+from tests.integration.stores.conftest import database, place  # noqa: F401 - fixtures that the tests ask for
 from tests.soak.length import part
 
 KILLS = 100

@@ -25,6 +25,7 @@ from forehearth.server.identity import build_identities
 from forehearth.server.installation import written
 from forehearth.server.ledger import opened_ledger
 from forehearth.server.stores import awaited_stores
+from forehearth.server.sweeping import swept
 from forehearth.transport.client import HttpClient
 from forehearth.transport.token_keeper import TokenKeepers
 from forehearth.wire.development_issuer import routes as issuer_routes
@@ -35,6 +36,7 @@ async def run_worker(context: WorkerContext) -> None:
     settings, clock = context.settings, SystemClock()
     async with (
         awaited_stores(settings.store, context.data, clock, context.shutdown.begun) as stores,
+        swept(stores, clock),
         HttpClient() as client,
         TokenKeepers() as keepers,
         opened_leases(settings, context.data, clock, context.index) as leases,
