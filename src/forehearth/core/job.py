@@ -29,7 +29,7 @@ from forehearth.core.place import Place
 
 LONGEST_NAME: Final = 256
 """Characters of an id or a subject, and of the name of a step or an event."""
-MOST_BYTES: Final = 8_388_608
+MOST_BYTES: Final = 4_194_304
 """Of JSON in an input, a result, a step or an event. What is larger belongs into a file, and its id here."""
 MOST_ATTEMPTS: Final = 5
 """How often a job is begun before it counts as one that ends its workers, unless it says otherwise."""

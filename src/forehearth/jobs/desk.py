@@ -15,7 +15,7 @@ MOST: Final = 100
 """Jobs of a page."""
 LOOK_SECONDS: Final = 0.1
 """Between two looks for events."""
-_TOGETHER: Final = 256
+_TOGETHER: Final = 64
 """Events that are read at once."""
 
 
@@ -54,7 +54,10 @@ class Jobs:
         return self._mine(id, await self._store.get(place, id) if _may_be(id) else None)
 
     async def list(self, query: JobQuery) -> list[Job]:
-        """The newest of this kind that are asked for. Raises `InvalidField` for a page that cannot be."""
+        """The newest of this kind that are asked for, without their inputs and results.
+
+        Raises `InvalidField` for a page that cannot be.
+        """
         if not 1 <= query.limit <= MOST:
             raise InvalidField(f"'limit' is a whole number from 1 to {MOST}.", param="limit")
         if not _may_be(query.subject or ""):

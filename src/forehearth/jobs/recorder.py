@@ -5,6 +5,7 @@ the lease is good, because the same may be recorded twice.
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import Final
@@ -16,7 +17,9 @@ from forehearth.ports.jobs import JobRecords
 AGAIN_SECONDS: Final = 0.25
 """Between two tries of a store that is away."""
 TOGETHER: Final = 256
-"""Steps and events, each, that share a transaction."""
+"""Steps and events that share a transaction, at most."""
+TOGETHER_BYTES: Final = 4_194_304
+"""So much of them is enough for one."""
 
 _Waiting = tuple[Mapping[str, bytes], Sequence[JobEvent], "asyncio.Future[None]"]
 
@@ -36,7 +39,7 @@ class Recorder:
         self._lease = lease
         self._holds = holds
         self._sleep = sleep
-        self._waiting: list[_Waiting] = []
+        self._waiting: deque[_Waiting] = deque()
         self._writing: asyncio.Task[None] | None = None
 
     async def record(self, steps: Mapping[str, bytes], events: Sequence[JobEvent]) -> None:
@@ -82,10 +85,12 @@ class Recorder:
 
     def _take(self) -> list[_Waiting]:
         """Those who wait, as many as may share a transaction."""
-        taken, count = list[_Waiting](), 0
-        while self._waiting and count < TOGETHER:
-            taken.append(self._waiting.pop(0))
-            count += max(len(taken[-1][0]), len(taken[-1][1]))
+        taken, count, size = list[_Waiting](), 0, 0
+        while self._waiting and count < TOGETHER and size < TOGETHER_BYTES:
+            steps, events, _ = self._waiting[0]
+            taken.append(self._waiting.popleft())
+            count += len(steps) + len(events)
+            size += sum(map(len, steps.values())) + sum(len(each.body) for each in events)
         return taken
 
 

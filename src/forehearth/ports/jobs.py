@@ -26,7 +26,7 @@ class JobDesk(Protocol):
         ...
 
     async def page(self, query: JobQuery) -> list[Job]:
-        """The newest that are asked for, `limit` at most."""
+        """The newest that are asked for, `limit` at most, without their inputs and results, which may be large."""
         ...
 
 

@@ -73,7 +73,8 @@ class MemoryJobs:
     async def page(self, query: JobQuery) -> list[Job]:
         """See `ports.jobs`."""
         found = [each for each in self._jobs.values() if _fits(each, query) and not self._has_expired(each)]
-        return sorted(found, key=lambda each: -each.sequence)[: query.limit]
+        newest = sorted(found, key=lambda each: -each.sequence)[: query.limit]
+        return [msgspec.structs.replace(each, input=b"", result=None) for each in newest]
 
     async def events(self, place: Place, id: str, after: int, limit: int) -> list[JobEvent]:  # noqa: A002 - the port's
         """See `ports.jobs`."""

@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from random import Random
 
+import msgspec
 import pytest
 
 from forehearth.core.job import LOST, Ending, JobError, JobExists, JobQuery, JobState, LeaseLost, Move
@@ -72,6 +73,17 @@ async def test_jobs_are_listed_the_newest_first(jobs):
     assert await ids(jobs, state=JobState.CANCELLED) == ["j2"]
     assert await ids(jobs, subject="even", state=JobState.WAITING, kind="work") == ["j4", "j0"]
     assert await ids(jobs, subject="' OR 1=1 --") == []
+
+
+async def test_a_list_is_without_what_may_be_large(jobs):
+    await jobs.add(new(input=b'"large"'))
+    job = await claimed(jobs, 60.0)
+    await jobs.finish(job.lease, DONE)
+    (listed,) = await jobs.page(JobQuery(place=HERE))
+    assert (listed.input, listed.result) == (b"", None)
+    whole = await jobs.get(HERE, "a")
+    assert (whole.input, whole.result) == (b'"large"', b"1")
+    assert listed == msgspec.structs.replace(whole, input=b"", result=None)
 
 
 async def test_a_job_is_claimed_by_one_when_it_is_due(jobs):

@@ -23,8 +23,11 @@ WHERE resource = :resource AND project = :project AND agent = :agent AND id = :i
     AND (expires IS NULL OR expires > unix_now());
 
 -- name: page
--- Jobs of a place, the newest first.
-SELECT * FROM jobs
+-- Jobs of a place, the newest first, without what may be large.
+SELECT
+    sequence, resource, project, agent, id, kind, subject, CAST('' AS bytea) AS input, state, attempts, most_attempts, fence, due,
+    cancel_asked, created, updated, kept, expires, CAST(NULL AS bytea) AS result, error_code, error_message
+FROM jobs
 WHERE ARRAY[resource, project, agent] = ARRAY[:resource, :project, :agent]
     AND sequence < coalesce(CAST(:before AS bigint), 9223372036854775807)
     AND (CAST(:kind AS text) IS NULL OR kind = :kind)
@@ -34,7 +37,10 @@ ORDER BY sequence DESC LIMIT :limit;
 
 -- name: of_subject
 -- Those that are for one thing.
-SELECT * FROM jobs
+SELECT
+    sequence, resource, project, agent, id, kind, subject, CAST('' AS bytea) AS input, state, attempts, most_attempts, fence, due,
+    cancel_asked, created, updated, kept, expires, CAST(NULL AS bytea) AS result, error_code, error_message
+FROM jobs
 WHERE ARRAY[resource, project, agent, subject] = ARRAY[:resource, :project, :agent, :subject]
     AND sequence < coalesce(CAST(:before AS bigint), 9223372036854775807)
     AND (CAST(:kind AS text) IS NULL OR kind = :kind)

@@ -23,8 +23,11 @@ WHERE resource = :resource AND project = :project AND agent = :agent AND id = :i
     AND (expires IS NULL OR expires > :now);
 
 -- name: page
--- Jobs of a place, the newest first.
-SELECT * FROM jobs INDEXED BY jobs_by_place
+-- Jobs of a place, the newest first, without what may be large.
+SELECT
+    sequence, resource, project, agent, id, kind, subject, x'' AS input, state, attempts, most_attempts, fence, due,
+    cancel_asked, created, updated, kept, expires, NULL AS result, error_code, error_message
+FROM jobs INDEXED BY jobs_by_place
 WHERE resource = :resource AND project = :project AND agent = :agent
     AND sequence < coalesce(:before, 9223372036854775807)
     AND (:kind IS NULL OR kind = :kind)
@@ -34,7 +37,10 @@ ORDER BY sequence DESC LIMIT :limit;
 
 -- name: of_subject
 -- Those that are for one thing.
-SELECT * FROM jobs INDEXED BY jobs_by_subject
+SELECT
+    sequence, resource, project, agent, id, kind, subject, x'' AS input, state, attempts, most_attempts, fence, due,
+    cancel_asked, created, updated, kept, expires, NULL AS result, error_code, error_message
+FROM jobs INDEXED BY jobs_by_subject
 WHERE resource = :resource AND project = :project AND agent = :agent AND subject = :subject
     AND sequence < coalesce(:before, 9223372036854775807)
     AND (:kind IS NULL OR kind = :kind)
