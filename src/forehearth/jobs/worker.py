@@ -42,7 +42,7 @@ class Pace(msgspec.Struct, frozen=True, kw_only=True):
     """Jobs that run side by side."""
     lease: float = 15.0
     """How long a dead worker's jobs wait for another one, at most."""
-    beat: float = 1.0
+    beat: float = 0.5
     """Between two heartbeats: how long it takes at most until cancelling is seen."""
     poll: float = 0.5
     """Between two looks for jobs that others asked for."""

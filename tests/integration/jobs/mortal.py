@@ -200,7 +200,9 @@ async def _all_jobs(store: JobStore):
     before = None
     while found := await store.page(JobQuery(place=HERE, before=before, limit=MOST)):
         for each in found:
-            yield each
+            whole = await store.get(HERE, each.id)
+            assert whole is not None
+            yield whole
         before = found[-1].sequence
 
 
