@@ -142,7 +142,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
         return Lease(job=self.sequence, fence=self.fence)
 
 
-class Lease(msgspec.Struct, frozen=True, kw_only=True):
+class Lease(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True):
     """The right to write of a job, until somebody else claims it."""
 
     job: int

@@ -188,7 +188,7 @@ class Worker:
                     attempt.lose()  # by the next heartbeat somebody else may have it
             return
         for attempt in held:
-            asked = found.get(attempt.run.job.sequence)
+            asked = found.get(attempt.run.job.lease)
             if asked is None:
                 attempt.lose()
                 continue

@@ -52,8 +52,8 @@ class JobLeases(Protocol):
         """
         ...
 
-    async def renew(self, leases: Sequence[Lease], seconds: float) -> Mapping[int, bool]:
-        """Have leases end so many seconds from now: whether cancelling is asked for, by the job's sequence.
+    async def renew(self, leases: Sequence[Lease], seconds: float) -> Mapping[Lease, bool]:
+        """Have leases end so many seconds from now: whether cancelling is asked for, by the lease.
 
         Those that are not in the answer are lost. One that has lapsed, and that nobody else has, is as good as new.
         """

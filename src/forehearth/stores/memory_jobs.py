@@ -100,14 +100,14 @@ class MemoryJobs:
         claimed = [self._claim(self._jobs[sequence], now + seconds) for _, sequence in ready]
         return [each for each in claimed if not each.state.final]
 
-    async def renew(self, leases: Sequence[Lease], seconds: float) -> Mapping[int, bool]:
+    async def renew(self, leases: Sequence[Lease], seconds: float) -> Mapping[Lease, bool]:
         """See `ports.jobs`."""
-        now, found = self._clock.unix(), dict[int, bool]()
+        now, found = self._clock.unix(), dict[Lease, bool]()
         for lease in leases:
             job = self._held(lease)
             if job is not None:
                 self._keep(msgspec.structs.replace(job, due=now + seconds, updated=now))
-                found[lease.job] = job.cancel_asked
+                found[lease] = job.cancel_asked
         return found
 
     async def give_back(self, lease: Lease, seconds: float) -> None:

@@ -233,8 +233,17 @@ def _handler(path: Path):
 
 def figures(found: Found) -> Iterator[tuple[str, object]]:
     """What is worth telling."""
-    yield from msgspec.structs.asdict(found).items()
-    yield "repeats", found.repeats
+    yield "kills", found.kills
+    yield "killed while or after doing something, with those at the end", found.killed_at_work
+    yield "stopped past their lease and woken", found.stopped
+    yield "jobs", found.jobs
+    yield "steps", found.steps
+    yield "recorded", found.recorded
+    yield "attempts taken over", found.taken_over
+    yield "work begun", found.done
+    yield "work begun again", found.repeats
+    yield "seconds", round(found.seconds, 1)
+    yield "wrong", len(found.wrong)
 
 
 if __name__ == "__main__":

@@ -129,7 +129,7 @@ async def test_a_lease_that_lapsed_is_good_until_somebody_else_claims(jobs):
     await jobs.add(new())
     job = await claimed(jobs, 0.0)
     await jobs.record(job.lease, {"s": b"1"}, [])
-    assert await jobs.renew([job.lease], 60.0) == {job.sequence: False}
+    assert await jobs.renew([job.lease], 60.0) == {job.lease: False}
     assert await jobs.claim(["work"], 1, 60.0) == []
     await jobs.finish(job.lease, DONE)
 
@@ -235,7 +235,7 @@ async def test_who_runs_is_told_to_cancel_and_so_is_who_comes_next(jobs):
     job = await claimed(jobs, 60.0)
     found = await jobs.cancel(HERE, "a")
     assert (found.state, found.cancel_asked) == (JobState.RUNNING, True)
-    assert await jobs.renew([job.lease], 0.0) == {job.sequence: True}
+    assert await jobs.renew([job.lease], 0.0) == {job.lease: True}
     assert (await claimed(jobs, 60.0)).cancel_asked is True
 
 

@@ -124,6 +124,18 @@ async def test_who_slept_past_its_lease_is_stopped_and_writes_nothing(engine, ca
     assert (await engine.store.recorded(made.sequence)).steps == {"mine": b"1"}
 
 
+async def test_of_two_attempts_in_one_worker_the_newer_one_goes_on(engine):
+    """Its loop stood still for longer than the lease, and then it claimed its own job anew."""
+    await engine.add()
+    stuck = Stuck()
+    async with engine.worker(stuck, lease=5.0, beat=5.2):
+        await engine.clock.advance(5.1)
+        assert (stuck.began, stuck.cut) == (2, 0)
+        await engine.clock.advance(0.2)
+        assert stuck.cut == 1
+        assert (await engine.job()).fence == 2
+
+
 async def test_an_end_that_comes_too_late_is_not_recorded(engine, caplog):
     await engine.add()
     over = asyncio.Event()

@@ -49,7 +49,7 @@ async def refuses_whoever_had_the_job_before(store: JobStore) -> None:
         with pytest.raises(LeaseLost):
             await write(store, first.lease)
     assert await store.renew([first.lease], 60.0) == {}
-    assert await store.renew([first.lease, second.lease], 60.0) == {made.sequence: False}
+    assert await store.renew([first.lease, second.lease], 60.0) == {second.lease: False}
     found = await store.recorded(made.sequence)
     assert (found.steps, found.last_event) == ({"mine": b"2"}, 0)
     await store.finish(second.lease, DONE)
@@ -61,7 +61,7 @@ async def refuses_whoever_had_the_job_before(store: JobStore) -> None:
 class Unfenced(MemoryJobs):
     """Lets everybody write who ever had the job."""
 
-    async def renew(self, leases: Sequence[Lease], seconds: float) -> Mapping[int, bool]:
+    async def renew(self, leases: Sequence[Lease], seconds: float) -> Mapping[Lease, bool]:
         return await super().renew([self._newest(each) for each in leases], seconds)
 
     async def record(self, lease: Lease, steps: Mapping[str, bytes], events: Sequence[JobEvent]) -> None:
@@ -75,7 +75,7 @@ class Unfenced(MemoryJobs):
 
 
 class UnfencedSteps(Unfenced):
-    async def renew(self, leases: Sequence[Lease], seconds: float) -> Mapping[int, bool]:
+    async def renew(self, leases: Sequence[Lease], seconds: float) -> Mapping[Lease, bool]:
         return await MemoryJobs.renew(self, leases, seconds)
 
     async def finish(self, lease: Lease, ending: Ending) -> None:
@@ -83,7 +83,7 @@ class UnfencedSteps(Unfenced):
 
 
 class UnfencedEnd(Unfenced):
-    async def renew(self, leases: Sequence[Lease], seconds: float) -> Mapping[int, bool]:
+    async def renew(self, leases: Sequence[Lease], seconds: float) -> Mapping[Lease, bool]:
         return await MemoryJobs.renew(self, leases, seconds)
 
     async def record(self, lease: Lease, steps: Mapping[str, bytes], events: Sequence[JobEvent]) -> None:

@@ -57,7 +57,7 @@ class Life:
             await self._cancel()
         elif act.what == "renew":
             found = await self._store.renew([lease], seconds)
-            assert found == ({lease.job: self._cancel_asked} if holds else {})
+            assert found == ({lease: self._cancel_asked} if holds else {})
             self._due = act.lapses if holds else self._due
         elif act.what == "record":
             number = self._recorded

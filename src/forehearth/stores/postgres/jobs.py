@@ -51,11 +51,11 @@ class PostgresJobs:
         rows = await self._database.write(_SQL["claim"], wanted)
         return sorted(map(job_rows.job, rows), key=lambda each: each.sequence)
 
-    async def renew(self, leases: Sequence[Lease], seconds: float) -> Mapping[int, bool]:
+    async def renew(self, leases: Sequence[Lease], seconds: float) -> Mapping[Lease, bool]:
         """See `ports.jobs`."""
         held = {"jobs": [each.job for each in leases], "fences": [each.fence for each in leases]}
         rows = await self._database.write(_SQL["renew"], held | {"seconds": seconds})
-        return {row["sequence"]: row["cancel_asked"] for row in rows}
+        return {Lease(job=row["sequence"], fence=row["fence"]): row["cancel_asked"] for row in rows}
 
     async def give_back(self, lease: Lease, seconds: float) -> None:
         """See `ports.jobs`."""

@@ -98,14 +98,14 @@ class SqliteJobs:
 
         return await self._database.write(work)
 
-    async def renew(self, leases: Sequence[Lease], seconds: float) -> Mapping[int, bool]:
+    async def renew(self, leases: Sequence[Lease], seconds: float) -> Mapping[Lease, bool]:
         """See `ports.jobs`."""
 
-        def work(connection: apsw.Connection) -> dict[int, bool]:
-            found, until = dict[int, bool](), {"seconds": seconds} | self._now()
+        def work(connection: apsw.Connection) -> dict[Lease, bool]:
+            found, until = dict[Lease, bool](), {"seconds": seconds} | self._now()
             for lease in leases:
                 for (asked,) in connection.execute(_SQL["renew"], job_rows.of_lease(lease) | until).fetchall():
-                    found[lease.job] = bool(asked)
+                    found[lease] = bool(asked)
             return found
 
         return await self._database.write(work)

@@ -96,7 +96,7 @@ UPDATE jobs
 SET due = unix_now() + CAST(:seconds AS double precision), updated = unix_now()
 FROM unnest(CAST(:jobs AS bigint[]), CAST(:fences AS bigint[])) AS held (job, fence)
 WHERE jobs.sequence = held.job AND jobs.fence = held.fence AND state = 'running'
-RETURNING sequence, cancel_asked;
+RETURNING sequence, jobs.fence, cancel_asked;
 
 -- name: give_back
 -- Let go of a job.
