@@ -12,7 +12,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
@@ -36,8 +36,9 @@ _WHEN_WE_ARE_GONE = 'read -r _; kill -QUIT "$(head -n 1 "$0/data/postmaster.pid"
 class PostgresServer:
     """A server that runs. Made by `postgres_server`."""
 
-    def __init__(self, folder: Path, programs: Path, user: dict[str, Any]) -> None:
+    def __init__(self, folder: Path, programs: Path, user: dict[str, Any], settings: Mapping[str, str]) -> None:
         self.folder = folder
+        self._settings = {**SETTINGS, "unix_socket_directories": str(folder), **settings}
         self._programs = programs
         self._user = user
         self._process: subprocess.Popen[bytes] | None = None
@@ -81,8 +82,7 @@ class PostgresServer:
     def start(self) -> None:
         """Start it, and wait until it takes connections."""
         assert self._process is None
-        settings = SETTINGS | {"unix_socket_directories": str(self.folder)}
-        options = [f"--{name}={value}" for name, value in settings.items()]
+        options = [f"--{name}={value}" for name, value in self._settings.items()]
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
                 [self._programs / "postgres", "-D", "data", *options],
@@ -116,8 +116,11 @@ class PostgresServer:
 
 
 @contextmanager
-def postgres_server() -> Iterator[PostgresServer]:
-    """Start a server in a folder of its own, and remove both in the end; also when this process ends suddenly."""
+def postgres_server(**settings: str) -> Iterator[PostgresServer]:
+    """Start a server in a folder of its own, and remove both in the end; also when this process ends suddenly.
+
+    What is set here goes before `SETTINGS`.
+    """
     folder = Path(tempfile.mkdtemp(prefix="forehearth-postgres-"))
     programs, user = _installed(), dict[str, Any]()
     if os.getuid() == 0:
@@ -125,7 +128,7 @@ def postgres_server() -> Iterator[PostgresServer]:
         user = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
         programs = _copied(programs, folder)
         os.chown(folder, nobody.pw_uid, nobody.pw_gid)
-    server = PostgresServer(folder, programs / "bin", user)
+    server = PostgresServer(folder, programs / "bin", user, settings)
     watch = subprocess.Popen(
         ["sh", "-c", _WHEN_WE_ARE_GONE, folder],
         stdin=subprocess.PIPE,

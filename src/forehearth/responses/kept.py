@@ -17,8 +17,6 @@ from forehearth.responses.caller import Caller
 DAY: Final = 86_400.0
 RETENTION: Final = 30 * DAY
 """Seconds for which a response is kept, as on the service."""
-_SWEEP: Final = 60.0
-"""Seconds after which what has expired is removed again, when the next response is stored."""
 MOST_TURNS: Final = 1_000
 """Responses of one conversation."""
 LONGEST: Final = 32 << 20
@@ -54,16 +52,12 @@ class KeptResponses:
         self._retention = retention
         self._turns = turns
         self._longest = longest
-        self._sweep_at = clock.monotonic()
 
     async def keep(self, caller: Caller, response: dict[str, Any], items: tuple[Resource, ...]) -> None:
         """Store it."""
         kept = Kept(response=response, input=list(items), tenant=caller.principal.tenant)
         expires = self._clock.unix() + self._retention
         await self._documents.create(caller.place, msgspec.json.encode(kept), id=response["id"], expires=expires)
-        if self._clock.monotonic() >= self._sweep_at:
-            self._sweep_at = self._clock.monotonic() + _SWEEP
-            await self._documents.sweep()
 
     async def get(self, caller: Caller, id: str) -> Kept:  # noqa: A002 - what it is
         """One of them. Raises `NotFound`."""

@@ -25,6 +25,7 @@ from forehearth.server.identity import build_identities
 from forehearth.server.installation import written
 from forehearth.server.ledger import opened_ledger
 from forehearth.server.stores import awaited_stores
+from forehearth.server.sweeping import swept
 from forehearth.stored_completions.keeping import Keeping
 from forehearth.stored_completions.service import StoredCompletions
 from forehearth.transport.client import HttpClient
@@ -37,6 +38,7 @@ async def run_worker(context: WorkerContext) -> None:
     settings, clock = context.settings, SystemClock()
     async with (
         awaited_stores(settings.store, context.data, clock, context.shutdown.begun) as stores,
+        swept(stores, clock),
         HttpClient() as client,
         TokenKeepers() as keepers,
         opened_leases(settings, context.data, clock, context.index) as leases,

@@ -16,11 +16,13 @@ from forehearth.core.secret import Secret
 from forehearth.core.store_settings import StoreSettings
 from forehearth.ports.audit import AuditStore
 from forehearth.ports.documents import DocumentStore
+from forehearth.ports.jobs import JobStore
 from forehearth.server.data_directory import DataDirectory
 from forehearth.server.installation import pepper, require_same_pepper
 from forehearth.stores.sqlite.audit import SqliteAudit
 from forehearth.stores.sqlite.database import open_database
 from forehearth.stores.sqlite.documents import SqliteDocuments
+from forehearth.stores.sqlite.jobs import SqliteJobs
 
 FILE = "store.db"
 POSTGRES = "forehearth.stores.postgres.opening:opened"
@@ -31,7 +33,7 @@ _AGAIN = 60.0
 
 _log = logging.getLogger("forehearth.server")
 
-Opened = AbstractAsyncContextManager[tuple[DocumentStore, AuditStore]]
+Opened = AbstractAsyncContextManager[tuple[DocumentStore, AuditStore, JobStore]]
 
 
 class Stores(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,6 +41,7 @@ class Stores(msgspec.Struct, frozen=True, kw_only=True):
 
     documents: DocumentStore
     audit: AuditStore
+    jobs: JobStore
     pepper: bytes
     """What the keys that are kept there are hashed with."""
 
@@ -53,13 +56,18 @@ async def opened_stores(settings: StoreSettings, data: DataDirectory, clock: Clo
     if settings.postgres is None:
         database = await asyncio.to_thread(open_database, data.path / FILE)
         try:
-            yield Stores(documents=SqliteDocuments(database), audit=SqliteAudit(database), pepper=secret)
+            yield Stores(
+                documents=SqliteDocuments(database),
+                audit=SqliteAudit(database),
+                jobs=SqliteJobs(database, clock),
+                pepper=secret,
+            )
         finally:
             await database.aclose()
     else:
-        async with _postgres(settings.postgres, settings.connections) as (documents, audit):
+        async with _postgres(settings.postgres, settings.connections) as (documents, audit, jobs):
             await require_same_pepper(documents, secret, clock)
-            yield Stores(documents=documents, audit=audit, pepper=secret)
+            yield Stores(documents=documents, audit=audit, jobs=jobs, pepper=secret)
 
 
 @contextlib.asynccontextmanager

@@ -7,10 +7,13 @@ from typing import NamedTuple
 
 import pytest
 
+from forehearth.core.clock import SystemClock
 from forehearth.ports.audit import AuditStore
 from forehearth.ports.documents import DocumentStore
+from forehearth.ports.jobs import JobStore
 from forehearth.stores.memory import MemoryAudit, MemoryDocuments
-from tests.integration.stores.opened import opened
+from forehearth.stores.memory_jobs import MemoryJobs
+from tests.integration.stores.opened import opened, opened_jobs
 from tests.postgres_server import PostgresServer
 
 
@@ -50,3 +53,12 @@ async def stores(request: pytest.FixtureRequest, tmp_path) -> AsyncIterator[Stor
         return
     async with opened(empty_place(request.param, request, tmp_path)) as (documents, audit):
         yield Stores(documents, audit)
+
+
+@pytest.fixture(params=["memory", "sqlite", "postgres"])
+async def jobs(request: pytest.FixtureRequest, tmp_path) -> AsyncIterator[JobStore]:
+    if request.param == "memory":
+        yield MemoryJobs(SystemClock())
+        return
+    async with opened_jobs(empty_place(request.param, request, tmp_path)) as store:
+        yield store

@@ -340,9 +340,6 @@ async def test_after_thirty_days_it_is_gone():
     await stage.clock.advance(1)
     with pytest.raises(NotFound):
         await stage.responses.get(somebody(), made["id"])
-    assert stage.kept == [made["id"]]
-    other = await stage.create()
-    assert stage.kept == [other["id"]]
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,9 @@ from forehearth.core.document import StoreFailed
 from forehearth.core.errors import Misconfigured
 from forehearth.server.stores import Stores, when_there
 from forehearth.stores.memory import MemoryAudit, MemoryDocuments
+from forehearth.stores.memory_jobs import MemoryJobs
 
-THERE = Stores(documents=MemoryDocuments(), audit=MemoryAudit(), pepper=b"p" * 32)
+THERE = Stores(documents=MemoryDocuments(), audit=MemoryAudit(), jobs=MemoryJobs(SystemClock()), pepper=b"p" * 32)
 
 
 class Door:

@@ -9,8 +9,10 @@ from forehearth.stores.queries import Migration, migrations, missing, queries
 COUNTS = {
     ("sqlite", "documents"): 14,
     ("sqlite", "audit"): 3,
+    ("sqlite", "jobs"): 19,
     ("postgres", "documents"): 13,
     ("postgres", "audit"): 3,
+    ("postgres", "jobs"): 15,
     ("postgres", "schema"): 6,
 }
 
@@ -50,6 +52,6 @@ def test_names_become_numbers_wherever_they_stand():
     assert found.arguments({"two_words": 2, "one": 1, "other": 3}) == [1, 2]
 
 
-@pytest.mark.parametrize("file", ["documents", "audit", "schema"])
+@pytest.mark.parametrize("file", ["documents", "audit", "jobs", "schema"])
 def test_no_name_is_left_in_a_statement(file):
     assert all(":" not in each.sql for each in statements(file).values())

@@ -20,6 +20,7 @@ from forehearth.stores.postgres.database import (
 )
 from forehearth.stores.postgres.documents import PostgresDocuments
 from forehearth.stores.postgres.driver import asyncpg
+from forehearth.stores.postgres.jobs import PostgresJobs
 from forehearth.stores.postgres.statements import statements
 from forehearth.stores.queries import migrations, missing
 
@@ -37,11 +38,13 @@ _SQL = statements("schema")
 
 
 @contextlib.asynccontextmanager
-async def opened(address: Secret, *, connections: int) -> AsyncIterator[tuple[PostgresDocuments, PostgresAudit]]:
+async def opened(
+    address: Secret, *, connections: int
+) -> AsyncIterator[tuple[PostgresDocuments, PostgresAudit, PostgresJobs]]:
     """The stores in a database, which is closed in the end. Raises as `open_database` does."""
     database = await open_database(address, connections=connections)
     try:
-        yield PostgresDocuments(database), PostgresAudit(database)
+        yield PostgresDocuments(database), PostgresAudit(database), PostgresJobs(database)
     finally:
         await database.aclose()
 
