@@ -113,7 +113,7 @@ class _Arrival:
         try:
             asked = surface.find(self._head)
             place = Place(resource=self._resource.name, project=asked.project)
-            require(principal, asked.endpoint, place)
+            require(principal, asked.endpoint, msgspec.structs.replace(place, agent=asked.agent))
             entry = Entry(
                 asked=asked,
                 head=self._head,

@@ -16,6 +16,7 @@ from forehearth.wire import admin, bodies, foundry_models, verdict
 from forehearth.wire.surfaces import surfaces
 from scripts import command_line
 from tests.conftest import ROOT
+from tests.families import all_families
 
 REFERENCE = ROOT / "docs" / "reference"
 ENDPOINTS = (REFERENCE / "endpoints.md").read_text()
@@ -26,7 +27,7 @@ FAULT = re.compile(r'(?:Malformed|explain)\(\s*(?:[A-Z_]+,\s*)?"([a-z_]+)"')
 
 def paths() -> list[str]:
     """What a client can call, as the tables of endpoints have it."""
-    tables = surfaces(Directory({}, {}, created=0))
+    tables = surfaces(Directory({}, {}, created=0), families=all_families())
     return [
         *(f"{endpoint.method} {endpoint.path}" for _, surface in tables for endpoint in surface.endpoints),
         *(f"POST {path.decode()}" for path in foundry_models._CALLS),

@@ -63,7 +63,7 @@ async def run_worker(context: WorkerContext) -> None:
             drains=drains,
             refusals=identities.refusals,
             writing=None if ledger is None else ledger.writing,
-            families=families(),
+            families=families(stores.documents, clock),
         )
         gateway = build_gateway(
             settings, around, identity=identities.callers, metrics=context.metrics, created=int(clock.unix())

@@ -4,13 +4,13 @@ Members that every backend of an operation types alike are typed here too, so th
 backend is troubled, whichever it is.
 """
 
-import re
 from typing import Annotated, TypedDict, cast
 
 import msgspec
 
 from forehearth.core.call import Call, Operation
 from forehearth.core.errors import InvalidField, MalformedBody
+from forehearth.core.misfit import malformed, misfit
 from forehearth.ports.surface import Entry
 
 Tokens = Annotated[int, msgspec.Meta(ge=0, le=1_000_000_000)]
@@ -75,9 +75,9 @@ def read(entry: Entry, body: bytes, *, surface: str, default: str | None = None)
     try:
         members = _DECODERS[operation].decode(body)
     except msgspec.ValidationError as error:
-        raise _invalid(str(error)) from None
+        raise misfit(str(error)) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise MalformedBody(_malformed(body, str(error))) from None
+        raise MalformedBody(malformed(body, str(error))) from None
     except RecursionError:
         raise MalformedBody("The body's JSON is nested too deeply to be read.") from None
     model = None if members.model is msgspec.UNSET else members.model
@@ -141,37 +141,3 @@ def _prompts(prompt: object) -> int:
     if not isinstance(prompt, list) or not prompt or isinstance(prompt[0], int):
         return 1
     return len(prompt)
-
-
-_AT = re.compile(r"^(?P<what>.*?)(?: - at `\$\.?(?P<path>.*)`)?$", re.DOTALL)
-_MISSING = re.compile(r"Object missing required field `(?P<field>\w+)`")
-_BYTE = re.compile(r"\(byte (\d+)\)")
-
-
-def _invalid(text: str) -> InvalidField:
-    """From msgspec's words to the member's path and what it should have been."""
-    match = _AT.match(text)
-    what, path = (match["what"], match["path"] or "") if match else (text, "")
-    missing = _MISSING.match(what)
-    if missing:
-        path = f"{path}.{missing['field']}" if path else missing["field"]
-        return InvalidField(f"Missing required parameter: '{path}'.", param=path)
-    expected = what[:1].lower() + what[1:].replace("`", "")
-    if not path:
-        return InvalidField(f"The body must be a JSON object: {expected}.")
-    return InvalidField(f"Invalid value for '{path}': {expected}.", param=path)
-
-
-def _malformed(body: bytes, text: str) -> str:
-    """What is wrong with the JSON, and where: line and column count from 1, columns in bytes."""
-    if not body.strip():
-        return "The body is empty; send a JSON object."
-    match = _BYTE.search(text)
-    if match is None:
-        where = f"at its end, byte {len(body)}" if "truncated" in text else "somewhere (it is not valid UTF-8)"
-        return f"The body is not valid JSON: it breaks off or goes wrong {where}."
-    at = min(int(match[1]), len(body))
-    line = body.count(b"\n", 0, at) + 1
-    column = at - body.rfind(b"\n", 0, at)
-    reason = _BYTE.sub("", text.removeprefix("JSON is malformed: ")).strip()
-    return f"The body is not valid JSON: {reason} at line {line}, column {column} (byte {at})."

@@ -23,6 +23,7 @@ from forehearth.server import app
 from forehearth.wire import admin
 from forehearth.wire.surfaces import surfaces
 from tests.conftest import StartForehearth
+from tests.families import all_families
 from tests.forehearth_server import ForehearthServer
 from tests.integration.identity.loopback_issuer import LoopbackIssuer, loopback_issuer, new_key
 
@@ -78,6 +79,7 @@ PEOPLE: Mapping[str, Mapping[str, Any]] = {
 CHAT = {"model": "chat", "messages": [{"role": "user", "content": "hi"}]}
 TEXT = {"model": "chat", "prompt": "hi"}
 VECTORS = {"model": "vectors", "input": "hi"}
+DEFINITION = {"kind": "prompt", "model": "chat"}
 BODIES = (
     ("/chat/completions", CHAT),
     ("/completions", TEXT),
@@ -86,6 +88,9 @@ BODIES = (
     ("/admin/keys", {"name": ""}),
     ("/admin/role-assignments", {"role": "Foundry User", "principalType": "user", "principalId": ""}),
     ("/rotate", {}),
+    ("/agents", {"name": "", "definition": DEFINITION}),
+    ("/versions", {"definition": DEFINITION}),
+    ("/agents/{agent_name}", {"definition": DEFINITION}),
 )
 """By how a path ends; the first that fits."""
 VERSIONS = (
@@ -194,6 +199,13 @@ class Client:
         assert answer.status // 100 == 2, answer
         return answer.request_id
 
+    def new_agent(self, caller: Caller) -> str:
+        """The name of an agent that was not there before, made by the caller; who may not make it finds none."""
+        name = self.new_name()
+        target = f"/api/projects/{caller.project}/agents/{name}/versions?api-version=v1"
+        self.ask("POST", target, {"definition": DEFINITION}, caller.headers)
+        return name
+
     def new_key(self, resource: str | None = None) -> Mapping[str, Any]:
         """A key that was not there before: its `id`, and its text as `key`."""
         body = {"name": self.new_name()}
@@ -216,7 +228,7 @@ def lines() -> list[Line]:
 
 def served() -> list[Endpoint]:
     """Every line of every table of endpoints."""
-    tables = [surface.endpoints for _, surface in surfaces(Directory({}, {}, created=0))]
+    tables = [surface.endpoints for _, surface in surfaces(Directory({}, {}, created=0), families=all_families())]
     return [endpoint for table in (*tables, admin.ENDPOINTS, app.ENDPOINTS) for endpoint in table]
 
 
@@ -279,7 +291,9 @@ def ask(client: Client, line: Line, caller: Caller, path: str | None = None) -> 
     elif line.path.startswith("/admin/requests/"):
         one = client.new_call()
     deployment = "vectors" if line.path.endswith("/embeddings") else "chat"
-    names = {"project": caller.project, "id": one, "name": one, "deployment": deployment}
+    agent = client.new_agent(caller) if "{agent_name}" in line.path else ""
+    names = {"agent_name": agent, "agent_version": "1"}
+    names |= {"project": caller.project, "id": one, "name": one, "deployment": deployment}
     return client.ask(line.method, target.format(**names), body, caller.headers)
 
 

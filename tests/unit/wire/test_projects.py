@@ -116,8 +116,8 @@ def test_a_page_that_is_none_is_refused(client, query):
 @pytest.mark.parametrize(
     ("path", "status"),
     [
-        ("agents", 501),
-        ("agents/x/versions", 501),
+        ("datasets", 501),
+        ("evaluators/x/versions", 501),
         ("connections?api-version=v1", 501),
         ("openai/v1/responses", 501),
         ("nothing", 404),
