@@ -44,6 +44,7 @@ class Reducer:
             return self.reduce(schema["allOf"][0])
         if "allOf" in schema or "properties" in schema:
             closed = self._closed(*self._members(schema))
+            closed["additionalProperties"] = self._others(schema)
             if "x-page-item" in schema:
                 closed["required"] = [name for name in closed["properties"] if name != "nextLink"]
             return closed
@@ -77,6 +78,14 @@ class Reducer:
             required += needed
         return members | schema.get("properties", {}), [*required, *schema.get("required", ())]
 
+    def _others(self, schema: Schema) -> Schema | bool:
+        """What members of other names may be, which is hardly ever anything."""
+        for each in (schema, *schema.get("allOf", ())):
+            others = each.get("additionalProperties")
+            if isinstance(others, dict):
+                return self.reduce(others)
+        return False
+
     def _closed(self, members: Mapping[str, Schema], required: list[str]) -> Schema:
         properties = {
             name: each if name in required else {"anyOf": [each, {"type": "null"}]}
@@ -86,7 +95,6 @@ class Reducer:
             "type": "object",
             "properties": properties,
             "required": sorted(set(required)),
-            "additionalProperties": False,
         }
 
 

@@ -5,6 +5,7 @@ from forehearth.core.exchange import Reply
 from forehearth.server.families import families
 from forehearth.stores.memory import MemoryDocuments
 from forehearth.testing.clock import VirtualClock
+from forehearth.wire.connections import Connections
 from forehearth.wire.surfaces import Families
 
 
@@ -12,6 +13,6 @@ async def _no_models(call: Call) -> Reply:
     raise AssertionError(call)
 
 
-def all_families(documents: MemoryDocuments | None = None) -> Families:
+def all_families(documents: MemoryDocuments | None = None, connections: Connections | None = None) -> Families:
     """Those of one resource."""
-    return families(documents or MemoryDocuments(), VirtualClock())(_no_models)
+    return families(documents or MemoryDocuments(), VirtualClock(), connections or {})(_no_models)

@@ -11,6 +11,9 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
+from forehearth.core.connection_settings import ConnectionSettings
+from forehearth.core.place import Place
+from forehearth.core.secret import Secret
 from tests.families import all_families
 from tests.unit.doors import Door, Known, answer, head, make_door, principal
 
@@ -37,6 +40,7 @@ DEFINITION = {
     "structured_inputs": {"who": {"description": "Whom.", "default_value": "you", "required": False}},
 }
 VERSION = {"definition": DEFINITION, "description": "It greets.", "metadata": {"team": "a"}}
+_SECRETS = "getConnectionWithCredentials"
 CALLS: list[tuple[str, str, str, object]] = [
     ("POST /agents/{agent_name}/versions", "/agents/a/versions", "200", VERSION),
     ("GET /agents", "/agents", "200", None),
@@ -51,10 +55,26 @@ CALLS: list[tuple[str, str, str, object]] = [
     ("PATCH /agents/{agent_name}", "/agents/a", "501", {}),
     ("GET /deployments", "/deployments", "200", None),
     ("GET /deployments/{name}", "/deployments/chat", "200", None),
+    ("GET /connections", "/connections", "200", None),
+    ("GET /connections/{name}", "/connections/search", "200", None),
+    ("POST /connections/{name}/getConnectionWithCredentials", *(f"/connections/search/{_SECRETS}", "200", None)),
+    ("POST /connections/{name}/getConnectionWithCredentials", *(f"/connections/tool/{_SECRETS}", "200", None)),
+    ("POST /connections/{name}/getConnectionWithCredentials", *(f"/connections/blob/{_SECRETS}", "200", None)),
     ("GET /agents/{agent_name}", "/agents/nobody", "404", None),
     ("GET /agents", "/agents?limit=0", "400", None),
     ("POST /agents/{agent_name}/versions", "/agents/a/versions", "400", {"definition": {"kind": "hosted"}}),
 ]
+
+
+CONNECTIONS = {
+    Place(resource="here", project="default"): {
+        "search": ConnectionSettings(type="CognitiveSearch", target="https://example.com", key=Secret("k")),
+        "tool": ConnectionSettings(type="CustomKeys", target="x", keys={"one": Secret("k")}, metadata={"a": "b"}),
+        "blob": ConnectionSettings(type="AzureBlob", target="x", sas=Secret("k")),
+        "plain": ConnectionSettings(type="ApiKey", target="x"),
+        "own": ConnectionSettings(type="ApiKey", target="x", entra=True),
+    }
+}
 
 
 async def ask(door: Door, method: str, path: str, body: object) -> tuple[int, bytes]:
@@ -66,7 +86,7 @@ async def ask(door: Door, method: str, path: str, body: object) -> tuple[int, by
 
 
 async def reply(method: str, path: str, body: object) -> tuple[int, bytes]:
-    door = make_door(answer({}), known=Known({"t": principal()}), families=all_families())
+    door = make_door(answer({}), known=Known({"t": principal()}), families=all_families(connections=CONNECTIONS))
     await ask(door, "POST", "/agents/a/versions", VERSION)
     return await ask(door, method, path, body)
 

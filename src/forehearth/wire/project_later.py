@@ -13,7 +13,6 @@ _CALL = Permission.CALL_AGENT
 _READ_EVALUATIONS = Permission.READ_EVALUATIONS
 _WRITE_EVALUATIONS = Permission.WRITE_EVALUATIONS
 _DELETE_EVALUATIONS = Permission.DELETE_EVALUATIONS
-_CONNECTIONS, _SECRETS = Permission.READ_CONNECTIONS, Permission.LIST_CONNECTION_SECRETS
 _VOICE = "/agents/{agent_name}/endpoint/protocols/voice/conversations"
 _TELEPHONY = "/agents/{agent_name}/telephony"
 
@@ -89,9 +88,6 @@ OPERATIONS: tuple[tuple[str, str, Permission | None], ...] = (
     ("GET", "/agents/{agent_name}/versions/{agent_version}/sessions/{session_id}:logstream", _READ),
     ("POST", "/agents/{agent_name}/versions:import", _WRITE),
     ("POST", "/agents:generate", _WRITE),
-    ("GET", "/connections", _CONNECTIONS),
-    ("GET", "/connections/{name}", _CONNECTIONS),
-    ("POST", "/connections/{name}/getConnectionWithCredentials", _SECRETS),
     ("GET", "/data_generation_jobs", None),
     ("POST", "/data_generation_jobs", None),
     ("GET", "/data_generation_jobs/{jobId}", None),

@@ -11,6 +11,7 @@ from tests.developer_shell import clean_environment, logged_in, run_python
 
 METHODS = Path(__file__).with_name("azure_ai_projects.tsv")
 PROGRAM = Path(__file__).with_name("every_project_method.py")
+SECRET = "a key of the tests"
 CONFIG = """
 version: 1
 backends:
@@ -18,6 +19,10 @@ backends:
 deployments:
   x1: {backends: [{backend: script}]}
 projects:
+  default:
+    connections:
+      x1: {type: AzureOpenAI, target: "https://example.com", default: true, key: "${KEY}", metadata: {a: b}}
+      insights: {type: AppInsights, target: "https://example.com", key: "${KEY}"}
   sales: {description: What the sales people do.}
 """
 
@@ -25,7 +30,7 @@ projects:
 @pytest.fixture(scope="module")
 def shell(start_module_forehearth: StartForehearth) -> dict[str, str]:
     """A shell in which the developer has logged in."""
-    return logged_in(start_module_forehearth(CONFIG, "--dev-issuer"), clean_environment())
+    return logged_in(start_module_forehearth(CONFIG, "--dev-issuer", environment={"KEY": SECRET}), clean_environment())
 
 
 AGENTS = """
@@ -99,6 +104,35 @@ with DefaultAzureCredential() as credential, AIProjectClient(f"{url}/api/project
 
 def test_agents_are_made_listed_read_switched_and_deleted(shell: dict[str, str]):
     run_python(shell, "-c", AGENTS)
+
+
+CONNECTIONS = """
+import os
+from azure.ai.projects import AIProjectClient
+from azure.core.exceptions import ResourceNotFoundError
+from azure.identity import DefaultAzureCredential
+
+project = f"{os.environ['FOREHEARTH_URL']}/api/projects/default"
+with DefaultAzureCredential() as credential, AIProjectClient(project, credential) as client:
+    assert [each.name for each in client.connections.list()] == ["insights", "x1"]
+    assert [each.name for each in client.connections.list(connection_type="AppInsights")] == ["insights"]
+    plain = client.connections.get_default("AzureOpenAI")
+    assert (plain.name, plain.type, plain.is_default, plain.metadata) == ("x1", "AzureOpenAI", True, {"a": "b"})
+    assert (plain.credentials.type, plain.credentials.get("key")) == ("ApiKey", None), plain
+    whole = client.connections.get("x1", include_credentials=True)
+    assert whole.credentials.api_key == "a key of the tests"
+    assert client.telemetry.get_application_insights_connection_string() == "a key of the tests"
+    try:
+        client.connections.get("none")
+    except ResourceNotFoundError as error:
+        assert error.error.code == "NotFound"
+    else:
+        raise AssertionError
+"""
+
+
+def test_connections_are_listed_and_read_with_and_without_credentials(shell: dict[str, str]):
+    run_python(shell, "-c", CONNECTIONS)
 
 
 def test_each_method_gets_its_answer_or_is_told_that_it_is_not_served_yet(shell: dict[str, str]):

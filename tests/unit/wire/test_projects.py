@@ -118,7 +118,7 @@ def test_a_page_that_is_none_is_refused(client, query):
     [
         ("datasets", 501),
         ("evaluators/x/versions", 501),
-        ("connections?api-version=v1", 501),
+        ("indexes?api-version=v1", 501),
         ("openai/v1/responses", 501),
         ("nothing", 404),
         ("deployments/a/b?api-version=v1", 404),
