@@ -121,7 +121,7 @@ async def test_a_new_agent_of_an_old_name_has_nothing_of_the_old_one(agents, sto
     assert await numbers(agents) == [1]
 
 
-@pytest.mark.parametrize("version", ["2", "0", "-1", "latest", "", "1:1", "9" * 40, "\u0661"])
+@pytest.mark.parametrize("version", ["2", "0", "01", "-1", "latest", "", "1:1", "9" * 40, "\u0661"])
 async def test_a_version_that_is_not_there(agents, version):
     await agents.create_version(HERE, "a", new())
     for asked in (agents.get_version, agents.resolve, agents.delete_version):
