@@ -19,6 +19,7 @@ NOT_SERVED = ("harness", "skills", "rai_config")
 _WHERE = "definition"
 _Name = Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=r"^[a-zA-Z0-9_-]+$")]
 _Text = Annotated[str, msgspec.Meta(min_length=1)]
+_Url = Annotated[str, msgspec.Meta(pattern=r"^https?://[^\s/]", max_length=2_048)]
 _Given = dict[str, object]
 
 
@@ -41,7 +42,7 @@ class _Approval(msgspec.Struct, kw_only=True):
 
 class _Mcp(msgspec.Struct, kw_only=True):
     server_label: _Text
-    server_url: _Text
+    server_url: _Url
     server_description: str | None = None
     authorization: str | None = None
     headers: dict[str, str] | None = None
@@ -50,15 +51,30 @@ class _Mcp(msgspec.Struct, kw_only=True):
     project_connection_id: str | None = None
 
 
-class _Auth(msgspec.Struct, kw_only=True):
-    type: Literal["anonymous", "project_connection", "managed_identity"]
-    security_scheme: _Given | None = None
+class _Anonymous(msgspec.Struct, kw_only=True, tag_field="type", tag="anonymous"):
+    pass
+
+
+class _ConnectionScheme(msgspec.Struct, kw_only=True):
+    project_connection_id: _Text
+
+
+class _ByConnection(msgspec.Struct, kw_only=True, tag_field="type", tag="project_connection"):
+    security_scheme: _ConnectionScheme
+
+
+class _ManagedScheme(msgspec.Struct, kw_only=True):
+    audience: _Text
+
+
+class _Managed(msgspec.Struct, kw_only=True, tag_field="type", tag="managed_identity"):
+    security_scheme: _ManagedScheme
 
 
 class _OpenApiFunction(msgspec.Struct, kw_only=True):
     name: _Name
     spec: _Given
-    auth: _Auth
+    auth: _Anonymous | _ByConnection | _Managed
     description: str | None = None
     default_params: list[str] | None = None
 
@@ -125,7 +141,7 @@ class _Members(msgspec.Struct, kw_only=True):
     top_p: Annotated[float, msgspec.Meta(ge=0, le=1)] | None = None
     reasoning: _Reasoning | None = None
     tools: Annotated[list[_Given], msgspec.Meta(max_length=128)] | None = None
-    tool_choice: str | _Choice | None = None
+    tool_choice: Literal["none", "auto", "required"] | _Choice | None = None
     text: _TextOptions | None = None
     structured_inputs: dict[str, StructuredInput] | None = None
 

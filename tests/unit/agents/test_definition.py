@@ -36,6 +36,13 @@ WHOLE = {
 }
 
 
+AUDIENCE = "tools[0].openapi.auth.security_scheme.audience"
+
+
+def openapi(**auth):
+    return {"type": "openapi", "openapi": {"name": "x", "spec": {}, "auth": auth}}
+
+
 def read(value):
     return definition.read(value if isinstance(value, bytes) else json.dumps(value).encode())
 
@@ -46,6 +53,17 @@ def test_everything_that_is_served_is_read():
     assert list(found.tools) == WHOLE["tools"]
     assert (found.tool_choice, found.text, found.reasoning) == (WHOLE["tool_choice"], WHOLE["text"], WHOLE["reasoning"])
     assert found.structured_inputs["who"].default_value == "you"
+
+
+@pytest.mark.parametrize(
+    "tool",
+    [
+        openapi(type="project_connection", security_scheme={"project_connection_id": "c"}),
+        openapi(type="managed_identity", security_scheme={"audience": "https://example.com"}),
+    ],
+)
+def test_each_way_to_call_an_api_is_read(tool):
+    assert read({"kind": "prompt", "model": "chat", "tools": [tool], "tool_choice": "auto"}).tools == (tool,)
 
 
 def test_null_is_as_absent():
@@ -98,7 +116,12 @@ def test_what_could_not_be_honoured_is_refused_by_name(member):
         ({"tools": [{"type": "openapi", "openapi": {"name": "x", "spec": {}}}]}, "tools[0].openapi.auth"),
         ({"tools": [{"type": "capture_structured_outputs", "outputs": {"name": "x"}}]}, "tools[0].outputs.schema"),
         ({"tools": [{"type": "function", "name": "f"}] * 129}, "tools"),
+        ({"tools": [{"type": "mcp", "server_label": "x", "server_url": "file:///x"}]}, "tools[0].server_url"),
+        ({"tools": [openapi(type="basic")]}, "tools[0].openapi.auth.type"),
+        ({"tools": [openapi(type="project_connection")]}, "tools[0].openapi.auth.security_scheme"),
+        ({"tools": [openapi(type="managed_identity", security_scheme={})]}, AUDIENCE),
         ({"tool_choice": 1}, "tool_choice"),
+        ({"tool_choice": "perhaps"}, "tool_choice"),
         ({"text": {"format": {"type": "xml"}}}, "text.format.type"),
         ({"structured_inputs": {"a": {"required": "yes"}}}, "structured_inputs[...].required"),
     ],

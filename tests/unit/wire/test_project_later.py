@@ -2,13 +2,18 @@
 
 import json
 import re
+from string import ascii_letters
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from forehearth.core.errors import Refused
 from forehearth.core.permission import Permission
 from forehearth.core.place import Place
 from forehearth.core.principal import Grant
 from forehearth.wire import project_later
+from forehearth.wire.table import Table
 from tests.families import all_families
 from tests.unit.doors import KEY, Known, answer, head, make_door, principal
 
@@ -101,3 +106,21 @@ def test_what_nobody_has_is_404_with_what_exists(client, path):
     status, _, error = ask(client, "GET", path)
     assert (status, error["code"]) == (404, "404")
     assert "/agents/{agent_name}" in error["message"]
+
+
+SEGMENTS = st.sampled_from(
+    ["agents", "x1", "versions", "x1:enable", "a:b", ":stop", "", "%", "%00", "%C3%A9", "é", "*"]
+)
+
+
+@given(
+    st.sampled_from(["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "X"]),
+    st.lists(SEGMENTS, max_size=9).map("/".join) | st.text(ascii_letters + "/:%{}", max_size=40),
+)
+def test_whatever_is_asked_has_an_answer(method, path):
+    table = Table([*project_later.ROWS, *all_families().project], base="/base", keys=False)
+    try:
+        found = table.find(head(f"/{path}", method=method), f"/{path}".encode())
+    except Refused as refused:
+        found = refused
+    assert found is None or isinstance(found, Refused) or len(found.ids) == found.endpoint.path.count("{")
