@@ -4,7 +4,7 @@ Members that every backend of an operation types alike are typed here too, so th
 backend is troubled, whichever it is.
 """
 
-from typing import Annotated, TypedDict, cast
+from typing import Annotated, cast
 
 import msgspec
 
@@ -85,6 +85,14 @@ def read(entry: Entry, body: bytes, *, surface: str, default: str | None = None)
     if not name:
         raise InvalidField("You must provide a model parameter: the name of a deployment or route.", param="model")
     head = entry.head
+    usage_asked: bool | None = None
+    output: int | None = None
+    output_members: tuple[str, ...] = ()
+    choices = 0
+    if isinstance(members, _Sampled):
+        usage_asked, choices = _asked_usage(members), _choices(members)
+        if members.max_tokens is not msgspec.UNSET or members.max_completion_tokens is not msgspec.UNSET:
+            output, output_members = _asked_output(members)
     return Call(
         request_id=entry.trace.request_id,
         surface=surface,
@@ -95,7 +103,10 @@ def read(entry: Entry, body: bytes, *, surface: str, default: str | None = None)
         model_in_body=model,
         has_model_member=members.model is not msgspec.UNSET,
         stream=bool(members.stream) and operation is not Operation.EMBEDDINGS,
-        **_asked_output(members),
+        usage_asked=usage_asked,
+        output=output,
+        output_members=output_members,
+        choices=choices,
         principal=entry.principal,
         forward={name: head.headers[name] for name in _FORWARDED if name in head.headers},
         headers=head.headers,
@@ -104,36 +115,22 @@ def read(entry: Entry, body: bytes, *, surface: str, default: str | None = None)
     )
 
 
-class _Output(TypedDict, total=False):
-    usage_asked: bool | None
-    output: int | None
-    output_members: tuple[str, ...]
-    choices: int
+def _asked_usage(members: _Sampled) -> bool | None:
+    options = members.stream_options
+    return None if options is msgspec.UNSET else options is not None and bool(options.include_usage)
 
 
-def _asked_output(members: _Members) -> _Output:
-    """How long the answer may become, and how many of them there are."""
-    if not isinstance(members, _Sampled):
-        return {"choices": 0}
-    options, choices = members.stream_options, members.n or 1
+def _asked_output(members: _Sampled) -> tuple[int | None, tuple[str, ...]]:
+    """How long an answer may become, and the members that say so."""
+    given = {"max_tokens": members.max_tokens, "max_completion_tokens": members.max_completion_tokens}
+    there = {name: value for name, value in given.items() if value is not msgspec.UNSET}
+    return max((value for value in there.values() if value is not None), default=None), tuple(there)
+
+
+def _choices(members: _Sampled) -> int:
     if isinstance(members, _Completions):
-        choices = max(choices, members.best_of or 1) * _prompts(members.prompt)
-    asked: _Output = {"choices": choices}
-    if options is not msgspec.UNSET:
-        asked["usage_asked"] = options is not None and bool(options.include_usage)
-    if members.max_tokens is members.max_completion_tokens is msgspec.UNSET:
-        return asked
-    there = [
-        (name, value)
-        for name, value in (
-            ("max_tokens", members.max_tokens),
-            ("max_completion_tokens", members.max_completion_tokens),
-        )
-        if value is not msgspec.UNSET
-    ]
-    asked["output"] = max((value for _, value in there if value is not None), default=None)
-    asked["output_members"] = tuple(name for name, _ in there)
-    return asked
+        return max(members.n or 1, members.best_of or 1) * _prompts(members.prompt)
+    return members.n or 1
 
 
 def _prompts(prompt: object) -> int:
