@@ -125,7 +125,8 @@ class _Arrival:
         try:
             asked = surface.find(self._head)
             place = Place(resource=self._resource.name, project=asked.project)
-            require(principal, asked.endpoint, place)
+            at = msgspec.structs.replace(place, agent=asked.agent) if asked.agent else place
+            require(principal, asked.endpoint, at)
             entry = Entry(
                 asked=asked,
                 head=self._head,

@@ -1,26 +1,22 @@
 """Reference pages name everything that the program has, so that none of it can be added in silence."""
 
 import re
-from functools import partial
 
 import pytest
 
-from forehearth.core.clock import SystemClock
 from forehearth.core.permission import Permission
 from forehearth.embedded import chat_request
 from forehearth.embedded.catalogue import CATALOGUE
 from forehearth.embedded.schema_keywords import ANNOTATIONS, SUPPORTED
-from forehearth.gateway import carry
 from forehearth.identity import keys, roles
 from forehearth.routing import attempts
 from forehearth.routing.directory import Directory
 from forehearth.server import app
-from forehearth.server.families import families
-from forehearth.stores.memory import MemoryDocuments
 from forehearth.wire import admin, bodies, foundry_models, verdict
 from forehearth.wire.surfaces import surfaces
 from scripts import command_line
 from tests.conftest import ROOT
+from tests.families import all_families
 
 REFERENCE = ROOT / "docs" / "reference"
 ENDPOINTS = (REFERENCE / "endpoints.md").read_text()
@@ -31,9 +27,7 @@ FAULT = re.compile(r'(?:Malformed|explain)\(\s*(?:[A-Z_]+,\s*)?"([a-z_]+)"')
 
 def paths() -> list[str]:
     """What a client can call, as the tables of endpoints have it."""
-    directory = Directory({}, {}, created=0)
-    done = families(MemoryDocuments(), SystemClock())(partial(carry, directory, {}))
-    tables = surfaces(directory, families=done)
+    tables = surfaces(Directory({}, {}, created=0), families=all_families())
     return [
         *(f"{endpoint.method} {endpoint.path}" for _, surface in tables for endpoint in surface.endpoints),
         *(f"POST {path.decode()}" for path in foundry_models._CALLS),

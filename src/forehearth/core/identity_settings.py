@@ -5,6 +5,7 @@ from typing import Annotated, Final, Literal
 
 import msgspec
 
+from forehearth.core.connection_settings import ConnectionSettings, check_connections
 from forehearth.core.limit_settings import LimitSettings, check_limits
 from forehearth.core.secret import Secret
 from forehearth.core.settings_types import DocumentUrl, HttpUrl, Name, Text, Unfit, Values
@@ -158,7 +159,10 @@ class ProjectSettings(Values, frozen=True, kw_only=True, forbid_unknown_fields=T
     """What it is for, in your words."""
     limits: tuple[LimitSettings, ...] = ()
     """Limits for the calls that come in by its path."""
+    connections: dict[Name, ConnectionSettings] = {}
+    """What else its people use, by a name of your choice."""
 
     def __post_init__(self) -> None:
-        """Refuse limits that contradict one another. Raises `Unfit`."""
+        """Refuse limits or connections that contradict one another. Raises `Unfit`."""
         check_limits(self.limits)
+        check_connections(self.connections)

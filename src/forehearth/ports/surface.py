@@ -24,6 +24,8 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     deployment: str | None = None
     """The deployment, where the path names it: then the body's `model` decides nothing."""
     project: str = ""
+    agent: str = ""
+    """The agent whose own endpoint this is: it is enough to have a role there."""
     subject: str = ""
     """The one thing that a page is about, where the path names one."""
     ids: tuple[str, ...] = ()

@@ -1,21 +1,27 @@
 """What is done on each resource besides calls, put together: one line a family of endpoints."""
 
 import secrets
+import uuid
 
+from forehearth.agents.service import Agents
 from forehearth.conversations.service import Conversations
 from forehearth.core.clock import Clock
 from forehearth.ports.documents import DocumentStore
 from forehearth.ports.door import Door
 from forehearth.server.responses import made_responses
 from forehearth.stored_completions.service import StoredCompletions
+from forehearth.wire import agents as agents_wire
+from forehearth.wire import connections as connections_wire
 from forehearth.wire import conversations, responses, stored_completions
+from forehearth.wire.connections import Connections
 from forehearth.wire.surfaces import Families, FamiliesOf
 
 _RANDOM_BYTES = 24
 
 
-def families(documents: DocumentStore, clock: Clock) -> FamiliesOf:
+def families(documents: DocumentStore, clock: Clock, connections: Connections) -> FamiliesOf:
     """What makes them for a resource, from the way to its models. Things are kept in `documents`."""
+    agents = Agents(documents, clock=clock, new_id=lambda: str(uuid.uuid4()))
     talks = Conversations(documents, new_id=new_id, clock=clock)
     stored = StoredCompletions(documents, clock=clock)
 
@@ -23,7 +29,8 @@ def families(documents: DocumentStore, clock: Clock) -> FamiliesOf:
         answered = made_responses(documents, door, talks, clock)
         v1 = (*responses.rows(answered), *conversations.rows(talks), *stored_completions.rows(stored))
         classic = (*responses.rows(answered), *responses.with_deployment(answered))
-        return Families(v1=v1, classic=classic, project=())
+        project = (*agents_wire.rows(agents), *connections_wire.rows(connections))
+        return Families(v1=v1, classic=classic, project=project)
 
     return made
 

@@ -15,7 +15,7 @@ from forehearth.registry import Surroundings
 from forehearth.server.administration import Inside, administered
 from forehearth.server.app import create_app
 from forehearth.server.caching import opened_caches
-from forehearth.server.compose import build_gateway
+from forehearth.server.compose import build_gateway, connections
 from forehearth.server.context import WorkerContext
 from forehearth.server.counters import opened_leases
 from forehearth.server.development import open_development_issuer
@@ -66,7 +66,7 @@ async def run_worker(context: WorkerContext) -> None:
             refusals=identities.refusals,
             writing=None if ledger is None else ledger.writing,
             keep=Keeping(StoredCompletions(stores.documents, clock=clock)),
-            families=families(stores.documents, clock),
+            families=families(stores.documents, clock, connections(settings)),
         )
         gateway = build_gateway(
             settings, around, identity=identities.callers, metrics=context.metrics, created=int(clock.unix())

@@ -84,28 +84,25 @@ class HttpClient:
         """
         began = self._monotonic()
         self.counters.requests += 1
-        try:
-            return await self._attempt(request, began)
-        except StaleConnection:
-            self.counters.stale_retries += 1
-        try:
-            return await self._attempt(request, began, fresh=True)
-        except StaleConnection as error:  # one that another call gave back, and that was closed in turn
-            raise Broken("The backend closed the connection without an answer.") from error
-
-    async def _attempt(self, request: Request, began: float, *, fresh: bool = False) -> Response:
-        loop = self._loop
-        if loop is None:
-            raise Unreachable("No connection to the backend: the gateway is stopping.")
-        pool = self._pools.get(request.origin) or self._open(request.origin, loop)
-        head = pool.head.write(request)
-        connection = (None if fresh else pool.take()) or await pool.connect(request.timeouts, began)
-        answer = connection.start(head, request, began, loop)
-        try:
-            return await answer
-        except asyncio.CancelledError:
-            connection.abandon(answer)
-            raise
+        fresh = False
+        while True:
+            loop = self._loop
+            if loop is None:
+                raise Unreachable("No connection to the backend: the gateway is stopping.")
+            pool = self._pools.get(request.origin) or self._open(request.origin, loop)
+            head = pool.head.write(request)
+            connection = (None if fresh else pool.take()) or await pool.connect(request.timeouts, began)
+            answer = connection.start(head, request, began, loop)
+            try:
+                return await answer
+            except asyncio.CancelledError:
+                connection.abandon(answer)
+                raise
+            except StaleConnection as error:
+                if fresh:  # one that another call gave back, and that was closed in turn
+                    raise Broken("The backend closed the connection without an answer.") from error
+                self.counters.stale_retries += 1
+                fresh = True
 
     def _open(self, origin: Origin, loop: asyncio.AbstractEventLoop) -> Pool:
         if origin.scheme not in {"http", "https"}:

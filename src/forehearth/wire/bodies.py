@@ -4,15 +4,14 @@ Members that every backend of an operation types alike are typed here too, so th
 backend is troubled, whichever it is.
 """
 
-import re
-from typing import Annotated, Any, TypedDict, cast
+from typing import Annotated, Any, cast
 
 import msgspec
 
 from forehearth.core.call import Call, Operation
 from forehearth.core.errors import InvalidField, MalformedBody
 from forehearth.core.exchange import Head
-from forehearth.dialects.json_faults import malformed
+from forehearth.core.misfit import malformed, misfit
 from forehearth.dialects.json_members import remove
 from forehearth.documents.metadata import read_metadata
 from forehearth.ports.surface import Entry
@@ -88,7 +87,7 @@ def read(entry: Entry, body: bytes, *, surface: str, default: str | None = None,
     try:
         members = _DECODERS[operation].decode(body)
     except msgspec.ValidationError as error:
-        raise _invalid(str(error)) from None
+        raise misfit(str(error)) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise MalformedBody(malformed(body, str(error))) from None
     except RecursionError:
@@ -102,6 +101,14 @@ def read(entry: Entry, body: bytes, *, surface: str, default: str | None = None,
     if stores and isinstance(members, _Chat) and members.store:
         keep = read_metadata(msgspec.json.decode(body, type=_Labels).metadata)
         body = remove(body, _STORING)
+    usage_asked: bool | None = None
+    output: int | None = None
+    output_members: tuple[str, ...] = ()
+    choices = 0
+    if isinstance(members, _Sampled):
+        usage_asked, choices = _asked_usage(members), _choices(members)
+        if members.max_tokens is not msgspec.UNSET or members.max_completion_tokens is not msgspec.UNSET:
+            output, output_members = _asked_output(members)
     return Call(
         request_id=entry.trace.request_id,
         surface=surface,
@@ -113,7 +120,10 @@ def read(entry: Entry, body: bytes, *, surface: str, default: str | None = None,
         has_model_member=members.model is not msgspec.UNSET,
         keep=keep,
         stream=bool(members.stream) and operation is not Operation.EMBEDDINGS,
-        **_asked_output(members),
+        usage_asked=usage_asked,
+        output=output,
+        output_members=output_members,
+        choices=choices,
         principal=entry.principal,
         forward=forwarded(head),
         headers=head.headers,
@@ -127,36 +137,22 @@ def forwarded(head: Head) -> dict[bytes, bytes]:
     return {name: head.headers[name] for name in _FORWARDED if name in head.headers}
 
 
-class _Output(TypedDict, total=False):
-    usage_asked: bool | None
-    output: int | None
-    output_members: tuple[str, ...]
-    choices: int
+def _asked_usage(members: _Sampled) -> bool | None:
+    options = members.stream_options
+    return None if options is msgspec.UNSET else options is not None and bool(options.include_usage)
 
 
-def _asked_output(members: _Members) -> _Output:
-    """How long the answer may become, and how many of them there are."""
-    if not isinstance(members, _Sampled):
-        return {"choices": 0}
-    options, choices = members.stream_options, members.n or 1
+def _asked_output(members: _Sampled) -> tuple[int | None, tuple[str, ...]]:
+    """How long an answer may become, and the members that say so."""
+    given = {"max_tokens": members.max_tokens, "max_completion_tokens": members.max_completion_tokens}
+    there = {name: value for name, value in given.items() if value is not msgspec.UNSET}
+    return max((value for value in there.values() if value is not None), default=None), tuple(there)
+
+
+def _choices(members: _Sampled) -> int:
     if isinstance(members, _Completions):
-        choices = max(choices, members.best_of or 1) * _prompts(members.prompt)
-    asked: _Output = {"choices": choices}
-    if options is not msgspec.UNSET:
-        asked["usage_asked"] = options is not None and bool(options.include_usage)
-    if members.max_tokens is members.max_completion_tokens is msgspec.UNSET:
-        return asked
-    there = [
-        (name, value)
-        for name, value in (
-            ("max_tokens", members.max_tokens),
-            ("max_completion_tokens", members.max_completion_tokens),
-        )
-        if value is not msgspec.UNSET
-    ]
-    asked["output"] = max((value for _, value in there if value is not None), default=None)
-    asked["output_members"] = tuple(name for name, _ in there)
-    return asked
+        return max(members.n or 1, members.best_of or 1) * _prompts(members.prompt)
+    return members.n or 1
 
 
 def _prompts(prompt: object) -> int:
@@ -164,21 +160,3 @@ def _prompts(prompt: object) -> int:
     if not isinstance(prompt, list) or not prompt or isinstance(prompt[0], int):
         return 1
     return len(prompt)
-
-
-_AT = re.compile(r"^(?P<what>.*?)(?: - at `\$\.?(?P<path>.*)`)?$", re.DOTALL)
-_MISSING = re.compile(r"Object missing required field `(?P<field>\w+)`")
-
-
-def _invalid(text: str) -> InvalidField:
-    """From msgspec's words to the member's path and what it should have been."""
-    match = _AT.match(text)
-    what, path = (match["what"], match["path"] or "") if match else (text, "")
-    missing = _MISSING.match(what)
-    if missing:
-        path = f"{path}.{missing['field']}" if path else missing["field"]
-        return InvalidField(f"Missing required parameter: '{path}'.", param=path)
-    expected = what[:1].lower() + what[1:].replace("`", "")
-    if not path:
-        return InvalidField(f"The body must be a JSON object: {expected}.")
-    return InvalidField(f"Invalid value for '{path}': {expected}.", param=path)

@@ -1,7 +1,7 @@
 """The project endpoint: `/api/projects/{project}/*`. It takes tokens alone, as the service does.
 
-Served: OpenAI v1 below it, and the project's deployments. `_project` is another name of the project `default`.
-What the service has here and this server will have answers 501.
+Served: OpenAI v1 below it, the project's deployments, and the families of endpoints that it is given. `_project` is
+another name of the project `default`. What the service has here and this server will have answers 501.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -25,7 +25,7 @@ from forehearth.core.permission import Permission
 from forehearth.core.trace import Trace
 from forehearth.ports.surface import Act, Asked, Entry
 from forehearth.routing.directory import Deployment, Directory
-from forehearth.wire import paths
+from forehearth.wire import paths, project_later
 from forehearth.wire.envelope import JSON, project_error
 from forehearth.wire.openai_v1 import OpenAIV1, capabilities
 from forehearth.wire.table import Row, Table
@@ -37,13 +37,11 @@ _BASE = "/api/projects/{project}"
 _PROJECTS = b"/projects/"
 _V1 = b"openai/v1"
 _OTHER_NAME_OF_DEFAULT = "_project"
-_LATER = frozenset(
-    {b"agents", b"agent_insight_monitors", b"agent_optimization_jobs", b"connections", b"data_generation_jobs"}
-    | {b"datasets", b"evaluationrules", b"evaluations", b"evaluationtaxonomies", b"evaluator_generation_jobs"}
-    | {b"evaluators", b"indexes", b"insights", b"memory_stores", b"models", b"openai", b"redTeams", b"routines"}
-    | {b"schedules", b"skills", b"toolboxes", b"assistants", b"threads", b"files", b"vector_stores", b"applications"}
-    | {b"sync_evals:run", b"telephony", b"voice", b"microsoft365"}
+_OTHER_APIS = frozenset(
+    {b"openai", b"assistants", b"threads", b"files", b"vector_stores", b"applications"}
+    | {b"sync_evals:run", b"evaluations", b"evaluationResults", b"redTeams"}
 )
+"""What else the service has below a project, by first segment: older forms of what is, or will be, at another path."""
 _PAGE_SIZE = 100
 _LARGEST_SKIP = 1_000_000
 _TOKENS_ONLY = (
@@ -63,7 +61,7 @@ class Projects:
         self._directory = directory
         self._projects = frozenset(projects) | {DEFAULT}
         self._v1 = OpenAIV1(directory, v1, base=f"{_BASE}/openai/v1", keys=False)
-        self._table = Table(rows, base=_BASE, keys=False)
+        self._table = Table([*project_later.ROWS, *rows], base=_BASE, keys=False)
         self._list, self._get, self._index = (
             Asked(
                 endpoint=Endpoint(
@@ -79,7 +77,7 @@ class Projects:
         self.endpoints = (
             *self._v1.endpoints,
             *(asked.endpoint for asked in (self._list, self._get, self._index)),
-            *self._table.endpoints,
+            *(each for each in self._table.endpoints if each.name != project_later.NAME),
         )
         self._operations = tuple(f"{each.method} {each.path}" for each in self.endpoints)
 
@@ -105,11 +103,12 @@ class Projects:
             paths.require_get(head)
             _check_version(head)
             return msgspec.structs.replace(self._get, subject=paths.segment(raw_name)) if raw_name else self._list
-        done = self._table.find(head, b"/" + rest)
-        if done is not None:
-            _check_version(head)
-            return done
-        if family.partition(b":")[0] in _LATER or family in _LATER:
+        asked = self._table.find(head, b"/" + rest)
+        if asked is not None:
+            if asked.act is not None:
+                _check_version(head)
+            return _at_agent(asked)
+        if family in _OTHER_APIS:
             raise paths.not_yet(family.decode("ascii", "replace"))
         raise paths.not_found(self._operations)
 
@@ -117,6 +116,8 @@ class Projects:
         """See `ports.surface`."""
         asked = entry.asked
         self._require(asked.project)
+        if asked.endpoint.name == project_later.NAME:
+            raise paths.not_yet(f"{asked.endpoint.method} {asked.endpoint.path}")
         if asked.endpoint is self._index.endpoint:
             return msgspec.json.encode({"object": "list", "operations": self._operations})
         if asked.endpoint in self._v1.endpoints:
@@ -153,6 +154,13 @@ class Projects:
     def _require(self, project: str) -> None:
         if project not in self._projects:
             raise ProjectNotFound(f"The project '{project}' does not exist.")
+
+
+def _at_agent(asked: Asked) -> Asked:
+    """An agent's own endpoint asks for a role there; it is the first that its path names."""
+    if asked.endpoint.permission is Permission.CALL_AGENT:
+        return msgspec.structs.replace(asked, agent=asked.ids[0])
+    return asked
 
 
 def _check_version(head: Head) -> None:

@@ -1,7 +1,7 @@
 """Endpoints at which something is done, as rows of a table: a form of path, a method, and what does it.
 
 A family of endpoints (conversations, files, …) is a sequence of rows. Several surfaces have the same family, each below
-its own base.
+its own base. A segment may end with a colon and what is to be done: `/agents/{name}:enable`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,6 +16,7 @@ from forehearth.ports.surface import Act, Asked
 from forehearth.wire import paths
 
 _NAMED = b"{"
+_END = b"}"
 _BODIES = (b"POST", b"PUT", b"PATCH")
 
 
@@ -25,12 +26,14 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     method: str
     form: str
     """The path below the base, with `{names}` for what varies: `/conversations/{id}/items`."""
-    permission: Permission
+    permission: Permission | None
+    """None asks for a token or key that is known here, and no more."""
     name: str
     """What is done, for metrics and the audit log."""
-    act: Act
+    act: Act | None
+    """None for what has no body to be read: the surface answers it by its page."""
     media: bytes = b"application/json"
-    """What its body has to be, where it has one."""
+    """What its body has to be, where it has one; empty for anything."""
 
 
 class Table:
@@ -53,8 +56,11 @@ class Table:
         """
         parts = path.split(b"/")
         rows = self._by_length.get((parts[1], len(parts)), ()) if len(parts) > 1 else ()
+        fitting = [each for each in rows if _fits(each[0], parts)]
+        # A path with an action is that action's alone: `{name}` would take `a:run` for a name.
+        fitting = [each for each in fitting if _acts(each[0])] or fitting
         there: Mapping[str, tuple[list[bytes], Row, Asked]] = {
-            each[1].method: each for each in sorted(rows, key=_names, reverse=True) if _fits(each[0], parts)
+            each[1].method: each for each in sorted(fitting, key=_names, reverse=True)
         }
         if not there:
             return None
@@ -63,9 +69,13 @@ class Table:
             allowed = tuple(sorted(there))
             raise MethodNotAllowed(f"This path takes {' and '.join(allowed)}.", allowed=allowed)
         form, row, asked = there[method]
-        if head.method in _BODIES:
+        if row.media and head.method in _BODIES:
             paths.require_media(head, row.media)
-        ids = tuple(paths.segment(part) for want, part in zip(form, parts, strict=True) if want.startswith(_NAMED))
+        ids = tuple(
+            paths.segment(part.removesuffix(want.partition(_END)[2]))
+            for want, part in zip(form, parts, strict=True)
+            if want.startswith(_NAMED)
+        )
         return msgspec.structs.replace(asked, ids=ids)
 
 
@@ -80,4 +90,11 @@ def _names(each: tuple[list[bytes], Row, Asked]) -> int:
 
 
 def _fits(form: list[bytes], parts: list[bytes]) -> bool:
-    return all(want.startswith(_NAMED) or want == part for want, part in zip(form, parts, strict=True))
+    return all(
+        part.endswith(want.partition(_END)[2]) if want.startswith(_NAMED) else want == part
+        for want, part in zip(form, parts, strict=True)
+    )
+
+
+def _acts(form: list[bytes]) -> bool:
+    return any(want.startswith(_NAMED) and not want.endswith(_END) for want in form)

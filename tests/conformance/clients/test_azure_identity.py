@@ -6,16 +6,15 @@ Programs run as their users run them: each in a process of its own, with the env
 
 import http.client
 import json
-import shlex
 import ssl
 import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import StartForehearth
+from tests.developer_shell import clean_environment, logged_in, run_python
 from tests.forehearth_server import PROGRAM, ForehearthServer
 
 ROBOT = "aaaaaaaa-0000-4000-8000-00000000000a"
@@ -43,7 +42,6 @@ identity:
     applications:
       robot: {{client_id: {ROBOT}, secret: "${{ROBOT_SECRET}}", roles: [Machinist]}}
 """
-STRANGERS = ("AZURE_", "IDENTITY_", "MSI_", "SSL_CERT", "REQUESTS_CA", "CURL_CA", "NODE_EXTRA", "FOREHEARTH_")
 
 
 @pytest.fixture(scope="module")
@@ -59,22 +57,7 @@ def stranger(start_module_forehearth: StartForehearth) -> ForehearthServer:
 
 @pytest.fixture(scope="module")
 def clean() -> dict[str, str]:
-    """This process's environment without what decides about trust, identity and proxies."""
-    with subprocess.Popen(["env", "-0"], stdout=subprocess.PIPE, text=True) as program:
-        found = dict(line.partition("=")[::2] for line in program.communicate()[0].split("\0") if line)
-    return {
-        name: value
-        for name, value in found.items()
-        if not name.startswith(STRANGERS) and not name.lower().endswith("_proxy")
-    }
-
-
-def logged_in(server: ForehearthServer, clean: Mapping[str, str], *arguments: str) -> dict[str, str]:
-    """The environment after `eval "$(forehearth login …)"`, as a shell has it."""
-    command = shlex.join([str(PROGRAM), "login", "--data-dir", str(server.data_dir), *arguments])
-    script = f'exports="$({command})" && eval "$exports" && env -0'
-    done = subprocess.run(["sh", "-c", script], env=clean, capture_output=True, text=True, check=True, timeout=60)
-    return dict(line.partition("=")[::2] for line in done.stdout.split("\0") if line)
+    return clean_environment()
 
 
 @pytest.fixture(scope="module")
@@ -84,17 +67,7 @@ def shell(server: ForehearthServer, clean: dict[str, str]) -> Iterator[dict[str,
 
 
 def run(script: str, environment: Mapping[str, str]) -> str:
-    """What a program prints."""
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-W", "ignore::DeprecationWarning", "-c", script],
-        env=dict(environment),
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=100,
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    return done.stdout
+    return run_python(environment, "-c", script)
 
 
 CALLS = """

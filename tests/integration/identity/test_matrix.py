@@ -9,7 +9,6 @@ import http.client
 import itertools
 import json
 from collections.abc import Iterator, Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,17 +16,14 @@ import msgspec
 import pytest
 import yaml
 
-from forehearth.core.clock import SystemClock
 from forehearth.core.endpoint import Endpoint
-from forehearth.gateway import carry
 from forehearth.identity import roles
 from forehearth.routing.directory import Directory
 from forehearth.server import app
-from forehearth.server.families import families as every_family
-from forehearth.stores.memory import MemoryDocuments
 from forehearth.wire import admin
 from forehearth.wire.surfaces import surfaces
 from tests.conftest import StartForehearth
+from tests.families import all_families
 from tests.forehearth_server import ForehearthServer
 from tests.integration.identity.loopback_issuer import LoopbackIssuer, loopback_issuer, new_key
 
@@ -84,6 +80,7 @@ CHAT = {"model": "chat", "messages": [{"role": "user", "content": "hi"}]}
 TEXT = {"model": "chat", "prompt": "hi"}
 VECTORS = {"model": "vectors", "input": "hi"}
 RESPONSE = {"model": "chat", "input": "hi"}
+DEFINITION = {"kind": "prompt", "model": "chat"}
 BODIES = (
     ("/chat/completions", CHAT),
     ("/completions", TEXT),
@@ -98,6 +95,9 @@ BODIES = (
     ("/conversations/{id}", {"metadata": {}}),
     ("/chat/completions/{id}", {"metadata": {}}),
     ("/items", {"items": [{"role": "user", "content": "hi"}]}),
+    ("/agents", {"name": "", "definition": DEFINITION}),
+    ("/versions", {"definition": DEFINITION}),
+    ("/agents/{agent_name}", {"definition": DEFINITION}),
 )
 """By how a path ends; the first that fits."""
 VERSIONS = (
@@ -228,6 +228,13 @@ class Client:
         assert answer.status // 100 == 2, answer
         return str(json.loads(answer.body)["id"])
 
+    def new_agent(self, caller: Caller) -> str:
+        """The name of an agent that was not there before, made by the caller; who may not make it finds none."""
+        name = self.new_name()
+        target = f"/api/projects/{caller.project}/agents/{name}/versions?api-version=v1"
+        self.ask("POST", target, {"definition": DEFINITION}, caller.headers)
+        return name
+
     def new_key(self, resource: str | None = None) -> Mapping[str, Any]:
         """A key that was not there before: its `id`, and its text as `key`."""
         body = {"name": self.new_name()}
@@ -250,9 +257,7 @@ def lines() -> list[Line]:
 
 def served() -> list[Endpoint]:
     """Every line of every table of endpoints."""
-    directory = Directory({}, {}, created=0)
-    families = every_family(MemoryDocuments(), SystemClock())(partial(carry, directory, {}))
-    tables = [surface.endpoints for _, surface in surfaces(directory, families=families)]
+    tables = [surface.endpoints for _, surface in surfaces(Directory({}, {}, created=0), families=all_families())]
     return [endpoint for table in (*tables, admin.ENDPOINTS, app.ENDPOINTS) for endpoint in table]
 
 
@@ -320,7 +325,9 @@ def ask(client: Client, line: Line, caller: Caller, path: str | None = None) -> 
     elif "/chat/completions/{id}" in line.path:
         one = client.new_completion(line.path.partition("/chat/")[0].format(project=caller.project), caller)
     deployment = "vectors" if line.path.endswith("/embeddings") else "chat"
-    names = {"project": caller.project, "id": one, "name": one, "deployment": deployment, "item": item}
+    agent = client.new_agent(caller) if "{agent_name}" in line.path else ""
+    names = {"agent_name": agent, "agent_version": "1"}
+    names |= {"project": caller.project, "id": one, "name": one, "deployment": deployment, "item": item}
     if "{response_id}" in line.path:
         names["response_id"] = made_response(client, target.partition("/{response_id}")[0].format(**names), caller)
     return client.ask(line.method, target.format(**names), body, caller.headers)

@@ -22,7 +22,12 @@ LIMITED = "deployments: {d: {backends: [{backend: one}], limits: ["
 PRODUCT = "deployments: {d: {backends: [{backend: one}]}}\nproducts: {p: "
 ROUTED = "deployments: {d: {backends: [{backend: one}]}}\nroutes: {r: "
 WHEN = "when: {asks_for: [tools]}"
+CONNECTED = "projects: {p: {connections: {c: {type: ApiKey, target: x, default: true"
 REFUSED = [
+    (
+        CONNECTED + "}, d: {type: ApiKey, target: y, default: true}}}}",
+        ("projects.p.connections", "2 connections of the type ApiKey are the default", ""),
+    ),
     (
         PRODUCT + "{deployments: [d, e]}}",
         ("products.p.deployments[1]", "there is no deployment 'e'", "there are 'd'"),

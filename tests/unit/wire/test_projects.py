@@ -116,10 +116,14 @@ def test_a_page_that_is_none_is_refused(client, query):
 @pytest.mark.parametrize(
     ("path", "status"),
     [
-        ("agents", 501),
-        ("agents/x/versions", 501),
-        ("connections?api-version=v1", 501),
+        ("datasets", 501),
+        ("evaluators/x/versions", 501),
+        ("indexes?api-version=v1", 501),
         ("openai/v1/responses", 501),
+        ("evaluations/runs?api-version=2025-11-15-preview", 501),
+        ("evaluationResults", 501),
+        ("redTeams/simulation/jailbreak/", 501),
+        ("threads/a/runs", 501),
         ("nothing", 404),
         ("deployments/a/b?api-version=v1", 404),
         ("deployments", 400),

@@ -34,6 +34,11 @@ ROWS = (
     row("POST", "/things/count"),
     row("GET", "/things/{id}/parts/{part}"),
     row("POST", "/sheets", media=b"multipart/form-data"),
+    row("PUT", "/sheets", media=b""),
+    row("DELETE", "/sheets/{id}"),
+    row("POST", "/sheets/{id}:stop"),
+    row("POST", "/sheets/{id}/lines/{line}:end"),
+    row("POST", "/sheets:estimate"),
 )
 
 
@@ -56,6 +61,27 @@ def test_what_no_form_is_like_is_not_here(path):
     assert found("GET", path) is None
 
 
+def test_an_action_stands_behind_a_colon():
+    assert found("POST", "/sheets/a:stop").ids == ("a",)
+    assert found("POST", "/sheets/a:b:stop").ids == ("a:b",)
+    assert found("POST", "/sheets/a/lines/2:end").ids == ("a", "2")
+    assert found("POST", "/sheets:estimate").endpoint.path == "/base/sheets:estimate"
+    assert found("DELETE", "/sheets/a%3Astop").ids == ("a:stop",)
+    assert found("POST", "/sheets/a/lines/2") is None
+
+
+@pytest.mark.parametrize("path", ["/sheets/a:stop", "/sheets:estimate"])
+def test_the_path_of_an_action_is_nothing_elses(path):
+    with pytest.raises(MethodNotAllowed) as refused:
+        found("DELETE", path)
+    assert refused.value.allowed == ("POST",)
+
+
+def test_an_action_upon_nothing_is_no_path():
+    with pytest.raises(PathNotFound):
+        found("POST", "/sheets/:stop")
+
+
 def test_other_methods_are_refused_with_those_that_are_taken():
     with pytest.raises(MethodNotAllowed) as refused:
         found("DELETE", "/things")
@@ -64,6 +90,7 @@ def test_other_methods_are_refused_with_those_that_are_taken():
 
 def test_a_body_of_another_kind_is_refused():
     assert found("POST", "/sheets", content_type="multipart/form-data; boundary=x") is not None
+    assert found("PUT", "/sheets", content_type="anything/at-all") is not None
     with pytest.raises(UnsupportedMediaType):
         found("POST", "/sheets", content_type="application/json")
 

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from forehearth.core.errors import InvalidField, MalformedBody
-from forehearth.dialects.json_faults import malformed
+from forehearth.core.misfit import malformed
 from forehearth.dialects.wrong_members import joined, wrong_member, wrong_value
 
 T = TypeVar("T")
