@@ -16,7 +16,13 @@ def request_ids(seed: int, clock: Clock) -> Callable[[], str]:
     unix = clock.unix
 
     def new() -> str:
-        moment, digits = b"%012x" % int(unix() * 1_000), b"%018x" % fast(72)
-        return (b"%b-%b-7%b-a%b-%b" % (moment[:8], moment[8:], digits[:3], digits[3:6], digits[6:])).decode()
+        moment, dice = int(unix() * 1_000), fast(72)
+        return "%08x-%04x-7%03x-a%03x-%012x" % (  # noqa: UP031 - half the time of other ways, in every call
+            moment >> 16,
+            moment & 0xFFFF,
+            dice >> 60,
+            dice >> 48 & 0xFFF,
+            dice & 0xFFFF_FFFF_FFFF,
+        )
 
     return new

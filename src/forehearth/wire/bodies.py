@@ -107,8 +107,7 @@ def read(entry: Entry, body: bytes, *, surface: str, default: str | None = None,
     choices = 0
     if isinstance(members, _Sampled):
         usage_asked, choices = _asked_usage(members), _choices(members)
-        if members.max_tokens is not msgspec.UNSET or members.max_completion_tokens is not msgspec.UNSET:
-            output, output_members = _asked_output(members)
+        output, output_members = _asked_output(members)
     return Call(
         request_id=entry.trace.request_id,
         surface=surface,
@@ -144,9 +143,13 @@ def _asked_usage(members: _Sampled) -> bool | None:
 
 def _asked_output(members: _Sampled) -> tuple[int | None, tuple[str, ...]]:
     """How long an answer may become, and the members that say so."""
-    given = {"max_tokens": members.max_tokens, "max_completion_tokens": members.max_completion_tokens}
-    there = {name: value for name, value in given.items() if value is not msgspec.UNSET}
-    return max((value for value in there.values() if value is not None), default=None), tuple(there)
+    tokens, completion_tokens = members.max_tokens, members.max_completion_tokens
+    if completion_tokens is msgspec.UNSET:
+        return (None, ()) if tokens is msgspec.UNSET else (tokens, ("max_tokens",))
+    if tokens is msgspec.UNSET:
+        return completion_tokens, ("max_completion_tokens",)
+    given = [value for value in (tokens, completion_tokens) if value is not None]
+    return max(given, default=None), ("max_tokens", "max_completion_tokens")
 
 
 def _choices(members: _Sampled) -> int:
