@@ -57,7 +57,7 @@ class OpenAICompatible:
         return Request(
             origin=self._origin,
             target=self._targets[call.operation],
-            headers=(*headers, *call.forward.items()),
+            headers=(*headers, *call.forward.items()) if call.forward else headers,
             body=named(call, model),
             timeouts=self._timeouts,
         )

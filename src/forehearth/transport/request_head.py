@@ -45,7 +45,7 @@ def authority(origin: Origin, *, with_port: bool = False) -> bytes:
 class HeadWriter:
     """Writes heads for one origin; what is the same for each request there is made once."""
 
-    __slots__ = ("_before_target", "_fields", "_fixed", "_lines")
+    __slots__ = ("_before_target", "_blocks", "_fields", "_fixed", "_lines")
 
     def __init__(self, origin: Origin, proxy: Proxy | None) -> None:
         host = b"localhost" if origin.socket is not None and not origin.host else authority(origin)
@@ -60,17 +60,28 @@ class HeadWriter:
         self._lines: dict[tuple[bytes, bytes], bytes] = {}
         self._fields: dict[Header, bytes] = {}
         """Fields that were found good, as they are written."""
+        self._blocks: dict[tuple[Header, ...], bytes] = {}
+        """All fields of a request together, where each was known already: most requests have the same."""
 
     def write(self, request: Request) -> bytes:
         """The head, its empty line included. Raises `Misconfigured` for what must not be sent."""
         line = self._lines.get((request.method, request.target))
         if line is None:
             line = self._line(request.method, request.target)
-        known = self._fields
-        fields = b"".join([known.get(field) or self._field(field) for field in request.headers])
+        headers = tuple(request.headers)
+        fields = self._blocks.get(headers) or self._block(headers)
         if request.body or request.method not in _WITHOUT_LENGTH:
             return b"%b%bcontent-length: %d\r\n\r\n" % (line, fields, len(request.body))
         return b"%b%b\r\n" % (line, fields)
+
+    def _block(self, headers: tuple[Header, ...]) -> bytes:
+        known, before = self._fields, len(self._fields)
+        block = b"".join([known.get(field) or self._field(field) for field in headers])
+        if len(known) == before:
+            if len(self._blocks) >= _KEPT:
+                self._blocks.clear()
+            self._blocks[headers] = block
+        return block
 
     def _field(self, field: Header) -> bytes:
         written = b"%b: %b\r\n" % field
