@@ -40,6 +40,29 @@ DEFINITION = {
     "structured_inputs": {"who": {"description": "Whom.", "default_value": "you", "required": False}},
 }
 VERSION = {"definition": DEFINITION, "description": "It greets.", "metadata": {"team": "a"}}
+TAGGED = {"description": "What it is.", "tags": {"team": "a"}}
+SEARCH = TAGGED | {"type": "AzureSearch", "connectionName": "search", "indexName": "manuals"}
+COSMOS = TAGGED | {
+    "type": "CosmosDBNoSqlVectorStore",
+    "connectionName": "cosmos",
+    "databaseName": "d",
+    "containerName": "c",
+    "embeddingConfiguration": {"modelDeploymentName": "vectors", "embeddingField": "v"},
+    "fieldMapping": {
+        "contentFields": ["text"],
+        "filepathField": "path",
+        "titleField": "title",
+        "urlField": "url",
+        "vectorFields": ["v"],
+        "metadataFields": ["m"],
+    },
+}
+MANAGED = TAGGED | {"type": "ManagedAzureSearch", "vectorStoreId": "vs_1"}
+FILE = TAGGED | {"type": "uri_file", "dataUri": "https://example.com/a.jsonl"}
+FOLDER = TAGGED | {"type": "uri_folder", "dataUri": "https://example.com/a/", "connectionName": "blob"}
+ASSETS = (("indexes", "a", SEARCH), ("datasets", "a", FILE))
+"""What is there before."""
+_INDEX, _DATASET = "/indexes/{name}/versions/{version}", "/datasets/{name}/versions/{version}"
 _SECRETS = "getConnectionWithCredentials"
 CALLS: list[tuple[str, str, str, object]] = [
     ("POST /agents/{agent_name}/versions", "/agents/a/versions", "200", VERSION),
@@ -60,6 +83,20 @@ CALLS: list[tuple[str, str, str, object]] = [
     ("POST /connections/{name}/getConnectionWithCredentials", *(f"/connections/search/{_SECRETS}", "200", None)),
     ("POST /connections/{name}/getConnectionWithCredentials", *(f"/connections/tool/{_SECRETS}", "200", None)),
     ("POST /connections/{name}/getConnectionWithCredentials", *(f"/connections/blob/{_SECRETS}", "200", None)),
+    ("GET /indexes", "/indexes", "200", None),
+    ("GET /indexes/{name}/versions", "/indexes/a/versions", "200", None),
+    (f"GET {_INDEX}", "/indexes/a/versions/1", "200", None),
+    (f"PATCH {_INDEX}", "/indexes/a/versions/1", "200", {"description": "New."}),
+    (f"PATCH {_INDEX}", "/indexes/a/versions/2", "201", SEARCH | {"fieldMapping": COSMOS["fieldMapping"]}),
+    (f"PATCH {_INDEX}", "/indexes/b/versions/1", "201", COSMOS),
+    (f"PATCH {_INDEX}", "/indexes/c/versions/1", "201", MANAGED),
+    (f"DELETE {_INDEX}", "/indexes/a/versions/1", "204", None),
+    ("GET /datasets", "/datasets", "200", None),
+    ("GET /datasets/{name}/versions", "/datasets/a/versions", "200", None),
+    (f"GET {_DATASET}", "/datasets/a/versions/1", "200", None),
+    (f"PATCH {_DATASET}", "/datasets/a/versions/1", "200", {"tags": None}),
+    (f"PATCH {_DATASET}", "/datasets/b/versions/1", "201", FOLDER),
+    (f"DELETE {_DATASET}", "/datasets/nobody/versions/1", "204", None),
     ("GET /agents/{agent_name}", "/agents/nobody", "404", None),
     ("GET /agents", "/agents?limit=0", "400", None),
     ("POST /agents/{agent_name}/versions", "/agents/a/versions", "400", {"definition": {"kind": "hosted"}}),
@@ -79,7 +116,10 @@ CONNECTIONS = {
 
 async def ask(door: Door, method: str, path: str, body: object) -> tuple[int, bytes]:
     target = f"{BASE}{path}{'&' if '?' in path else '?'}api-version=v1"
-    accepted: Any = door.gateway.accept(head(target, method=method, key=None, authorization="Bearer t"))
+    kind = "application/merge-patch+json" if method == "PATCH" and "/agents" not in path else "application/json"
+    accepted: Any = door.gateway.accept(
+        head(target, method=method, key=None, authorization="Bearer t", content_type=kind)
+    )
     if hasattr(accepted, "answer"):
         accepted = await accepted.answer(b"" if body is None else json.dumps(body).encode())
     return accepted.status, accepted.body
@@ -88,6 +128,8 @@ async def ask(door: Door, method: str, path: str, body: object) -> tuple[int, by
 async def reply(method: str, path: str, body: object) -> tuple[int, bytes]:
     door = make_door(answer({}), known=Known({"t": principal()}), families=all_families(connections=CONNECTIONS))
     await ask(door, "POST", "/agents/a/versions", VERSION)
+    for family, name, members in ASSETS:
+        await ask(door, "PATCH", f"/{family}/{name}/versions/1", members)
     return await ask(door, method, path, body)
 
 
@@ -121,7 +163,7 @@ def mutated(value: Any, at: str = "$") -> Iterator[tuple[str, Any]]:
                 yield where, value | {name: changed}
 
 
-OPEN = (".metadata", ".definition.tools[0].parameters", ".outputs.schema", ".openapi.spec", ".format.schema")
+OPEN = (".metadata", ".tags", ".definition.tools[0].parameters", ".outputs.schema", ".openapi.spec", ".format.schema")
 ANYTHING = (".default_value", ".capabilities", ".additionalInfo", ".debugInfo")
 """Where the client takes objects with members of any name, or any value at all."""
 

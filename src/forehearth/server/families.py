@@ -4,6 +4,8 @@ import secrets
 import uuid
 
 from forehearth.agents.service import Agents
+from forehearth.assets.family import DATASETS, INDEXES
+from forehearth.assets.service import Assets
 from forehearth.conversations.service import Conversations
 from forehearth.core.clock import Clock
 from forehearth.ports.documents import DocumentStore
@@ -11,6 +13,7 @@ from forehearth.ports.door import Door
 from forehearth.server.responses import made_responses
 from forehearth.stored_completions.service import StoredCompletions
 from forehearth.wire import agents as agents_wire
+from forehearth.wire import assets as assets_wire
 from forehearth.wire import connections as connections_wire
 from forehearth.wire import conversations, responses, stored_completions
 from forehearth.wire.connections import Connections
@@ -22,6 +25,7 @@ _RANDOM_BYTES = 24
 def families(documents: DocumentStore, clock: Clock, connections: Connections) -> FamiliesOf:
     """What makes them for a resource, from the way to its models. Things are kept in `documents`."""
     agents = Agents(documents, clock=clock, new_id=lambda: str(uuid.uuid4()))
+    indexes, datasets = (Assets(documents, family, clock=clock) for family in (INDEXES, DATASETS))
     talks = Conversations(documents, new_id=new_id, clock=clock)
     stored = StoredCompletions(documents, clock=clock)
 
@@ -29,7 +33,11 @@ def families(documents: DocumentStore, clock: Clock, connections: Connections) -
         answered = made_responses(documents, door, talks, clock)
         v1 = (*responses.rows(answered), *conversations.rows(talks), *stored_completions.rows(stored))
         classic = (*responses.rows(answered), *responses.with_deployment(answered))
-        project = (*agents_wire.rows(agents), *connections_wire.rows(connections))
+        project = (
+            *agents_wire.rows(agents),
+            *connections_wire.rows(connections),
+            *assets_wire.rows(indexes, datasets),
+        )
         return Families(v1=v1, classic=classic, project=project)
 
     return made

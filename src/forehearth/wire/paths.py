@@ -1,7 +1,8 @@
 """What the surfaces' rules for methods, media types, queries and deployment segments have in common."""
 
 import re
-from urllib.parse import unquote_to_bytes
+from collections.abc import Mapping
+from urllib.parse import quote, unquote_to_bytes
 
 from forehearth.core.errors import MethodNotAllowed, NotServedYet, PathNotFound, UnsupportedMediaType
 from forehearth.core.exchange import Head
@@ -19,6 +20,13 @@ def parameter(head: Head, name: bytes) -> str | None:
         if key.lower() == name:
             return unquote_to_bytes(value.replace(b"+", b" ")).decode("utf-8", "replace")
     return None
+
+
+def link(head: Head, query: Mapping[str, str]) -> str:
+    """The address that was asked, as the caller has it, with another query: where a list goes on."""
+    text = "&".join(f"{key}={quote(value, safe='')}" for key, value in query.items())
+    host = head.headers.get(b"host", b"localhost").decode("ascii", "replace")
+    return f"{head.scheme}://{host}{head.raw_path.decode('ascii')}?{text}"
 
 
 def is_dated(version: str) -> bool:

@@ -6,7 +6,6 @@ another name of the project `default`. What the service has here and this server
 
 from collections.abc import Collection, Mapping, Sequence
 from functools import partial
-from urllib.parse import quote
 
 import msgspec
 
@@ -185,9 +184,7 @@ def _listed(named: Mapping[str, Deployment], head: Head) -> dict[str, object]:
     if skip + size < len(found):
         query = {"api-version": "v1", "skip": str(skip + size), "maxpagesize": str(size)}
         query |= {"deploymentType" if key == "type" else key: value for key, value in wanted.items() if value}
-        text = "&".join(f"{key}={quote(value, safe='')}" for key, value in query.items())
-        host = head.headers.get(b"host", b"localhost").decode("ascii", "replace")
-        page["nextLink"] = f"{head.scheme}://{host}{head.raw_path.decode('ascii')}?{text}"
+        page["nextLink"] = paths.link(head, query)
     return page
 
 

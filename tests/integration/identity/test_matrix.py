@@ -95,6 +95,8 @@ BODIES = (
     ("/conversations/{id}", {"metadata": {}}),
     ("/chat/completions/{id}", {"metadata": {}}),
     ("/items", {"items": [{"role": "user", "content": "hi"}]}),
+    ("/indexes/{name}/versions/{version}", {"type": "ManagedAzureSearch", "vectorStoreId": "vs_1"}),
+    ("/datasets/{name}/versions/{version}", {"type": "uri_file", "dataUri": "https://example.com"}),
     ("/agents", {"name": "", "definition": DEFINITION}),
     ("/versions", {"definition": DEFINITION}),
     ("/agents/{agent_name}", {"definition": DEFINITION}),
@@ -187,7 +189,8 @@ class Client:
 
     def ask(self, method: str, target: str, body: object, headers: Mapping[str, str]) -> Answer:
         raw = None if body is None else json.dumps(body).encode()
-        given = dict(headers) if raw is None else {"content-type": "application/json", **headers}
+        kind = "application/merge-patch+json" if method == "PATCH" else "application/json"
+        given = dict(headers) if raw is None else {"content-type": kind, **headers}
         self._connection.request(method, target, raw, given)
         response = self._connection.getresponse()
         request_id = response.headers.get("x-request-id", "")
@@ -309,7 +312,11 @@ def callers(issuer: LoopbackIssuer, server: ForehearthServer, client: Client) ->
 def ask(client: Client, line: Line, caller: Caller, path: str | None = None) -> Answer:
     """Ask one endpoint as one caller. What may be changed or deleted by it is made for it."""
     target = path or line.path + next((query for start, query in VERSIONS if line.path.startswith(start)), "")
-    body = next((body for end, body in BODIES if line.path.endswith(end)), None) if line.method == "POST" else None
+    body = (
+        next((body for end, body in BODIES if line.path.endswith(end)), None)
+        if line.method in ("POST", "PATCH")
+        else None
+    )
     if isinstance(body, dict):
         body = {name: value if value != "" else client.new_name() for name, value in body.items()}
     one, item = "chat", ""
@@ -326,7 +333,7 @@ def ask(client: Client, line: Line, caller: Caller, path: str | None = None) -> 
         one = client.new_completion(line.path.partition("/chat/")[0].format(project=caller.project), caller)
     deployment = "vectors" if line.path.endswith("/embeddings") else "chat"
     agent = client.new_agent(caller) if "{agent_name}" in line.path else ""
-    names = {"agent_name": agent, "agent_version": "1"}
+    names = {"agent_name": agent, "agent_version": "1", "version": "1"}
     names |= {"project": caller.project, "id": one, "name": one, "deployment": deployment, "item": item}
     if "{response_id}" in line.path:
         names["response_id"] = made_response(client, target.partition("/{response_id}")[0].format(**names), caller)

@@ -96,7 +96,7 @@ def test_a_role_at_an_agent_opens_that_agents_endpoint_alone(client):
 
 
 def test_a_project_that_is_not_there_is_said_so_first(client):
-    assert ask(client, "GET", "/datasets", base="/api/projects/nowhere")[0] == 404
+    assert ask(client, "GET", "/skills", base="/api/projects/nowhere")[0] == 404
     assert ask(client, "GET", "/evaluators", token="project")[0] == 403
     assert ask(client, "GET", "/evaluators", token="project", base="/api/projects/sales")[0] == 501
 

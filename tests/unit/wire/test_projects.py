@@ -116,9 +116,9 @@ def test_a_page_that_is_none_is_refused(client, query):
 @pytest.mark.parametrize(
     ("path", "status"),
     [
-        ("datasets", 501),
+        ("memory_stores", 501),
         ("evaluators/x/versions", 501),
-        ("indexes?api-version=v1", 501),
+        ("skills?api-version=v1", 501),
         ("openai/v1/responses", 501),
         ("evaluations/runs?api-version=2025-11-15-preview", 501),
         ("evaluationResults", 501),
