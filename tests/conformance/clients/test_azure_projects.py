@@ -135,6 +135,80 @@ def test_connections_are_listed_and_read_with_and_without_credentials(shell: dic
     run_python(shell, "-c", CONNECTIONS)
 
 
+ASSETS = """
+import os
+from azure.ai.projects import AIProjectClient
+from azure.ai.projects.models import *
+from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
+from azure.identity import DefaultAzureCredential
+
+url = os.environ["FOREHEARTH_URL"]
+assert url.startswith("https://")
+indexes = {
+    "search": AzureAISearchIndex(connection_name="x1", index_name="i", description="Manuals.", tags={"a": "b"}),
+    "cosmos": CosmosDBIndex(
+        connection_name="x1", database_name="d", container_name="c",
+        embedding_configuration=EmbeddingConfiguration(model_deployment_name="x1", embedding_field="v"),
+        field_mapping=FieldMapping(content_fields=["text"], vector_fields=["v"]),
+    ),
+    "managed": ManagedAzureAISearchIndex(vector_store_id="vs_1"),
+}
+datasets = {
+    "file": FileDatasetVersion(data_uri="https://example.com/a.jsonl", connection_name="x1", tags={"a": "b"}),
+    "folder": FolderDatasetVersion(data_uri="https://example.com/a/"),
+}
+
+def told(call, *given, status, **named):
+    try:
+        call(*given, **named)
+    except HttpResponseError as error:
+        assert error.status_code == status, error
+        assert status != 404 or isinstance(error, ResourceNotFoundError)
+        return error.response.json()["error"]
+    raise AssertionError(call)
+
+def used(family, given, called, changed):
+    for name, wanted in given.items():
+        made = family.create_or_update(name, "1", wanted)
+        where = f"azureai://accounts/forehearth/projects/default/{called}/{name}/versions/1"
+        assert (made.id, made.name, made.version) == (where, name, "1"), made
+        assert type(made) is type(wanted), made
+        assert wanted.items() <= made.items(), made
+        assert family.get(name, "1") == made
+        assert family.create_or_update(name, "1", made) == made
+    assert [each.name for each in family.list()] == [*given][::-1]
+    first = next(iter(given))
+    tagged = {"type": given[first].type, "description": "New.", "tags": {"a": None, "c": "d"}}
+    assert family.create_or_update(first, "1", tagged).tags == {"c": "d"}
+    assert told(family.create_or_update, first, "1", changed, status=400)["param"] in changed
+    assert (family.get(first, "1").description, family.get(first, "1").tags) == ("New.", {"c": "d"})
+    for number in range(2, 60):
+        family.create_or_update(first, str(number), given[first])
+    versions = [each.version for each in family.list_versions(first)]
+    assert versions == [str(number) for number in range(59, 0, -1)], versions
+    assert [(each.name, each.version) for each in family.list()][-1] == (first, "59")
+    for each in family.list_versions(first):
+        family.delete(first, each.version)
+    assert list(family.list_versions(first)) == []
+    family.delete(first, "1")
+    assert told(family.get, first, "1", status=404)["code"] == "NotFound"
+    assert told(family.create_or_update, "a b", "1", given[first], status=400)["param"] == "name"
+
+with DefaultAzureCredential() as credential, AIProjectClient(f"{url}/api/projects/default", credential) as project:
+    used(project.indexes, indexes, "indexes", {"indexName": "other"})
+    used(project.datasets, datasets, "data", {"dataUri": "https://example.com/other"})
+    assert all(each.is_reference for each in project.datasets.list())
+    told(project.datasets.upload_file, name="a", version="1", file_path=os.__file__, status=501)
+with DefaultAzureCredential() as credential, AIProjectClient(f"{url}/api/projects/sales", credential) as project:
+    assert list(project.indexes.list()) == list(project.datasets.list()) == []
+    assert told(project.indexes.get, "cosmos", "1", status=404)["code"] == "NotFound"
+"""
+
+
+def test_indexes_and_datasets_are_registered_listed_changed_and_deleted(shell: dict[str, str]):
+    run_python(shell, "-c", ASSETS)
+
+
 def test_each_method_gets_its_answer_or_is_told_that_it_is_not_served_yet(shell: dict[str, str]):
     text = [line for line in METHODS.read_text().splitlines() if not line.startswith("#")]
     rows = list(csv.DictReader(text, delimiter="\t"))
