@@ -182,7 +182,7 @@ async def test_a_page_that_cannot_begin_is_refused(client, token):
         (b'{"type":"uri_file","dataUri":"a:b","x":' + b"[" * 500 + b"]" * 500 + b"}", "ok"),
         (b'{"type":"uri_file","dataUri":"a:b","x":"\\ud800"}', None),
         (b'{"type":"uri_file","dataUri":"a:b","x":"\\u0000"}', "ok"),
-        (b" " * (LONGEST + 1), None),
+        (json.dumps(DATA).encode() + b" " * LONGEST, None),
         ({}, "type"),
         ({"type": "uri_file"}, "dataUri"),
         ({"type": ["uri_file"], "dataUri": "a:b"}, "type"),
