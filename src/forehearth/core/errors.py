@@ -20,6 +20,8 @@
         NotSupported                understood, but this deployment cannot do it
           OperationNotSupported     the whole operation, such as a chat with an embeddings model
         ContextTooLong              the prompt does not fit the model's context
+        AddressRefused              an address that the call names may not be asked (reason)
+        AddressFailed               an address that the call names did not answer as it should (reason)
         BodyTooLarge                more bytes than are accepted
         BodyTooSlow                 the body did not arrive in time
         TooManyRequests             come back later (retry_after)
@@ -205,6 +207,36 @@ class ContextTooLong(Refused):
     """Prompt and asked-for output do not fit the model's context."""
 
     code = "context_length_exceeded"
+
+
+class AddressRefused(Refused):
+    """An address that the call names is not asked, and was not. The message never has an IP that a name stands for.
+
+    `reason` is what is wrong: `url` (it cannot be read in one way only), `scheme`, `user`, `host`, `port`, `name` (one
+    of this network, or none), `private` (its address is not a public one), `never` (a metadata service and its like),
+    `closed` (public addresses are not asked here), `downgrade` (from https to http), `redirects` (too many), `header`.
+    """
+
+    code = "address_refused"
+
+    def __init__(self, message: str, *, reason: str, param: str | None = None) -> None:
+        super().__init__(message, param=param)
+        self.reason = reason
+
+
+class AddressFailed(Refused):
+    """An address that the call names could not be reached, or its answer cannot be used.
+
+    `reason` is `unreachable`, `timeout`, `unusable` or `busy` (too many such requests are under way here).
+    """
+
+    code = "address_failed"
+
+    def __init__(
+        self, message: str, *, reason: str, param: str | None = None, retry_after: float | None = None
+    ) -> None:
+        super().__init__(message, param=param, retry_after=retry_after)
+        self.reason = reason
 
 
 class BodyTooLarge(Refused):

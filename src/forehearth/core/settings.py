@@ -9,6 +9,7 @@ from typing import Annotated, ClassVar, Literal
 import msgspec
 
 from forehearth.core.cache_settings import CacheSettings
+from forehearth.core.egress_settings import EgressSettings
 from forehearth.core.identity_settings import IdentitySettings, ProjectSettings
 from forehearth.core.ledger_settings import LedgerSettings
 from forehearth.core.limit_settings import LimitSettings, ProductSettings, TokenSettings, check_limits, check_room
@@ -246,6 +247,7 @@ class Settings(Values, frozen=True, kw_only=True, forbid_unknown_fields=True):
     audit: AuditSettings = AuditSettings()
     ledger: LedgerSettings = LedgerSettings()
     store: StoreSettings = StoreSettings()
+    egress: EgressSettings = EgressSettings()
 
 
 class OutboundSettings(Values, frozen=True, kw_only=True, forbid_unknown_fields=True):

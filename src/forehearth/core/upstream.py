@@ -57,6 +57,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     headers: Sequence[Header] = ()
     body: bytes = b""
     timeouts: Timeouts = Timeouts()
+    most_bytes: int | None = None
+    """Bytes of the response's body, streams included; None for the sender's own bound, which streams have not."""
 
 
 class Response(msgspec.Struct, frozen=True, kw_only=True):

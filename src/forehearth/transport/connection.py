@@ -79,6 +79,7 @@ class Connection(asyncio.Protocol):
         "_label",
         "_limits",
         "_monotonic",
+        "_most",
         "_no_body",
         "_overhead",
         "_owner",
@@ -134,7 +135,8 @@ class Connection(asyncio.Protocol):
         self._total_by = began + timeouts.total
         self._headers: dict[bytes, bytes] = {}
         self._pieces: list[bytes | bytearray] = []
-        self._bound = self._limits.body_bytes
+        self._most = request.most_bytes
+        self._bound = self._limits.body_bytes if self._most is None else self._most
         self._size = self._overhead = self._interim = 0
         self._head_done = self._complete = self._held = self._until_close = False
         self._no_body = request.method == b"HEAD"
@@ -280,7 +282,7 @@ class Connection(asyncio.Protocol):
             raise _Rejected
         if status < _SUCCESS_BELOW and _is_event_stream(headers.get(b"content-type", b"")):
             self._open_stream()
-        elif b"content-length" in headers and int(headers[b"content-length"]) > self._limits.body_bytes:
+        elif b"content-length" in headers and int(headers[b"content-length"]) > self._bound:
             self._reject("its body is too large")
 
     def on_body(self, piece: bytes) -> None:
@@ -335,7 +337,7 @@ class Connection(asyncio.Protocol):
         if answer is None or answer.done():
             self._reject("nobody waits for it")
             return
-        self._bound = sys.maxsize
+        self._bound = sys.maxsize if self._most is None else self._most
         self._stream = stream = BodyStream(self, self._limits.stream_bytes, answer.get_loop())
         answer.set_result(Response(status=self._status, headers=self._headers, stream=stream))
 

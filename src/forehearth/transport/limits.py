@@ -12,7 +12,8 @@ class ClientLimits(msgspec.Struct, frozen=True, kw_only=True):
     idle_seconds: float = 30.0
     """How long an unused connection is kept."""
     age_seconds: float = 300.0
-    """How long a connection is used before a new one is dialled, so that a changed name is noticed."""
+    """How long a connection is used before a new one is dialled, so that a changed name is noticed.
+    With 0, each carries one request."""
     head_bytes: int = 65_536
     """Status line and header fields together, and any later run of bytes that carries no body."""
     header_count: int = 256

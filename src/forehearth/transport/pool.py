@@ -97,7 +97,7 @@ class Pool:
     def released(self, connection: Connection) -> None:
         """Keep a connection whose response is complete, or hand it to who waits."""
         now = self._monotonic()
-        if self._closed or now - connection.born > self._limits.age_seconds:
+        if self._closed or now - connection.born >= self._limits.age_seconds:
             connection.abort()
             return
         while self._waiting:

@@ -46,6 +46,8 @@ _STATUS_AND_CODE: dict[type[ForehearthError], tuple[int, str]] = {
     errors.OperationNotSupported: (400, "OperationNotSupported"),
     errors.NotSupported: (400, "unsupported_value"),
     errors.ContextTooLong: (400, "context_length_exceeded"),
+    errors.AddressRefused: (400, "address_refused"),
+    errors.AddressFailed: (424, "address_failed"),
     errors.BodyTooLarge: (413, "RequestEntityTooLarge"),
     errors.BodyTooSlow: (408, "Timeout"),
     errors.TooManyRequests: (429, "429"),
