@@ -84,5 +84,7 @@ class OpenApiTool(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     description: str | None = None
     document: Mapping[str, Any]
+    default_params: frozenset[str] = frozenset()
+    """Parameters that a model is not asked for: the document's default is sent."""
     param: str | None = None
     """Where the document stands in the caller's body, for errors: `tools[0].openapi.spec`."""
