@@ -13,7 +13,8 @@ from urllib.parse import unquote_to_bytes, urlsplit
 
 import msgspec
 
-from forehearth.core.errors import Broken
+from forehearth.core import web_address
+from forehearth.core.errors import AddressRefused, Broken
 from forehearth.core.settings import InboundLimits
 from forehearth.core.usage import Usage
 from forehearth.dialects import json_members, usage
@@ -23,6 +24,8 @@ from forehearth.http.host import is_authority
 from forehearth.http.target import split
 from forehearth.identity.claims import Untrue
 from forehearth.identity.token_text import TokenText, Unreadable, parse
+from forehearth.tools import json_rpc
+from forehearth.tools.events import Events, EventTooLong
 from tests.conformance.http import hostile
 from tests.unit.config import test_any_text
 from tests.unit.dialects import test_usage
@@ -237,6 +240,57 @@ def _usages() -> list[bytes]:
     ]
 
 
+def url(data: bytes) -> str:
+    """A URL of a caller, and a redirect: read in one way or refused, and what is public is public all the way."""
+    text, _, location = data.decode("utf-8", "replace").partition("\n")
+    try:
+        address = web_address.read(text)
+    except AddressRefused:
+        return "refused"
+    assert web_address.read(address.url) == address
+    again = urlsplit(address.url)
+    assert (again.hostname, again.port or address.port) == (address.host, address.port)
+    try:
+        there = web_address.follow(address, location.encode())
+    except AddressRefused:
+        return "read"
+    assert web_address.read(there.url) == there
+    return "followed"
+
+
+def tool_messages(data: bytes) -> str:
+    """What an MCP server streams: the same messages however they are cut, or none."""
+
+    def found(pieces: list[bytes]) -> list[str]:
+        events = Events(1_000)
+        try:
+            return [
+                repr(each) for piece in pieces for event in events.feed(piece) for each in json_rpc.read(event.data)
+            ]
+        except (json_rpc.NotJsonRpc, EventTooLong) as error:
+            return [type(error).__name__]
+
+    whole = found([data])
+    parts = found(cuts(data))
+    assert parts == whole or "EventTooLong" in whole + parts
+    return "messages" if any(each.startswith("Message") for each in whole) else "none"
+
+
+def _urls() -> list[bytes]:
+    return [
+        b"https://a.example/b\n/c", b"https://[::ffff:1.2.3.4]:81/?q\n//d.example", b"http://127.1/", b"http://a@b/",
+        "https://ü.example/".encode(), b"https://a.example/\nhttp://[::1", b"http://0x7f.1:80\\@c/",
+    ]  # fmt: skip
+
+
+def _streams() -> list[bytes]:
+    return [
+        b'event: message\ndata: {"jsonrpc":"2.0","id":1,"result":{}}\n\n',
+        b'id: 5\r\ndata: [{"id":"a","method":"ping"},\r\ndata: {"error":{"code":1,"message":"x"}}]\r\n\r\n',
+        b"data: {\n\n", b": comment\n\nretry: 5\r\r",
+    ]  # fmt: skip
+
+
 def _objects() -> list[bytes]:
     chat = {"model": "a", "messages": [{"role": "user", "content": 'say "model": {[}'}], "n": 1, "stream": True}
     odd = [rb'{"mod\u0065l": "a", "x": {"model": "b"}}', rb'{ "model" : null , "t": "\"model\": \"x\"" }']
@@ -288,4 +342,6 @@ TARGETS = {
     "token": Target(token, _tokens, (*CLAIM_WORDS, *JSON_WORDS), 3_000),
     "configuration": Target(configuration, _files, YAML_WORDS, 1_500),
     "target": Target(target, _places, PLACE_WORDS, 300),
+    "url": Target(url, _urls, (*PLACE_WORDS, b"https://", b"\n", b"0x7f", b"xn--"), 300),
+    "tool messages": Target(tool_messages, _streams, (*EVENT_WORDS, *JSON_WORDS, b'"id":', b'"method":'), 1_500),
 }

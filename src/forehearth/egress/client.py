@@ -23,6 +23,8 @@ _log = logging.getLogger("forehearth.egress")
 
 MOST_AT_ONCE: Final = 256
 """Requests under way in one worker, streams included."""
+MOST_HEADERS: Final = 64
+MOST_HEADER_BYTES: Final = 32_768
 _FOLLOWED: Final = frozenset({301, 302, 303, 307, 308})
 _SEE_OTHER: Final = 303
 _TO_GET: Final = frozenset({301, 302})
@@ -103,7 +105,8 @@ class GuardedClient:
         """The answer that is no redirect any more, and whose it is."""
         ends = self._monotonic() + request.timeouts.total
         address = read(request.url)
-        left = min(request.redirects, MOST_REDIRECTS)
+        _check_headers(request)
+        left = max(0, min(request.redirects, MOST_REDIRECTS))
         while True:
             response = await self._ask(address, request, ends - self._monotonic())
             location = response.headers.get(b"location")
@@ -154,6 +157,14 @@ def failed(error: Failed, host: str, param: str | None = None) -> AddressFailed:
     for ours, theirs in (("The backend's answer", "The answer of X"), ("The backend", "X"), ("the backend", "X")):
         message = message.replace(ours, theirs.replace("X", f"'{host}'"))
     return AddressFailed(message, reason=reason, param=param, retry_after=error.retry_after)
+
+
+def _check_headers(request: EgressRequest) -> None:
+    given = _headers(request)
+    if len(given) > MOST_HEADERS or sum(len(name) + len(value) for name, value in given) > MOST_HEADER_BYTES:
+        raise AddressRefused(
+            f"The headers for it are more than {MOST_HEADERS}, or more than {MOST_HEADER_BYTES} bytes.", reason="header"
+        )
 
 
 def _headers(request: EgressRequest) -> tuple[Header, ...]:

@@ -177,7 +177,7 @@ class Channel:
         return next((each for each in messages if _is_response(each, number, anonymous=refused)), None)
 
     async def _in_stream(self, number: int, stream: Stream) -> json_rpc.Message:
-        for _ in range(_MOST_RETURNS + 1):
+        for left in reversed(range(_MOST_RETURNS + 1)):
             events = Events(MOST_BYTES)
             try:
                 found = await self._found(number, stream, events)
@@ -185,7 +185,7 @@ class Channel:
                 await stream.aclose()
             if found is not None:
                 return found
-            if not events.last_id or self._session is None:
+            if not left or not events.last_id or self._session is None:
                 break
             stream = await self._rest_of(events)
         raise self.unusable("its stream ended without an answer")

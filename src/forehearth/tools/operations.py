@@ -14,7 +14,7 @@ from forehearth.core.errors import AddressRefused, InvalidField, NotSupported
 from forehearth.core.tool import OpenApiTool, ToolSpec
 from forehearth.core.web_address import read
 from forehearth.tools.pointers import Node, Pointers
-from forehearth.tools.schemas import Schemas
+from forehearth.tools.schemas import Budget, Schemas
 
 MOST_OPERATIONS: Final = 128
 MOST_BYTES: Final = 1024 * 1024
@@ -84,6 +84,7 @@ class _Reader:
         self._tool = tool
         self._document = tool.document
         self._pointers = Pointers(tool.document, self._where)
+        self._budget = Budget()
 
     def operations(self) -> list[Operation]:
         """All of them, once the document's bounds are checked."""
@@ -140,7 +141,7 @@ class _Reader:
         name = operation.get("operationId")
         if not isinstance(name, str) or not name:
             raise self._pointers.wrong(place, "it needs an operationId, by which a model calls it")
-        schemas = Schemas(self._pointers, old=str(self._document["openapi"]).startswith("3.0"))
+        schemas = Schemas(self._pointers, self._budget, old=str(self._document["openapi"]).startswith("3.0"))
         properties: dict[str, Any] = {}
         parameters = [
             self._parameter(one, at, schemas, properties) for one, at in self._parameters(place, shared, operation)
@@ -166,7 +167,7 @@ class _Reader:
 
     def _parameters(self, place: str, shared: Node, operation: Node) -> Iterator[tuple[Node, str]]:
         """Those of the path and of the operation; the latter stand in for the former of the same name."""
-        found: dict[tuple[object, object], tuple[Node, str]] = {}
+        found: dict[tuple[str, str], tuple[Node, str]] = {}
         for source in (shared, operation):
             given = source.get("parameters", [])
             if not isinstance(given, list):
@@ -174,15 +175,15 @@ class _Reader:
             for position, each in enumerate(given):
                 at = f"{place}/parameters/{position}"
                 one = self._pointers.follow(each, at)
-                found[one.get("name"), one.get("in")] = (one, at)
-        for one, at in found.values():
-            if not (one.get("in") == "header" and str(one.get("name")).lower() in _NOT_PARAMETERS):
-                yield one, at
+                name, location = one.get("name"), one.get("in")
+                if not isinstance(name, str) or not name or not isinstance(location, str):
+                    raise self._pointers.wrong(at, "it has no name or no 'in'")
+                if location != "header" or name.lower() not in _NOT_PARAMETERS:
+                    found[name, location] = (one, at)
+        yield from found.values()
 
     def _parameter(self, one: Node, at: str, schemas: Schemas, properties: dict[str, Any]) -> Parameter:
-        name, location = one.get("name"), one.get("in")
-        if not isinstance(name, str) or not name:
-            raise self._pointers.wrong(at, "it has no name")
+        name, location = one["name"], one["in"]
         if location not in _STYLES:
             raise self._unsupported(at, f"parameters in '{location}'")
         content = one.get("content")

@@ -10,7 +10,8 @@ from typing import Any, Final
 from forehearth.tools.pointers import Node, Pointers
 
 _DEEPEST: Final = 64
-_MOST_NODES: Final = 20_000
+_MOST_NODES: Final = 50_000
+"""Schemas that are looked at for all functions of a document together: what it costs is bounded by it."""
 _LISTS: Final = frozenset({"allOf", "anyOf", "oneOf", "prefixItems"})
 _MAPS: Final = frozenset({"properties", "patternProperties", "dependentSchemas", "$defs", "definitions"})
 _SINGLE: Final = frozenset({
@@ -23,22 +24,35 @@ _DROPPED: Final = frozenset({
 })  # fmt: skip
 
 
+class Budget:
+    """How many more schemas of a document are looked at."""
+
+    def __init__(self) -> None:
+        self._left = _MOST_NODES
+
+    def spend(self) -> bool:
+        """Take one; whether there was one."""
+        self._left -= 1
+        return self._left >= 0
+
+
 class Schemas:
     """Rewrites the schemas of one function; `definitions` collects what they refer to."""
 
-    def __init__(self, pointers: Pointers, *, old: bool) -> None:
+    def __init__(self, pointers: Pointers, budget: Budget, *, old: bool) -> None:
         self._pointers = pointers
         self._old = old
         """Whether the document is of OpenAPI 3.0, whose schemas are not JSON Schema altogether."""
         self._names: dict[str, str] = {}
         self.definitions: dict[str, Any] = {}
-        self._nodes = 0
+        self._budget = budget
 
     def rewritten(self, schema: Any, place: str, depth: int = 0) -> Any:
         """`schema` as JSON Schema 2020-12. Raises `InvalidField` for what leads out of the document or is endless."""
-        self._nodes += 1
-        if depth > _DEEPEST or self._nodes > _MOST_NODES:
-            raise self._pointers.wrong(place, "it is nested too deeply, or too large")
+        if depth > _DEEPEST:
+            raise self._pointers.wrong(place, "it is nested too deeply")
+        if not self._budget.spend():
+            raise self._pointers.wrong(place, "the schemas of all its operations together are too large")
         if isinstance(schema, bool):
             return schema
         if not isinstance(schema, Mapping):

@@ -245,6 +245,15 @@ async def test_headers_that_are_not_the_callers(listener, header):
     assert listener.connections == 0
 
 
+@pytest.mark.parametrize("headers", [[(b"x-%d" % n, b"") for n in range(64)], [(b"x", b"y" * 32_768)]])
+async def test_headers_are_bounded(listener, headers):
+    async with GuardedClient(allowing(listener.port), resolve=here) as client:
+        with pytest.raises(AddressRefused) as caught:
+            await client.send(EgressRequest(url=f"http://open.example:{listener.port}/", headers=headers))
+    assert caught.value.reason == "header"
+    assert listener.connections == 0
+
+
 async def test_no_more_at_once_than_there_may_be(listener):
     listener.answer = EVENTS + b"data: x\n\n"
     async with GuardedClient(allowing(listener.port), resolve=here) as client:

@@ -1,10 +1,12 @@
 """A published MCP server, served by the official library, in each way that it can answer."""
 
 import json
+import logging
 
 import pytest
 
 from forehearth.core.egress_settings import EgressSettings
+from forehearth.core.secret import Secret
 from forehearth.core.tool import McpServer, ToolFilter
 from forehearth.egress.client import GuardedClient
 from forehearth.tools.mcp import McpTools
@@ -91,6 +93,19 @@ async def test_a_session_that_the_server_forgot_is_begun_anew(port):
         source._channel._session = b"1" * 32
         assert len(await source.tools()) == 2
         await source.aclose()
+
+
+async def test_credentials_are_in_no_log(port, caplog):
+    caplog.set_level(logging.DEBUG)
+    given = {"authorization": Secret("token-canary-5301"), "headers": {"x-key": Secret("key-canary-5301")}}
+    async with egress(port) as client:
+        for url in (f"http://127.0.0.1:{port}/mcp", f"http://127.0.0.1:{port}/nothing", "http://127.0.0.1:1/"):
+            source = McpTools(McpServer(label="time", url=url, **given), client)
+            answer = await source.call("get_current_time", '{"timezone": "UTC"}')
+            await source.aclose()
+            assert "canary" not in repr((source, answer, caplog.records))
+    assert caplog.records
+    assert not [each for each in caplog.records if "canary" in each.getMessage() or "canary" in repr(each.args)]
 
 
 async def test_the_wrong_path_is_told_as_a_status(port):

@@ -12,6 +12,8 @@ KINDS = {
     "token": {"true", "readable", "unreadable"},
     "configuration": {"taken", "misfit", "unreadable"},
     "target": {"host and target", "host and no target", "no host and target", "no host and no target"},
+    "url": {"refused", "read", "followed"},
+    "tool messages": {"messages", "none"},
 }
 
 
