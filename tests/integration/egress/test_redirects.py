@@ -1,17 +1,20 @@
 """Redirects: each is judged as if it had been asked for, few are followed, and secrets stay with their origin."""
 
+import re
 import socket
 
 import pytest
 
 from forehearth.core.egress import EgressRequest
 from forehearth.core.egress_settings import EgressSettings
-from forehearth.core.errors import AddressRefused
+from forehearth.core.errors import AddressFailed, AddressRefused
 from forehearth.core.secret import Secret
 from forehearth.egress.client import GuardedClient
 from forehearth.testing.certificates import Authority
 from forehearth.testing.raw_upstream import RawUpstream
 from tests.integration.egress.connects import Connects
+from tests.integration.egress.corpus import CORPUS
+from tests.integration.egress.test_corpus import resolve as resolve_names
 
 STATUSES = (301, 302, 303, 307, 308)
 FORBIDDEN = [
@@ -43,6 +46,10 @@ FORBIDDEN = [
 ]
 
 
+async def resolve_corpus(host, port):
+    return await resolve(host, port) if host == "open.example" else await resolve_names(host, port)
+
+
 async def resolve(host, port):
     return [(socket.AF_INET, ("127.0.0.1", port))]
 
@@ -68,6 +75,36 @@ async def test_no_redirect_leads_to_what_may_not_be_asked(listener, other, statu
         assert connects.where == [("127.0.0.1", listener.port)] * len(FORBIDDEN)
         assert client.busy == 0
     assert (listener.connections, other.connections) == (len(FORBIDDEN), 0)
+
+
+BREAKS_A_HEADER = re.compile(r"[\x00-\x1f\x7f]|^ | $")
+ABSOLUTE = [
+    (url, reason) for url, reason in CORPUS if re.match(r"[A-Za-z+-]+:", url) and not BREAKS_A_HEADER.search(url)
+]
+
+
+@pytest.mark.parametrize("status", [302, 307])
+async def test_the_whole_corpus_is_refused_behind_a_redirect_too(listener, other, status):
+    wrong = []
+    settings = EgressSettings(allow=(f"open.example:{listener.port}",))
+    with Connects() as connects:
+        async with GuardedClient(settings, resolve=resolve_corpus) as client:
+            for url, reason in ABSOLUTE:
+                there = url.replace(":P", f":{other.port}").replace("+P", f"+{other.port}").replace(":0P", ":0")
+                listener.answer = redirect(status, there.encode())
+                try:
+                    answer = await client.send(EgressRequest(url=f"http://open.example:{listener.port}/"))
+                    wrong.append((url, "answered", answer.status))
+                except AddressRefused as error:
+                    if error.reason != reason:
+                        wrong.append((url, error.reason))
+                except AddressFailed as error:
+                    wrong.append((url, error.reason))
+    assert len(ABSOLUTE) > 330
+    # One that is longer than an answer's head may be, or than a URL, is refused by that.
+    assert [each for each in wrong if len(each[0]) < 8_000] == []
+    assert connects.where == [("127.0.0.1", listener.port)] * len(ABSOLUTE)
+    assert other.connections == 0
 
 
 @pytest.mark.parametrize("status", [300, 304, 305, 306, 201, 200, 404])
