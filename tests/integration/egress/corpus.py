@@ -92,7 +92,7 @@ _NAMED = {
         "ｌocalhost",
         "localhoſt",
         "٠.٠.٠.٠", "bücher.example", "𝟏𝟐𝟕.0.0.1", "lo𝐜alhost", "xn--.ß", "①27.0.0.1", "loc\u0430lhost",
-        "127.0.0.1\u0307", "[::①]", "example\u2024com", "a℀b.example",
+        "127.0.0.1\u0307", "loopbac\u212a.example", "[::①]", "example\u2024com", "a℀b.example",
     ],
     "url": ["local\u200bhost", "local\u2060host", "a\u202eb.example", "a\u3000b", "a\u00a0b"],
 }  # fmt: skip

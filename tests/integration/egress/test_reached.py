@@ -99,6 +99,21 @@ async def test_the_name_is_in_sni_and_on_the_certificate(tmp_path):
     assert caught.value.message == "No connection to 'shut.example': its certificate is not accepted."
 
 
+async def test_a_connection_carries_one_request():
+    """Nothing of one caller is on the wire of another, and each request is judged by its own look-up."""
+
+    async def keeping(peer):
+        while await peer.request():
+            await peer.send(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok")
+
+    async with RawUpstream(keeping) as host:
+        async with GuardedClient(allowing(host.port), resolve=here) as client:
+            for _ in range(3):
+                await client.send(EgressRequest(url=f"http://open.example:{host.port}/"))
+            assert client.connections_opened == 3
+        assert (host.connections, len(host.requests)) == (3, 3)
+
+
 async def test_proxies_of_the_environment_are_not_used(listener, other, monkeypatch):
     for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "https_proxy"):
         monkeypatch.setenv(name, f"http://127.0.0.1:{other.port}")
