@@ -68,6 +68,7 @@ class Call:
     """The toy's admission."""
 
     max_body = MAX_BODY
+    streamed = None
 
     def __init__(self, toy: "ToyEntrance", head: Head) -> None:
         self._toy = toy

@@ -5,6 +5,7 @@
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from typing import cast
 
 import msgspec
 
@@ -19,7 +20,7 @@ from forehearth.core.errors import (
     StoreInDoubt,
     StoreUnavailable,
 )
-from forehearth.core.exchange import Head, Header, Reply, Stream
+from forehearth.core.exchange import Head, Header, OnePiece, Reply, Stream
 from forehearth.core.place import Place
 from forehearth.core.principal import Principal
 from forehearth.core.refusal import Refusal
@@ -27,12 +28,12 @@ from forehearth.core.tap import Tap
 from forehearth.core.trace import Trace
 from forehearth.identity.access import require
 from forehearth.policies.onion import Proceed
-from forehearth.ports.entrance import Undecided
+from forehearth.ports.entrance import Streamed, Undecided
 from forehearth.ports.identity import Identity
 from forehearth.ports.keep import Keep
 from forehearth.ports.meter import Meter, Traffic
 from forehearth.ports.refusals import Refusals
-from forehearth.ports.surface import Entry, Surface
+from forehearth.ports.surface import Entry, Surface, Upload
 from forehearth.routing.chain import serve
 from forehearth.routing.directory import Deployment, Directory
 
@@ -137,6 +138,8 @@ class _Arrival:
             )
             if asked.operation is not None or asked.act is not None:
                 return Admitted(self._parts, self._resource, surface, entry)
+            if asked.upload is not None:
+                return Uploading(self._parts, self._resource, surface, entry)
             body = surface.page(entry)
         except Refused as error:
             return self.refused(error)
@@ -187,7 +190,7 @@ class _Arrival:
 class Admitted:
     """A call, or something else with a body, that was let in: the `Admission` that answers it."""
 
-    __slots__ = ("_entry", "_operation", "_parts", "_record", "_resource", "_surface", "max_body")
+    __slots__ = ("_act", "_entry", "_operation", "_parts", "_record", "_resource", "_surface", "max_body")
 
     def __init__(self, parts: Parts, resource: Resource, surface: Surface, entry: Entry) -> None:
         self._parts = parts
@@ -196,14 +199,20 @@ class Admitted:
         self._entry = entry
         self._operation = entry.asked.endpoint.name
         self._record = entry.record
+        self._act = entry.asked.act
         self.max_body = parts.max_body
+
+    @property
+    def streamed(self) -> Streamed | None:
+        """See `ports.entrance`."""
+        return None
 
     async def answer(self, body: bytes) -> Reply:
         """See `ports.entrance`."""
         self._parts.traffic.began()
         try:
             entry, resource, surface = self._entry, self._resource, self._surface
-            act = entry.asked.act
+            act = self._act
             if act is None:
                 call = surface.read(entry, body)
                 deployment, reply = await serve(resource.directory.resolve(call), call, resource.onions)
@@ -240,7 +249,7 @@ class Admitted:
             place=before.place,
             started=parts.clock.monotonic(),
         )
-        return Admitted(parts, resource, surface, entry)
+        return type(self)(parts, resource, surface, entry)
 
     def refuse(self, error: Refused) -> Reply:
         """See `ports.entrance`."""
@@ -293,6 +302,33 @@ def _unavailable(error: StoreFailed) -> StoreUnavailable:
     if error.uncertain:
         return StoreInDoubt("The store went away before it answered: look whether it was done before you ask again.")
     return StoreUnavailable("The store cannot be used now: nothing was changed.", retry_after=_STORE_RETRY_SECONDS)
+
+
+class Uploading(Admitted):
+    """Something with a body that may be large, which was let in."""
+
+    __slots__ = ("_upload",)
+
+    def __init__(self, parts: Parts, resource: Resource, surface: Surface, entry: Entry) -> None:
+        super().__init__(parts, resource, surface, entry)
+        self._upload = cast("Upload", entry.asked.upload)
+        self.max_body = self._upload.most
+
+    @property
+    def streamed(self) -> Streamed | None:
+        """See `ports.entrance`."""
+        return self._take
+
+    async def answer(self, body: bytes) -> Reply:
+        """See `ports.entrance`."""
+        return await self._take(OnePiece(body))
+
+    async def _take(self, body: Stream) -> Reply:
+        def act(entry: Entry, _: bytes) -> Awaitable[Reply]:
+            return self._upload.act(entry, body)
+
+        self._act = act
+        return await super().answer(b"")
 
 
 class _Outgoing(Tap):

@@ -5,7 +5,7 @@ that border sees a socket.
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import Literal, Protocol
+from typing import Literal, Protocol, Self
 
 import msgspec
 
@@ -49,6 +49,28 @@ class Stream(Protocol):
         ...
 
 
+class OnePiece:
+    """A `Stream` of bytes that are here already."""
+
+    __slots__ = ("_left",)
+
+    def __init__(self, body: bytes) -> None:
+        self._left = body
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        if not self._left:
+            raise StopAsyncIteration
+        piece, self._left = self._left, b""
+        return piece
+
+    async def aclose(self) -> None:
+        """See `Stream`."""
+        self._left = b""
+
+
 class Reply(msgspec.Struct, frozen=True, kw_only=True):
     """What goes back: a whole body, or a stream of pieces when `stream` is set (then `body` is empty).
 
@@ -60,3 +82,5 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
     headers: Sequence[Header] = ()
     body: bytes = b""
     stream: Stream | None = None
+    length: int | None = None
+    """Bytes of the stream, where that is known; it then has exactly so many, or breaks off."""

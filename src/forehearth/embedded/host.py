@@ -161,6 +161,7 @@ class Asked:
     """A request that was let in (`ports.entrance.Admission`)."""
 
     max_body = MAX_BODY
+    streamed = None
 
     def __init__(self, host: EmbeddedHost, operation: str) -> None:
         self._host = host

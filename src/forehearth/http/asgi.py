@@ -2,19 +2,21 @@
 
 What ASGI does not show cannot be guarded here: faults of the head that uvicorn's parser lets pass, timers of the head,
 a half-close (an end of stream is a departure), how fast a client reads, the number of connections. The rest is the
-same: who is let in, bodies bounded in bytes and time, a call cancelled when its client leaves, a stream closed however
-it ends.
+same: who is let in, bodies bounded in bytes and time, or answered while they arrive, a call cancelled when its client
+leaves, a stream closed however it ends.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-from forehearth.core.errors import BodyTooLarge, BodyTooSlow, Refused, UnsupportedMediaType
+from forehearth.core.errors import Refused, UnsupportedMediaType
 from forehearth.core.exchange import Reply
 from forehearth.core.settings import InboundLimits
+from forehearth.http.body_reading import too_large, too_late
 from forehearth.http.faults import Malformed, internal_error
 from forehearth.http.head import Peer, Request, tidy, understand
+from forehearth.http.incoming import Incoming, Pace
 from forehearth.http.log import report
 from forehearth.http.replies import has_body
 from forehearth.ports.entrance import Admission, Entrance, Undecided
@@ -86,14 +88,25 @@ class EntranceApplication:
     async def _answer(self, request: Request, admission: Admission, receive: Receive, send: Send) -> None:
         head_only = request.head.method == b"HEAD"
         try:
-            body = await self._body(request, admission, receive)
+            _require_plain(request)
+            if request.length > admission.max_body:
+                raise too_large(admission.max_body)
+            streamed = admission.streamed
+            body = b"" if streamed else await self._body(admission.max_body, receive)
         except Refused as error:
             await _send(send, admission.refuse(error), head_only=head_only, close=True)
             return
-        if body is None:
+        except _Left:
             return
-        call = asyncio.ensure_future(_deliver(admission, body, send, head_only=head_only))
-        departure = asyncio.ensure_future(_departure(receive))
+        if streamed is not None:
+            room = asyncio.Event()
+            room.set()
+            incoming = Incoming(room.clear, room.set)
+            call = asyncio.ensure_future(_deliver(streamed(incoming), send, head_only=head_only))
+            departure = asyncio.ensure_future(self._feed(incoming, room, admission.max_body, receive))
+        else:
+            call = asyncio.ensure_future(_deliver(admission.answer(body), send, head_only=head_only))
+            departure = asyncio.ensure_future(_departure(receive))
         try:
             await asyncio.wait({call, departure}, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -103,27 +116,68 @@ class EntranceApplication:
         if not call.cancelled():
             call.result()
 
-    async def _body(self, request: Request, admission: Admission, receive: Receive) -> bytes | None:
-        """The whole body; None when the client left before it was. Raises `Refused`."""
-        if request.head.headers.get(b"content-encoding", b"identity").lower() != b"identity":
-            raise UnsupportedMediaType("The body is compressed. Send it as it is, without Content-Encoding.")
-        most = admission.max_body
+    async def _body(self, most: int, receive: Receive) -> bytes:
+        """The whole body. Raises `Refused`, and `_Left` when the client left before it was there."""
         body = bytearray()
         try:
             async with asyncio.timeout(self._limits.body_seconds):
-                more = request.length <= most
+                more = True
                 while more:
-                    message = await receive()
-                    if message["type"] == "http.disconnect":
-                        return None
-                    body += message.get("body", b"")
-                    more = message.get("more_body", False) and len(body) <= most
+                    piece, more = await _piece(receive)
+                    body += piece
+                    if len(body) > most:
+                        raise too_large(most)
         except TimeoutError:
-            seconds = self._limits.body_seconds
-            raise BodyTooSlow(f"The body did not arrive within {seconds:g} seconds.") from None
-        if request.length > most or len(body) > most:
-            raise BodyTooLarge(f"The body is longer than {most} bytes.")
+            raise too_late(self._limits.body_seconds, streamed=False) from None
         return bytes(body)
+
+    async def _feed(self, incoming: Incoming, room: asyncio.Event, most: int, receive: Receive) -> None:
+        """Hand on the body as it arrives; return when the client has left."""
+        seconds = self._limits.body_seconds
+        loop = asyncio.get_running_loop()
+        pace, taken, more = Pace(), 0, True
+        until = loop.time() + seconds
+        try:
+            while more:
+                if not room.is_set():
+                    await room.wait()
+                    pace.restart(taken)
+                    until = loop.time() + seconds
+                try:
+                    async with asyncio.timeout_at(until):
+                        piece, more = await _piece(receive)
+                except TimeoutError:
+                    if not pace.keeps_up(taken):
+                        raise too_late(seconds, streamed=True) from None
+                    until = loop.time() + seconds
+                    continue
+                taken += len(piece)
+                if taken > most:
+                    raise too_large(most)
+                incoming.feed(piece)
+            incoming.end()
+        except Refused as error:
+            incoming.fail(error)
+        except _Left:
+            return
+        await _departure(receive)
+
+
+class _Left(Exception):
+    """The client has left before its body was there."""
+
+
+def _require_plain(request: Request) -> None:
+    if request.head.headers.get(b"content-encoding", b"identity").lower() != b"identity":
+        raise UnsupportedMediaType("The body is compressed. Send it as it is, without Content-Encoding.")
+
+
+async def _piece(receive: Receive) -> tuple[bytes, bool]:
+    """The next part of the body, and whether there are more. Raises `_Left`."""
+    message = await receive()
+    if message["type"] == "http.disconnect":
+        raise _Left
+    return message.get("body", b""), message.get("more_body", False)
 
 
 def _request(scope: MutableMapping[str, Any]) -> Request:
@@ -145,8 +199,8 @@ async def _departure(receive: Receive) -> None:
         pass
 
 
-async def _deliver(admission: Admission, body: bytes, send: Send, *, head_only: bool) -> None:
-    reply = await admission.answer(body)
+async def _deliver(answer: Awaitable[Reply], send: Send, *, head_only: bool) -> None:
+    reply = await answer
     await _send(send, reply, head_only=head_only)
 
 

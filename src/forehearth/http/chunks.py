@@ -22,7 +22,7 @@ MOST_EXTENSIONS = 4_096
 MOST_TRAILERS = 8_192
 """Bytes of all trailer fields."""
 MOST_CHUNKS = 65_536
-"""Chunks of one body: a bound on what it costs to take apart a body in tiny ones."""
+"""Chunks of one body, unless said otherwise: a bound on what it costs to take apart a body in tiny ones."""
 
 _TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]"
 # Groups are never possessive: releases of Python 3.11 before 3.11.5 match those wrongly. Single sets may be.
@@ -39,10 +39,11 @@ _SIZE, _DATA, _AFTER_DATA, _TRAILERS, _DONE = range(5)
 class ChunkedBody:
     """Feed it what arrives; it gives back what was in the chunks, until `done`."""
 
-    __slots__ = ("_chunks", "_extensions", "_held", "_left", "_state", "_trailers", "rest")
+    __slots__ = ("_chunks", "_extensions", "_held", "_left", "_most", "_state", "_trailers", "rest")
 
-    def __init__(self) -> None:
+    def __init__(self, most_chunks: int = MOST_CHUNKS) -> None:
         self._state = _SIZE
+        self._most = most_chunks
         self._held = b""
         self._left = 0
         self._chunks = 0
@@ -98,8 +99,8 @@ class ChunkedBody:
             return at
         self._chunks += 1
         self._extensions += len(line[2])
-        if self._chunks > MOST_CHUNKS or self._extensions > MOST_EXTENSIONS:
-            raise _fault(f"more than {MOST_CHUNKS} chunks, or {MOST_EXTENSIONS} bytes of extensions")
+        if self._chunks > self._most or self._extensions > MOST_EXTENSIONS:
+            raise _fault(f"more than {self._most} chunks, or {MOST_EXTENSIONS} bytes of extensions")
         self._left = int(line[1], 16)
         self._state = _DATA if self._left else _TRAILERS
         return line.end()

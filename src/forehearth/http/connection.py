@@ -14,7 +14,8 @@ Timers: a connection has one `deadline`, for what it waits for, and `Border` loo
 import asyncio
 import math
 import socket
-from typing import Any, Final
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, TypeVar
 
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -27,7 +28,6 @@ from forehearth.http.faults import UNAVAILABLE, explain, internal_error
 from forehearth.http.head import Peer
 from forehearth.http.log import LOG, report
 from forehearth.http.replies import CONTINUE, LAST_CHUNK, has_body, opening, whole
-from forehearth.ports.entrance import Admission
 
 HEAD: Final = 0
 """Waiting for a head, or for the rest of it."""
@@ -46,6 +46,9 @@ IDLE_WHILE_DRAINING = 1.0
 """Seconds in which a request that is on its way when the server begins to stop is still answered."""
 PROBE_SECONDS = 0.02
 """How long a client's reset may take at first; the sweep asks again."""
+
+
+_Body = TypeVar("_Body", bytes, Stream)
 
 
 class Connection(HttpToolsProtocol):
@@ -129,7 +132,7 @@ class Connection(HttpToolsProtocol):
         self.ended = True
         if self.phase == BODY:
             self.cut_short()
-            return self.phase == ANSWER
+            return self.phase == ANSWER and self.peer.scheme != "https"
         if self.phase != ANSWER or self.peer.scheme == "https":
             return False
         self._probe()
@@ -199,10 +202,10 @@ class Connection(HttpToolsProtocol):
 
     # ---- answers
 
-    async def call(self, admission: Admission, body: bytes) -> None:
+    async def call(self, answer: Callable[[_Body], Awaitable[Reply]], body: _Body) -> None:
         """Answer one admitted request. Runs as the task that the client's departure cancels."""
         try:
-            reply = await admission.answer(body)
+            reply = await answer(body)
             if reply.stream is None:
                 self.send(reply)
             else:

@@ -8,6 +8,8 @@
                                       +-- or the connection ends
 
 An entrance that has to ask somebody first is waited for as if the answer were being made: no body is read meanwhile.
+One that has something `streamed` is answered in BODY already, while its body arrives; an answer that comes before the
+body's end is the connection's last.
 
 What a client sends ahead waits until the answer is written, and past a bound it is not even read, so answers come in
 order by themselves. uvicorn hands over its connection (`Config(http=…)`), its ASGI cycle and its WebSocket
@@ -18,13 +20,13 @@ import asyncio
 import math
 from typing import cast
 
-from forehearth.core.errors import BodyTooLarge, BodyTooSlow, MalformedBody, Refused, UnsupportedMediaType
+from forehearth.core.errors import Refused, UnsupportedMediaType
 from forehearth.core.exchange import Reply
 from forehearth.http.asgi_cycle import Cycle
-from forehearth.http.chunks import ChunkedBody
-from forehearth.http.connection import ANSWER, BODY, GONE, HEAD, LINGER, Connection
-from forehearth.http.faults import BAD_REQUEST, BODY_TOO_LARGE, REQUEST_TIMEOUT, Malformed, explain, internal_error
-from forehearth.http.head import CHUNKED, Request, examine, read
+from forehearth.http.body_reading import BodyReading, too_large
+from forehearth.http.connection import ANSWER, BODY, GONE, HEAD, LINGER
+from forehearth.http.faults import BODY_TOO_LARGE, Malformed, explain, internal_error
+from forehearth.http.head import Request, examine, read
 from forehearth.http.log import report
 from forehearth.http.repeats import Repeated
 from forehearth.http.replies import CONTINUE, Unwritable
@@ -35,13 +37,13 @@ SENT_AHEAD = 64 * 1024
 
 _CR = ord("\r")
 _END = b"\r\n\r\n"
-_STATUS = {BodyTooLarge: BODY_TOO_LARGE, BodyTooSlow: REQUEST_TIMEOUT}
 
 
 class Ready:
     """An admission whose answer is there already."""
 
     max_body = 0
+    streamed = None
 
     def __init__(self, reply: Reply) -> None:
         self._reply = reply
@@ -58,19 +60,9 @@ class Ready:
         """It was for one request."""
 
 
-class InboundProtocol(Connection):
+class InboundProtocol(BodyReading):
     """uvicorn's protocol class for this server: `Config(http=InboundProtocol)`, with a `Border` as server state."""
 
-    _request: Request
-    _admission: Admission | None = None
-    """Whose body is being read; None when it is the application's."""
-    _chunks: ChunkedBody | None = None
-    _missing = 0
-    """Bytes of a body with a length that are still to come."""
-    _taken = 0
-    """Bytes of the current body so far."""
-    _most = 0
-    """Bytes of body that are accepted."""
     _seen = 0
     """Bytes of `tail` in which there is no head's end."""
     _blank = False
@@ -79,10 +71,6 @@ class InboundProtocol(Connection):
     """The head of the current request, as it came."""
     _repeated: Repeated | None = None
     """The head that was let in last."""
-
-    def __init__(self, *args: object, **kwargs: object) -> None:
-        super().__init__(*args, **kwargs)  # type: ignore[arg-type] # handed on as they are
-        self._body = bytearray()
 
     def data_received(self, data: bytes) -> None:
         """See asyncio."""
@@ -163,7 +151,7 @@ class InboundProtocol(Connection):
         return True
 
     def _begin(self, request: Request) -> None:
-        self._request = request
+        self.request = request
         self.minor = request.minor
         self.keep = request.persistent
         self.head_only = request.head.method == b"HEAD"
@@ -224,36 +212,32 @@ class InboundProtocol(Connection):
                 self.fail()
             self.answered()
         else:
-            self._start(Ready(reply), b"")
+            self.start(Ready(reply), b"")
 
     def _let_in(self, request: Request, admission: Admission, length: int) -> None:
-        self._admission = admission
+        self.admission = admission
         if request.head.headers.get(b"content-encoding", b"identity").lower() != b"identity":
-            self._refuse_body(
+            self.refuse_body(
                 UnsupportedMediaType("The body is compressed. Send it as it is, without Content-Encoding.")
             )
         elif length > admission.max_body:
-            self._refuse_body(_too_large(admission.max_body))
+            self.refuse_body(too_large(admission.max_body))
         elif 0 <= length <= len(self.tail):
             body = self.tail[:length]
             self.tail = self.tail[length:]
-            self._start(admission, body)
+            self.start(admission, body)
         else:
             if request.expects_continue and not self.tail:
                 self.transport.write(CONTINUE)
-            self._begin_body(length, admission.max_body)
-
-    def _start(self, admission: Admission, body: bytes) -> None:
-        self._admission = None
-        self.phase = ANSWER
-        self.deadline = math.inf
-        self.task = self.loop.create_task(self.call(admission, body))
+            if admission.streamed is not None:
+                self.begin_stream(admission.streamed)
+            self.begin_body(length, admission.max_body)
 
     # ---- the ASGI application
 
     def _to_application(self, request: Request) -> None:
         if request.length > self.limits.body_bytes:
-            error = _too_large(self.limits.body_bytes)
+            error = too_large(self.limits.body_bytes)
             self.refuse(explain(BODY_TOO_LARGE, error.code, error.message))
             return
         if request.upgrade == b"websocket" and request.head.method == b"GET" and self._should_upgrade_to_ws():
@@ -262,16 +246,9 @@ class InboundProtocol(Connection):
         self.cycle = Cycle(self, request, self.border.date, self.hang_up)
         self._start_asgi_task(self.cycle, self.app)
         if request.length:
-            self._begin_body(request.length, self.limits.body_bytes)
+            self.begin_body(request.length, self.limits.body_bytes)
         else:
-            self._give_over()
-
-    def _give_over(self) -> None:
-        """The application has the whole request."""
-        self.phase = ANSWER
-        self.deadline = math.inf
-        if self.cycle is not None:
-            self.cycle.complete(keep_alive=self.keep and not self.border.draining)
+            self.give_over()
 
     def on_response_complete(self) -> None:
         """The application has answered."""
@@ -290,88 +267,3 @@ class InboundProtocol(Connection):
         self.handle_websocket_upgrade()
         if early:
             cast("asyncio.Protocol", self.transport.get_protocol()).data_received(early)
-
-    # ---- bodies
-
-    def _begin_body(self, length: int, most: int) -> None:
-        self._chunks = ChunkedBody() if length == CHUNKED else None
-        self._missing = length
-        self._most = most
-        self._taken = 0
-        self.phase = BODY
-        self.deadline = self.loop.time() + self.limits.body_seconds
-        if self.tail:
-            here, self.tail = self.tail, b""
-            self._read_body(here)
-
-    def _read_body(self, data: bytes) -> None:
-        if self._chunks is None:
-            piece = data[: self._missing]
-            self._missing -= len(piece)
-            is_whole, rest = not self._missing, data[len(piece) :]
-        else:
-            try:
-                piece = self._chunks.feed(data)
-            except Malformed as fault:
-                self._refuse_body(MalformedBody(fault.message))
-                return
-            is_whole, rest = self._chunks.done, self._chunks.rest
-        self._taken += len(piece)
-        if self._taken > self._most:
-            self._refuse_body(_too_large(self._most))
-            return
-        if self._admission is not None:
-            self._body += piece
-        elif piece and self.cycle is not None:
-            self.cycle.feed(piece)
-        if is_whole:
-            self.tail = rest
-            self._body_is_whole()
-
-    def _body_is_whole(self) -> None:
-        if self._admission is None:
-            self._give_over()
-            return
-        body = bytes(self._body)
-        self._body = bytearray()
-        self._start(self._admission, body)
-
-    def cut_short(self) -> None:
-        """The client ended its stream inside a body."""
-        self._refuse_body(MalformedBody("The body ended before it was complete."))
-
-    def too_slow(self) -> None:
-        """The head or the body did not come in time."""
-        if self.phase == BODY:
-            seconds = self.limits.body_seconds
-            self._refuse_body(BodyTooSlow(f"The body did not arrive within {seconds:g} seconds."))
-        else:
-            seconds = self.limits.header_seconds
-            text = f"The request's head did not arrive within {seconds:g} seconds."
-            self.refuse(explain(REQUEST_TIMEOUT, "request_timeout", text))
-
-    def _refuse_body(self, error: Refused) -> None:
-        """Refuse what is wrong with a body's transfer: in the words of its surface, where it has one."""
-        admission, self._admission = self._admission, None
-        self._body = bytearray()
-        if admission is not None:
-            try:
-                reply = admission.refuse(error)
-            except Exception as failure:  # noqa: BLE001 - a border: the connection must not hang on somebody's mistake
-                report(failure, "a body was refused, but not said why")
-                reply = internal_error()
-            self.refuse(reply)
-            return
-        cycle = self.cycle
-        if cycle is not None:
-            cycle.interrupt()
-        if cycle is not None and cycle.response_started:
-            self.keep = False
-            self.unread = True
-            self.hang_up()
-        else:
-            self.refuse(explain(_STATUS.get(type(error), BAD_REQUEST), error.code, error.message))
-
-
-def _too_large(most: int) -> BodyTooLarge:
-    return BodyTooLarge(f"The body is longer than {most} bytes.")

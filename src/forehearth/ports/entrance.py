@@ -1,12 +1,19 @@
 """What the HTTP server asks of the program: shall this request come in, and what is the answer."""
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 import msgspec
 
 from forehearth.core.errors import Refused
-from forehearth.core.exchange import Head, Reply
+from forehearth.core.exchange import Head, Reply, Stream
+
+Streamed = Callable[[Stream], Awaitable[Reply]]
+"""Answers a request while its body arrives; else as `Admission.answer`.
+
+The body is read no faster than it is taken, and raises `Refused` where it does not come whole. The answer may come
+before its end; then the rest is not read.
+"""
 
 
 class Admission(Protocol):
@@ -15,6 +22,11 @@ class Admission(Protocol):
     @property
     def max_body(self) -> int:
         """How many bytes of body are accepted."""
+        ...
+
+    @property
+    def streamed(self) -> Streamed | None:
+        """What answers while the body arrives, where it is not here whole with its head; None where it is collected."""
         ...
 
     async def answer(self, body: bytes) -> Reply:

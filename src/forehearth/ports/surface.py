@@ -8,7 +8,7 @@ import msgspec
 from forehearth.core.call import Call, Operation
 from forehearth.core.endpoint import Endpoint
 from forehearth.core.errors import ForehearthError
-from forehearth.core.exchange import Head, Reply
+from forehearth.core.exchange import Head, Reply, Stream
 from forehearth.core.place import Place
 from forehearth.core.principal import Principal
 from forehearth.core.record import CallRecord
@@ -16,11 +16,15 @@ from forehearth.core.trace import Trace
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
-    """What a head asks for: a call, which has an `operation`; something else that is done, an `act`; else a page."""
+    """What a head asks for: a call, which has an `operation`; something else that is done, an `act`; else a page.
+
+    What is done with a body that may be large is an `upload`.
+    """
 
     endpoint: Endpoint
     operation: Operation | None = None
     act: "Act | None" = None
+    upload: "Upload | None" = None
     deployment: str | None = None
     """The deployment, where the path names it: then the body's `model` decides nothing."""
     project: str = ""
@@ -49,6 +53,16 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
 
 Act = Callable[[Entry, bytes], Awaitable[Reply]]
 """What is done with a body, which may be empty. Raises the `ForehearthError` that fits."""
+StreamedAct = Callable[[Entry, Stream], Awaitable[Reply]]
+"""What is done with a body while it arrives. Raises the `ForehearthError` that fits, as its stream does."""
+
+
+class Upload(msgspec.Struct, frozen=True, kw_only=True):
+    """What is done with a body that may be large."""
+
+    act: StreamedAct
+    most: int
+    """Bytes of body that are accepted, which may be more than of others."""
 
 
 class Surface(Protocol):

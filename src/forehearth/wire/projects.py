@@ -19,10 +19,10 @@ from forehearth.core.errors import (
     ProjectNotFound,
     VersionNotServed,
 )
-from forehearth.core.exchange import Head, Reply
+from forehearth.core.exchange import Head, Reply, Stream
 from forehearth.core.permission import Permission
 from forehearth.core.trace import Trace
-from forehearth.ports.surface import Act, Asked, Entry
+from forehearth.ports.surface import Act, Asked, Entry, StreamedAct
 from forehearth.routing.directory import Deployment, Directory
 from forehearth.wire import paths, project_later
 from forehearth.wire.envelope import JSON, project_error
@@ -89,6 +89,9 @@ class Projects:
         project = paths.segment(raw_project)
         asked = self._find(head, rest)
         act = None if asked.act is None else partial(self._act, asked.act)
+        if asked.upload is not None:
+            upload = msgspec.structs.replace(asked.upload, act=partial(self._upload, asked.upload.act))
+            asked = msgspec.structs.replace(asked, upload=upload)
         project = DEFAULT if project == _OTHER_NAME_OF_DEFAULT else project
         return msgspec.structs.replace(asked, act=act, project=project)
 
@@ -147,6 +150,10 @@ class Projects:
         return Reply(status=said.status, headers=headers, body=project_error(said))
 
     async def _act(self, act: Act, entry: Entry, body: bytes) -> Reply:
+        self._require(entry.asked.project)
+        return await act(entry, body)
+
+    async def _upload(self, act: StreamedAct, entry: Entry, body: Stream) -> Reply:
         self._require(entry.asked.project)
         return await act(entry, body)
 

@@ -12,7 +12,7 @@ from forehearth.core.endpoint import Endpoint
 from forehearth.core.errors import MethodNotAllowed
 from forehearth.core.exchange import Head
 from forehearth.core.permission import Permission
-from forehearth.ports.surface import Act, Asked
+from forehearth.ports.surface import Act, Asked, Upload
 from forehearth.wire import paths
 
 _NAMED = b"{"
@@ -30,8 +30,10 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     """None asks for a token or key that is known here, and no more."""
     name: str
     """What is done, for metrics and the audit log."""
-    act: Act | None
+    act: Act | None = None
     """None for what has no body to be read: the surface answers it by its page."""
+    upload: Upload | None = None
+    """What is done instead with a body while it arrives."""
     media: bytes = b"application/json"
     """What its body has to be, where it has one; empty for anything."""
 
@@ -81,7 +83,7 @@ class Table:
 
 def _asked(row: Row, *, base: str, keys: bool) -> Asked:
     endpoint = Endpoint(method=row.method, path=base + row.form, permission=row.permission, name=row.name, keys=keys)
-    return Asked(endpoint=endpoint, act=row.act)
+    return Asked(endpoint=endpoint, act=row.act, upload=row.upload)
 
 
 def _names(each: tuple[list[bytes], Row, Asked]) -> int:

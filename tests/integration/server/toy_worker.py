@@ -29,6 +29,7 @@ class Toy(msgspec.Struct, frozen=True):
     key: str
     path: list[str] = []
     max_body: int = 1000
+    streamed: None = None
 
     def accept(self, head: Head) -> "Toy | None":
         path = head.raw_path.decode().strip("/").split("/")
