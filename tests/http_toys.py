@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import hashlib
 import re
 import socket
 import ssl
@@ -16,7 +17,7 @@ import msgspec
 import uvloop
 
 from forehearth.core.errors import BodyTooLarge, BodyTooSlow, Refused, UnsupportedMediaType
-from forehearth.core.exchange import Head, Reply
+from forehearth.core.exchange import Head, OnePiece, Reply, Stream
 from forehearth.core.settings import InboundLimits
 from forehearth.http.server import HttpServer, Listener
 from forehearth.ports.entrance import Undecided
@@ -120,14 +121,63 @@ class Call:
         return Reply(status=status, body=b"toy: " + error.message.encode())
 
 
+class Taking(Call):
+    """An admission that takes its body as it arrives. `held` closes the gate before the next piece."""
+
+    max_body = 600_000_000
+
+    @property
+    def streamed(self) -> Any:
+        return self.take
+
+    async def answer(self, body: bytes) -> Reply:
+        self._toy.seen["came whole"] += 1
+        return await self.take(OnePiece(body))
+
+    async def take(self, body: Stream) -> Reply:
+        toy, name = self._toy, self._head.raw_path.removeprefix(b"/up/")
+        toy.seen["taking"] += 1
+        digest, size = hashlib.sha256(), 0
+        try:
+            if name == b"early":
+                return Reply(status=403, body=b"not you")
+            await toy.gate.wait()
+            async for piece in body:
+                digest.update(piece)
+                size += len(piece)
+                toy.largest = max(toy.largest, len(piece))
+                if name == b"full":
+                    return Reply(status=507, body=b"full")
+                await toy.gate.wait()
+        except Refused as error:
+            return self.refuse(error)
+        except asyncio.CancelledError:
+            toy.seen["upload cancelled"] += 1
+            raise
+        if name == b"sized":
+            return Reply(status=200, stream=Pieces(toy, self._head.query), length=10)
+        return Reply(status=200, body=b"%d %b" % (size, digest.hexdigest().encode()))
+
+    def again(self) -> "Taking":
+        self._toy.seen["again"] += 1
+        return Taking(self._toy, self._head)
+
+
 class ToyEntrance:
-    """Lets in `/call/…`, turns away `/no`, and leaves the rest to the application; `/later/…` it has to think about."""
+    """Lets in `/call/…`, turns away `/no`, and leaves the rest to the application; `/later/…` it has to think about.
+
+    Bodies of `/up/…` are taken as they arrive, while the `gate` is open.
+    """
 
     def __init__(self) -> None:
         self.seen: Counter[str] = Counter()
         self.forgetful: bool | Exception = False
         self.heads: list[Head] = []
         self.bodies: list[bytes] = []
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.largest = 0
+        """Bytes of the largest piece of a body that was taken as it arrived."""
 
     def accept(self, head: Head) -> Call | Reply | Undecided | None:
         self.heads.append(head)
@@ -135,6 +185,8 @@ class ToyEntrance:
             return Undecided(self._think(head))
         if head.raw_path.startswith(b"/call/"):
             return Call(self, head)
+        if head.raw_path.startswith(b"/up/"):
+            return Taking(self, head)
         if head.raw_path == b"/no":
             return Reply(status=401, headers=((b"www-authenticate", b"Bearer"),), body=b"who are you")
         if head.raw_path == b"/no/stream":

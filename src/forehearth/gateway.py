@@ -234,7 +234,8 @@ class Admitted:
             raise
         if reply.stream is None:
             return self._end_with(Reply(status=reply.status, headers=headers, body=reply.body))
-        return Reply(status=reply.status, headers=[*headers, *_STREAM_HEADERS], stream=_Outgoing(self, reply.stream))
+        stream = _Outgoing(self, reply.stream)
+        return Reply(status=reply.status, headers=[*headers, *_STREAM_HEADERS], stream=stream, length=reply.length)
 
     def again(self) -> "Admitted | None":
         """See `ports.entrance`."""

@@ -215,6 +215,8 @@ async def _send(send: Send, reply: Reply, *, head_only: bool, close: bool = Fals
         await send({"type": "http.response.start", "status": reply.status, "headers": headers})
         await send({"type": "http.response.body", "body": reply.body if has_body(reply.status) else b""})
         return
+    if reply.length is not None:
+        headers.append((b"content-length", b"%d" % reply.length))
     try:
         await send({"type": "http.response.start", "status": reply.status, "headers": headers})
         if not head_only:

@@ -231,12 +231,16 @@ class Connection(HttpToolsProtocol):
         """Write a reply piece by piece, no faster than the client reads."""
         try:
             empty = self.head_only or not has_body(reply.status)
-            self.in_chunks = self.minor == 1 and has_body(reply.status)
-            self.keep = self.keep and not self.border.draining and (self.in_chunks or empty)
+            sized = reply.length is not None
+            self.in_chunks = self.minor == 1 and has_body(reply.status) and not sized
+            self.keep = self.keep and not self.border.draining and (self.in_chunks or empty or sized)
             write = self.transport.write
             write(opening(reply, self.border.date, close=not self.keep, chunked=self.in_chunks))
             self.started = True
             if empty:
+                return
+            if reply.length is not None:
+                await self._write_sized(pieces, reply.length)
                 return
             poured = pour(pieces, self._write_piece)
             if poured is not None:
@@ -249,6 +253,18 @@ class Connection(HttpToolsProtocol):
                 write(LAST_CHUNK)
         finally:
             await pieces.aclose()
+
+    async def _write_sized(self, pieces: Stream, length: int) -> None:
+        """Write a stream of which it was said how long it is. Raises `ValueError` where it is not, and breaks off."""
+        left = length
+        async for piece in pieces:
+            left -= len(piece)
+            if left < 0:
+                break
+            if not self._write_piece(piece):
+                await self.flow.drain()
+        if left:
+            raise ValueError("a stream was not as long as was said")
 
     def _write_piece(self, piece: bytes) -> bool:
         """Write a piece of a stream, which is not empty; whether the client reads fast enough for more."""

@@ -29,8 +29,11 @@ def whole(reply: Reply, date: bytes, *, close: bool, head_only: bool = False) ->
 
 
 def opening(reply: Reply, date: bytes, *, close: bool, chunked: bool) -> bytes:
-    """The head of a reply whose body is still to come. Raises `Unwritable`."""
-    return _head(reply, date, b"transfer-encoding: chunked\r\n" if chunked else b"", close=close)
+    """The head of a reply whose body is still to come; one of known length is not `chunked`. Raises `Unwritable`."""
+    framing = b"transfer-encoding: chunked\r\n" if chunked else b""
+    if reply.length is not None and has_body(reply.status):
+        framing = b"content-length: %d\r\n" % reply.length
+    return _head(reply, date, framing, close=close)
 
 
 def has_body(status: int) -> bool:
