@@ -38,6 +38,7 @@
       LedgerUnwritable              ours: it cannot be written down what the call uses (retry_after)
       StoreUnavailable              ours: what is kept cannot be read or written now (retry_after)
         StoreInDoubt                it went away before it answered: what was asked may have been carried out
+      StorageFull                   ours: there is no room left for what the caller wants kept
       Misconfigured                 ours: the configuration cannot be used
 
 `retry_elsewhere` says whether the next backend, or a route's next deployment, may be tried: true only where it is
@@ -369,6 +370,16 @@ class StoreInDoubt(StoreUnavailable):
     """The store went away before it answered: nobody knows whether it was carried out."""
 
     code = "store_in_doubt"
+
+
+class StorageFull(ForehearthError):
+    """Our own fault: there is no room left to keep what the caller sends. Nothing of it was kept."""
+
+    code = "storage_full"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.headers = ((b"x-should-retry", b"false"),)
 
 
 class Misconfigured(ForehearthError):

@@ -78,6 +78,8 @@ class InboundLimits(Values, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """Bytes of a request's path and query together."""
     body_bytes: Bytes = 16 * 1024 * 1024
     """Bytes of a request's body."""
+    upload_bytes: Bytes = 512 * 1024 * 1024
+    """Bytes of a file that is uploaded."""
     header_seconds: Seconds = 10.0
     """Seconds for the whole head to arrive, from its first byte or from the connection."""
     body_seconds: Seconds = 60.0

@@ -3,6 +3,7 @@
 lock               held by the running server; has its process id
 version            the schema of this folder, a whole number
 keys/development   the development key
+blobs/             the bytes of files that callers keep here
 tls/               the development CA, the server's certificate, the bundle for `tls trust`
 run/               what belongs to the running server alone: emptied at every start
 """
@@ -39,6 +40,11 @@ class DataDirectory(msgspec.Struct, frozen=True, kw_only=True):
         return self.path / "keys"
 
     @property
+    def blobs(self) -> Path:
+        """Folder of the bytes of files."""
+        return self.path / "blobs"
+
+    @property
     def tls(self) -> Path:
         """Folder of the development CA and what it signed."""
         return self.path / "tls"
@@ -72,7 +78,7 @@ def open_data_directory(path: Path) -> DataDirectory:
     try:
         data.path.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
         _check_schema(data.path)
-        for folder in (data.keys, data.tls, data.run):
+        for folder in (data.keys, data.blobs, data.tls, data.run):
             _make_private(folder)
     except OSError as error:
         raise Misconfigured(

@@ -8,6 +8,8 @@ from forehearth.assets.family import DATASETS, INDEXES
 from forehearth.assets.service import Assets
 from forehearth.conversations.service import Conversations
 from forehearth.core.clock import Clock
+from forehearth.files.service import Files
+from forehearth.ports.blobs import Blobs
 from forehearth.ports.documents import DocumentStore
 from forehearth.ports.door import Door
 from forehearth.server.responses import made_responses
@@ -16,23 +18,29 @@ from forehearth.wire import agents as agents_wire
 from forehearth.wire import assets as assets_wire
 from forehearth.wire import connections as connections_wire
 from forehearth.wire import conversations, responses, stored_completions
+from forehearth.wire import files as files_wire
 from forehearth.wire.connections import Connections
 from forehearth.wire.surfaces import Families, FamiliesOf
 
 _RANDOM_BYTES = 24
 
 
-def families(documents: DocumentStore, clock: Clock, connections: Connections) -> FamiliesOf:
-    """What makes them for a resource, from the way to its models. Things are kept in `documents`."""
+def families(
+    documents: DocumentStore, clock: Clock, connections: Connections, *, blobs: Blobs, upload_bytes: int
+) -> FamiliesOf:
+    """What makes them for a resource, from the way to its models. Things are kept in `documents`, bytes in `blobs`."""
     agents = Agents(documents, clock=clock, new_id=lambda: str(uuid.uuid4()))
     indexes, datasets = (Assets(documents, family, clock=clock) for family in (INDEXES, DATASETS))
     talks = Conversations(documents, new_id=new_id, clock=clock)
     stored = StoredCompletions(documents, clock=clock)
+    files = files_wire.rows(
+        Files(documents, blobs, clock=clock, new_id=lambda: f"file-{uuid.uuid4().hex}"), most=upload_bytes
+    )
 
     def made(door: Door) -> Families:
         answered = made_responses(documents, door, talks, clock)
-        v1 = (*responses.rows(answered), *conversations.rows(talks), *stored_completions.rows(stored))
-        classic = (*responses.rows(answered), *responses.with_deployment(answered))
+        v1 = (*responses.rows(answered), *conversations.rows(talks), *stored_completions.rows(stored), *files)
+        classic = (*responses.rows(answered), *responses.with_deployment(answered), *files)
         project = (
             *agents_wire.rows(agents),
             *connections_wire.rows(connections),

@@ -14,6 +14,7 @@ from forehearth.policies.drains import Drains
 from forehearth.registry import Surroundings
 from forehearth.server.administration import Inside, administered
 from forehearth.server.app import create_app
+from forehearth.server.blobs import opened_blobs
 from forehearth.server.caching import opened_caches
 from forehearth.server.compose import build_gateway, connections
 from forehearth.server.context import WorkerContext
@@ -39,6 +40,7 @@ async def run_worker(context: WorkerContext) -> None:
     async with (
         awaited_stores(settings.store, context.data, clock, context.shutdown.begun) as stores,
         swept(stores, clock),
+        opened_blobs(context, stores, clock) as blobs,
         HttpClient() as client,
         TokenKeepers() as keepers,
         opened_leases(settings, context.data, clock, context.index) as leases,
@@ -66,7 +68,13 @@ async def run_worker(context: WorkerContext) -> None:
             refusals=identities.refusals,
             writing=None if ledger is None else ledger.writing,
             keep=Keeping(StoredCompletions(stores.documents, clock=clock)),
-            families=families(stores.documents, clock, connections(settings)),
+            families=families(
+                stores.documents,
+                clock,
+                connections(settings),
+                blobs=blobs,
+                upload_bytes=settings.server.limits.upload_bytes,
+            ),
         )
         gateway = build_gateway(
             settings, around, identity=identities.callers, metrics=context.metrics, created=int(clock.unix())

@@ -53,7 +53,6 @@ _INDEX = Asked(endpoint=Endpoint(method="GET", path="/openai/", permission=Permi
 _LATER = frozenset(
     {
         b"responses",
-        b"files",
         b"batches",
         b"assistants",
         b"threads",

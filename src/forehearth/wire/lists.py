@@ -33,13 +33,18 @@ def query(head: Head) -> Mapping[str, Sequence[str]]:
     return found
 
 
-def order(asked: Mapping[str, Sequence[str]], *, newest_first: bool = True) -> Order:
-    """Which page is meant: `limit`, `order` and `after`, the last of each. Raises `InvalidField`."""
+def order(asked: Mapping[str, Sequence[str]], *, newest_first: bool = True, limit: int = 20, most: int = MOST) -> Order:
+    """Which page is meant: `limit`, `order` and `after`, the last of each. Raises `InvalidField`.
+
+    A page has `limit` unless it says otherwise, and `most` at the most.
+    """
     way = _one(asked, "order", "desc" if newest_first else "asc")
     if way not in ("asc", "desc"):
         raise wrong_value("order", way, ("asc", "desc"))
     return Order(
-        limit=_limit(_one(asked, "limit", "20")), newest_first=way == "desc", after=_one(asked, "after") or None
+        limit=_limit(_one(asked, "limit", str(limit)), most),
+        newest_first=way == "desc",
+        after=_one(asked, "after") or None,
     )
 
 
@@ -53,7 +58,7 @@ def _one(asked: Mapping[str, Sequence[str]], name: str, default: str = "") -> st
     return asked[name][-1] if asked.get(name) else default
 
 
-def _limit(text: str) -> int:
+def _limit(text: str, most: int) -> int:
     if not _WHOLE.fullmatch(text):
         raise InvalidField(
             f"Invalid type for 'limit': expected an integer, but got '{shown(text)}' instead.",
@@ -67,9 +72,9 @@ def _limit(text: str) -> int:
             param="limit",
             kind="integer_below_min_value",
         )
-    if limit > MOST:
+    if limit > most:
         raise InvalidField(
-            f"Invalid 'limit': integer above maximum value. Expected a value <= {MOST}, but got {limit} instead.",
+            f"Invalid 'limit': integer above maximum value. Expected a value <= {most}, but got {limit} instead.",
             param="limit",
             kind="integer_above_max_value",
         )

@@ -28,7 +28,7 @@ OPERATIONS = {
     b"/embeddings": (Operation.EMBEDDINGS, Permission.EMBEDDINGS),
 }
 _LATER = frozenset(
-    {b"responses", b"images", b"audio", b"files", b"uploads", b"batches", b"vector_stores", b"evals"}
+    {b"responses", b"images", b"audio", b"uploads", b"batches", b"vector_stores", b"evals"}
     | {b"fine_tuning", b"containers", b"realtime", b"videos"}
 )
 _VERSIONS = frozenset({"v1", "preview", "latest"})

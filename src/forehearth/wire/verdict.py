@@ -60,6 +60,7 @@ _STATUS_AND_CODE: dict[type[ForehearthError], tuple[int, str]] = {
     errors.Broken: (502, "BadGateway"),
     errors.LimitsUnchecked: (503, "ServiceUnavailable"),
     errors.LedgerUnwritable: (503, "ServiceUnavailable"),
+    errors.StorageFull: (507, "InsufficientStorage"),
     errors.StoreUnavailable: (503, "ServiceUnavailable"),
     errors.StoreInDoubt: (502, "BadGateway"),
 }
