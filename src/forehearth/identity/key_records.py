@@ -38,8 +38,16 @@ READING = frozenset(
 """What every key may do: see what there is."""
 KEEPING = frozenset({Permission.READ_RESPONSES, Permission.WRITE_RESPONSES, Permission.DELETE_RESPONSES})
 """What a key may do with what is kept between calls, unless it is limited to some operations."""
-STORED = frozenset({Permission.READ_STORED, Permission.CHANGE_STORED})
-"""What a key may do with everybody's stored answers, unless it is limited in any way to some calls."""
+STORED = frozenset(
+    {
+        Permission.READ_STORED,
+        Permission.CHANGE_STORED,
+        Permission.READ_FILES,
+        Permission.WRITE_FILES,
+        Permission.DELETE_FILES,
+    }
+)
+"""What a key may do with everybody's stored answers and files, unless it is limited in any way to some calls."""
 INFERENCE = READING.union(KEEPING, STORED, *OPERATIONS.values())
 """What a key without limits opens of its resource."""
 _ASSIGNED_BY_KEYS = frozenset(named("Foundry Account Owner").assigns or ())

@@ -81,7 +81,13 @@ TEXT = {"model": "chat", "prompt": "hi"}
 VECTORS = {"model": "vectors", "input": "hi"}
 RESPONSE = {"model": "chat", "input": "hi"}
 DEFINITION = {"kind": "prompt", "model": "chat"}
+FORM = "multipart/form-data; boundary=b"
+UPLOAD = (
+    b"--b\r\nContent-Disposition: form-data; name=purpose\r\n\r\nevals\r\n"
+    b"--b\r\nContent-Disposition: form-data; name=file; filename=a\r\n\r\nx\r\n--b--\r\n"
+)
 BODIES = (
+    ("/files", UPLOAD),
     ("/chat/completions", CHAT),
     ("/completions", TEXT),
     ("/images/embeddings", {"model": "vectors", "input": [{"image": "data:image/png;base64,AAAA"}]}),
@@ -188,8 +194,8 @@ class Client:
         self._connection.close()
 
     def ask(self, method: str, target: str, body: object, headers: Mapping[str, str]) -> Answer:
-        raw = None if body is None else json.dumps(body).encode()
-        kind = "application/merge-patch+json" if method == "PATCH" else "application/json"
+        raw = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
+        kind = "application/merge-patch+json" if method == "PATCH" else FORM if body is UPLOAD else "application/json"
         given = dict(headers) if raw is None else {"content-type": kind, **headers}
         self._connection.request(method, target, raw, given)
         response = self._connection.getresponse()
@@ -228,6 +234,13 @@ class Client:
         """The id of a chat completion that is stored where the caller asks."""
         headers = caller.headers if "host" in caller.headers else self._user
         answer = self.ask("POST", f"{base}/chat/completions", CHAT | {"store": True}, headers)
+        assert answer.status // 100 == 2, answer
+        return str(json.loads(answer.body)["id"])
+
+    def new_file(self, path: str, query: str, caller: Caller) -> str:
+        """The id of a file that is kept where the caller asks."""
+        headers = caller.headers if "host" in caller.headers else self._user
+        answer = self.ask("POST", f"{path}/files{query}", UPLOAD, headers)
         assert answer.status // 100 == 2, answer
         return str(json.loads(answer.body)["id"])
 
@@ -335,6 +348,9 @@ def ask(client: Client, line: Line, caller: Caller, path: str | None = None) -> 
     agent = client.new_agent(caller) if "{agent_name}" in line.path else ""
     names = {"agent_name": agent, "agent_version": "1", "version": "1"}
     names |= {"project": caller.project, "id": one, "name": one, "deployment": deployment, "item": item}
+    if "{file_id}" in line.path:
+        path, query = target.partition("/files/")[0].format(**names), target.partition("?")[2]
+        names["file_id"] = client.new_file(path, query and f"?{query}", caller)
     if "{response_id}" in line.path:
         names["response_id"] = made_response(client, target.partition("/{response_id}")[0].format(**names), caller)
     return client.ask(line.method, target.format(**names), body, caller.headers)

@@ -16,8 +16,9 @@ OPENAI = {
     Permission.READ_RESPONSES,
     Permission.WRITE_RESPONSES,
     Permission.DELETE_RESPONSES,
+    Permission.READ_FILES,
 }
-STORED = {Permission.READ_STORED, Permission.CHANGE_STORED}
+STORED = {Permission.READ_STORED, Permission.CHANGE_STORED, Permission.WRITE_FILES, Permission.DELETE_FILES}
 ALLOWED = {
     "Foundry Agent Consumer": {Permission.CALL_AGENT},
     "Foundry User": EVERYTHING,
@@ -100,6 +101,7 @@ ACCOUNT = "Microsoft.CognitiveServices/accounts"
                 Permission.READ_MODELS,
                 Permission.READ_OPENAI_DEPLOYMENTS,
                 Permission.READ_RESPONSES,
+                Permission.READ_FILES,
                 Permission.READ_STORED,
             },
         ),

@@ -29,8 +29,11 @@ OPENAI = {
     Permission.READ_RESPONSES,
     Permission.WRITE_RESPONSES,
     Permission.DELETE_RESPONSES,
+    Permission.READ_FILES,
 }
 ALL_OF_INFERENCE = OPENAI | {
+    Permission.WRITE_FILES,
+    Permission.DELETE_FILES,
     Permission.READ_STORED,
     Permission.CHANGE_STORED,
     Permission.MODELS_CHAT,
