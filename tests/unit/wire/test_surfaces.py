@@ -81,7 +81,7 @@ REFUSED = [
     ("/openai/deployments//chat/completions?api-version=2024-10-21", CHAT, 404, "404", "deployment name"),
     ("/openai/deployments/a%2Fb/chat/completions?api-version=2024-10-21", CHAT, 404, "DeploymentNotFound", "not exist"),
     ("/openai/deployments/chat/audio/speech?api-version=2024-10-21", b"{}", 501, "NotServedYet", "not served yet"),
-    ("/openai/files?api-version=2024-10-21", b"{}", 501, "NotServedYet", "files"),
+    ("/openai/batches?api-version=2024-10-21", b"{}", 501, "NotServedYet", "batches"),
     ("/openai/nothing?api-version=2024-10-21", b"{}", 404, "404", "/openai/deployments"),
 ]
 
