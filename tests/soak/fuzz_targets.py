@@ -28,7 +28,7 @@ from forehearth.tools import json_rpc
 from forehearth.tools.events import Events, EventTooLong
 from tests.conformance.http import hostile
 from tests.unit.config import test_any_text
-from tests.unit.dialects import test_usage
+from tests.unit.dialects import test_multipart, test_usage
 from tests.unit.dice import cut
 from tests.unit.http import test_chunks, test_head
 from tests.unit.identity import minting, test_token_claims
@@ -203,6 +203,17 @@ def target(data: bytes) -> str:
     return " and ".join([*verdicts, "target"])
 
 
+def multipart(data: bytes) -> str:
+    """A form: the same however it is cut; its names are text, and no more comes out than went in."""
+    whole = test_multipart.verdict([data])
+    assert test_multipart.verdict(cuts(data)) == whole
+    if isinstance(whole, str):
+        return "refused"
+    assert sum(len(content) for *_, content in whole) < len(data)
+    assert not any(each < " " or each == "\x7f" for name, filename, _ in whole for each in f"{name}{filename or ''}")
+    return "read"
+
+
 def _is_host(host: bytes) -> bool:
     if not is_authority(host):
         return False
@@ -328,6 +339,11 @@ def _places() -> list[bytes]:
     return [host + b" " + each for host in hosts for each in targets]
 
 
+def _forms() -> list[bytes]:
+    files = [test_multipart.part(each) + test_multipart.END for each in test_multipart.NAMED]
+    return [*files, *(body for body, _ in test_multipart.FAULTS if len(body) < 700)]
+
+
 JSON_WORDS = (b'"usage"', b'"model"', b"\\u0065", b"null", b"true", b"1e400", b"-1", b'":', b'{"', b"}", b"[", b"]")
 EVENT_WORDS = (b"data: ", b"\n\n", b"\r\n\r\n", b"\r\r", b'{"usage": {"prompt_tokens":1}}', b'"completion_tokens":')
 CLAIM_WORDS = tuple(f'"{name}":'.encode() for name in (*test_token_claims.MEMBERS, "alg", "kid", "crit"))
@@ -341,6 +357,7 @@ TARGETS = {
     "members": Target(members, _objects, JSON_WORDS, 1_500),
     "token": Target(token, _tokens, (*CLAIM_WORDS, *JSON_WORDS), 3_000),
     "configuration": Target(configuration, _files, YAML_WORDS, 1_500),
+    "multipart": Target(multipart, _forms, test_multipart.VOCABULARY, 700),
     "target": Target(target, _places, PLACE_WORDS, 300),
     "url": Target(url, _urls, (*PLACE_WORDS, b"https://", b"\n", b"0x7f", b"xn--"), 300),
     "tool messages": Target(tool_messages, _streams, (*EVENT_WORDS, *JSON_WORDS, b'"id":', b'"method":'), 1_500),

@@ -8,7 +8,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -71,9 +71,9 @@ def begun(server: ForehearthServer, *, more: bytes = b"") -> socket.socket:
     return connection
 
 
-def until(condition: object, seconds: float = 20.0) -> None:
+def until(condition: Callable[[], object], seconds: float = 20.0) -> None:
     began = time.monotonic()
-    while not condition():  # type: ignore[operator]
+    while not condition():
         assert time.monotonic() - began < seconds, "it did not become so"
         time.sleep(0.01)
 

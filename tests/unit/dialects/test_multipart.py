@@ -38,22 +38,22 @@ def test_fields_and_files_in_any_order() -> None:
     assert read(body) == [("a", None, b"1"), ("f", "a.txt", b"line\r\n--"), ("empty", None, b"")]
 
 
-@pytest.mark.parametrize(
-    ("disposition", "filename"),
-    [
-        ('form-data; name="a"; filename="x.txt"', "x.txt"),
-        ('Form-Data ; Name=a ; FileName="x y.txt"', "x y.txt"),
-        (r'form-data; name="a"; filename="a\"b\\c"', 'a"b\\c'),
-        (r'form-data; name="a"; filename="C:\new\x"', r"C:\new\x"),
-        ('form-data; name="a"; filename="a%22b"', 'a"b'),
-        ('form-data; name="a"; filename="../../etc/passwd"', "../../etc/passwd"),
-        ('form-data; name="a"; filename="übergröße.pdf"', "übergröße.pdf"),
-        ('form-data; name="a"; filename="x"; filename*=UTF-8\'\'%e2%82%ac.txt', "€.txt"),
-        ("form-data; name=\"a\"; filename*=utf-8'en'a%20b", "a b"),
-        ('form-data; name="a"; filename=""', ""),
-        ('form-data; name="a";', None),
-    ],
-)
+NAMED = {
+    'form-data; name="a"; filename="x.txt"': "x.txt",
+    'Form-Data ; Name=a ; FileName="x y.txt"': "x y.txt",
+    r'form-data; name="a"; filename="a\"b\\c"': 'a"b\\c',
+    r'form-data; name="a"; filename="C:\new\x"': r"C:\new\x",
+    'form-data; name="a"; filename="a%22b"': 'a"b',
+    'form-data; name="a"; filename="../../etc/passwd"': "../../etc/passwd",
+    'form-data; name="a"; filename="übergröße.pdf"': "übergröße.pdf",
+    'form-data; name="a"; filename="x"; filename*=UTF-8\'\'%e2%82%ac.txt': "€.txt",
+    "form-data; name=\"a\"; filename*=utf-8'en'a%20b": "a b",
+    'form-data; name="a"; filename=""': "",
+    'form-data; name="a";': None,
+}
+
+
+@pytest.mark.parametrize(("disposition", "filename"), NAMED.items())
 def test_names_are_text(disposition: str, filename: str | None) -> None:
     assert read(part(disposition) + b"--b--") == [("a", filename, b"x")]
 
@@ -185,7 +185,20 @@ def verdict(pieces: list[bytes]) -> Any:
 
 
 DISPOSITION = b"Content-Disposition: form-data; name=a"
-WORDS = st.sampled_from([b"--b", b"--", b"\r\n", DISPOSITION, b'; filename="x"', b"\r\n\r\n", b"b", b":", b'"'])
+VOCABULARY = (
+    b"--b",
+    b"--",
+    b"\r\n",
+    DISPOSITION,
+    b'; filename="x"',
+    b"\r\n\r\n",
+    b"b",
+    b":",
+    b'"',
+    b"%22",
+    b"*=UTF-8''",
+)
+WORDS = st.sampled_from(VOCABULARY)
 
 
 @given(body=st.lists(WORDS | st.binary(max_size=4), max_size=14).map(b"".join), cuts=CUTS)

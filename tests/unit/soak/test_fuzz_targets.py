@@ -11,6 +11,7 @@ KINDS = {
     "members": {"object", "no object"},
     "token": {"true", "readable", "unreadable"},
     "configuration": {"taken", "misfit", "unreadable"},
+    "multipart": {"read", "refused"},
     "target": {"host and target", "host and no target", "no host and target", "no host and no target"},
     "url": {"refused", "read", "followed"},
     "tool messages": {"messages", "none"},

@@ -68,7 +68,7 @@ class Client:
         asked = head(target, method=method, key=None, authorization=f"Bearer {who}", content_type=kind)
         accepted: Any = self._door.gateway.accept(asked)
         if isinstance(accepted, Admitted):
-            accepted = await (accepted.answer(body) if isinstance(body, bytes) else accepted.streamed(body))  # type: ignore[misc]
+            accepted = await (accepted.answer(body) if isinstance(body, bytes) else accepted.streamed(body))
         assert isinstance(accepted, Reply)
         return accepted
 
