@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
 from forehearth.core.clock import Clock
 from forehearth.core.document import StoreFailed
+from forehearth.core.errors import Misconfigured
 from forehearth.core.place import Place
 from forehearth.core.settings import Settings
 from forehearth.files.service import Orphans
@@ -27,8 +28,11 @@ _log = logging.getLogger("forehearth.server")
 async def opened_blobs(
     context: WorkerContext, stores: Stores, clock: Clock, sleep: Sleep = asyncio.sleep
 ) -> AsyncIterator[Blobs]:
-    """The directory. The first worker sweeps it, for all of them."""
-    directory = BlobDirectory(context.data.blobs, clock)
+    """The directory. The first worker sweeps it, for all of them. Raises `Misconfigured` when it cannot be used."""
+    try:
+        directory = BlobDirectory(context.data.blobs, clock)
+    except OSError as error:
+        raise Misconfigured(f"files cannot be kept in {context.data.blobs}: {error.strerror}") from error
     orphans = Orphans(stores.documents, clock, places(context.settings))
     sweeping = asyncio.create_task(_sweep_for_ever(directory, orphans, sleep)) if context.index == 0 else None
     try:

@@ -1,5 +1,6 @@
 """Files on a real server: large ones in little memory, shared by workers, kept through `kill -9`, and gone for good."""
 
+import asyncio
 import contextlib
 import http.client
 import json
@@ -9,11 +10,15 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
 import pytest
 
+from forehearth.core.place import Place
+from forehearth.files.service import Orphans
+from forehearth.stores.blob_directory import YOUNG_SECONDS, BlobDirectory
+from forehearth.testing.clock import VirtualClock
 from tests.conftest import StartForehearth
 from tests.forehearth_server import ForehearthServer
 from tests.integration.files.raw_upload import (
@@ -27,6 +32,7 @@ from tests.integration.files.raw_upload import (
     processes,
     upload,
 )
+from tests.integration.stores.opened import opened
 
 CONFIG = """
 version: 1
@@ -116,10 +122,11 @@ def test_a_client_that_leaves_in_the_middle_leaves_nothing(server: ForehearthSer
     assert len(on_disk(server)) == before
 
 
-def test_kill_9_in_the_middle_of_uploads_keeps_what_was_answered_and_no_more(
+def test_kill_9_in_the_middle_keeps_what_was_answered_and_no_more(
     start_forehearth: StartForehearth, tmp_path: Path
 ) -> None:
     kept: dict[str, str] = {}
+    deleted: set[str] = set()
     for round_ in range(3):
         server = start_forehearth(CONFIG, folder=tmp_path)
         assert not on_disk(server, "drafts")
@@ -127,24 +134,53 @@ def test_kill_9_in_the_middle_of_uploads_keeps_what_was_answered_and_no_more(
             assert download(server, name) == hashed
         pieces = 2 + round_
         with ThreadPoolExecutor(5) as threads, contextlib.ExitStack() as connections:
+            going = [threads.submit(removed, server, name) for name in list(kept)[:3]]
             uploads = [threads.submit(answered, server, pieces) for _ in range(40)]
             connections.enter_context(begun(server))
+            wait(going)
             until(lambda done=uploads: sum(each.done() for each in done) >= 6)
             for pid in reversed(processes(server)):
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
             server.process.wait(30)
             names = [each.result() for each in uploads]
+            deleted |= {each.result() for each in going}
+        kept = {name: hashed for name, hashed in kept.items() if name not in deleted}
         kept |= {name: digest(pieces) for name in names if name}
-        assert len(kept) >= 6 * (round_ + 1)
+        assert sum(name is not None for name in names) >= 6
         assert on_disk(server, "drafts")
     server = start_forehearth(CONFIG, folder=tmp_path)
     until(lambda: not on_disk(server, "drafts"))
     _, listed = ask(server, "GET", "")
     found = {each["id"]: each["bytes"] for each in json.loads(listed)["data"]}
+    assert len(deleted) == 6
+    assert not deleted & found.keys()
     assert kept.keys() <= found.keys()
     for name, size in found.items():  # whoever was not answered may have been heard: then it is whole
         assert download(server, name) == digest(size // len(PIECE))
+    assert server.stop() == 0
+    assert asyncio.run(swept_names(server)) == sorted(found)
+
+
+async def swept_names(server: ForehearthServer) -> list[str]:
+    """Whose bytes there are, once what nobody speaks of was removed."""
+
+    class Later(VirtualClock):
+        def unix(self) -> float:
+            return time.time() + 2 * YOUNG_SECONDS
+
+    async with opened(str(server.data_dir / "store.db")) as (documents, _):
+        orphans = Orphans(documents, Later(), [Place(resource="forehearth")])
+        await BlobDirectory(server.data_dir / "blobs", Later()).sweep(orphans.wanted)
+    inodes = {each.stat().st_ino for each in on_disk(server, "names")}
+    assert {each.stat().st_ino for each in on_disk(server)} == inodes
+    return sorted(each.name.partition(".")[2] for each in on_disk(server, "names"))
+
+
+def removed(server: ForehearthServer, name: str) -> str:
+    """The id of a file whose removal was answered."""
+    assert ask(server, "DELETE", f"/{name}")[0] == 200
+    return name
 
 
 def answered(server: ForehearthServer, pieces: int) -> str | None:
