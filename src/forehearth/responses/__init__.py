@@ -2,6 +2,7 @@
 
 caller     who asks, and what a call to a model needs of that
 kept       what is stored of a response, and how a conversation is found again
+questions  from a body to what a model is asked
 run        a response that streams, and is stored when it ends
 service    what can be done with responses
 """

@@ -12,10 +12,10 @@ from forehearth.ports.documents import DocumentStore
 from forehearth.ports.door import Door
 from forehearth.server.responses import made_responses
 from forehearth.stored_completions.service import StoredCompletions
+from forehearth.wire import agent_endpoint, conversations, responses, stored_completions
 from forehearth.wire import agents as agents_wire
 from forehearth.wire import assets as assets_wire
 from forehearth.wire import connections as connections_wire
-from forehearth.wire import conversations, responses, stored_completions
 from forehearth.wire.connections import Connections
 from forehearth.wire.surfaces import Families, FamiliesOf
 
@@ -30,11 +30,12 @@ def families(documents: DocumentStore, clock: Clock, connections: Connections) -
     stored = StoredCompletions(documents, clock=clock)
 
     def made(door: Door) -> Families:
-        answered = made_responses(documents, door, talks, clock)
+        answered = made_responses(documents, door, talks, agents, clock)
         v1 = (*responses.rows(answered), *conversations.rows(talks), *stored_completions.rows(stored))
         classic = (*responses.rows(answered), *responses.with_deployment(answered))
         project = (
             *agents_wire.rows(agents),
+            *agent_endpoint.rows((*responses.rows(answered), *conversations.rows(talks))),
             *connections_wire.rows(connections),
             *assets_wire.rows(indexes, datasets),
         )

@@ -5,6 +5,7 @@ import json
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
+from forehearth.agents.service import Agents
 from forehearth.conversations.items import read_items
 from forehearth.conversations.service import Conversations
 from forehearth.core.call import Call
@@ -16,6 +17,7 @@ from forehearth.core.principal import Grant, Principal
 from forehearth.documents.repository import Documents
 from forehearth.responses.caller import Caller
 from forehearth.responses.kept import KeptResponses
+from forehearth.responses.questions import Questions
 from forehearth.responses.service import Responses
 from forehearth.responses.talk import Talks
 from forehearth.stores.memory import MemoryDocuments
@@ -94,10 +96,14 @@ class Stage:
         def new_id(prefix: str) -> str:
             return f"{prefix}_{next(numbers)}"
 
+        self.agents = Agents(self.store, clock=self.clock, new_id=lambda: f"guid-{next(numbers)}")
         self.conversations = Conversations(self.store, new_id=new_id, clock=self.clock)
+        kept = KeptResponses(documents, self.clock, **bounds)
+        talks = Talks(self.conversations, new_id)
         self.responses = Responses(
-            KeptResponses(documents, self.clock, **bounds),
-            Talks(self.conversations, new_id),
+            kept,
+            talks,
+            Questions(kept, talks, self.agents, new_id),
             self.models,
             new_id=new_id,
             clock=self.clock,

@@ -45,6 +45,7 @@ class Answer:
         """The latest call at each index that the host gave."""
         self._finish: str | None = None
         self._became = objects.State()
+        self._made_by = objects.made_by(frame, "agent_reference", "response_id")
         self.failure: ForehearthError | None = None
         """Why it failed, where it did."""
 
@@ -241,6 +242,7 @@ class Answer:
             kind = "reasoning" if step is Step.REASONING else "message"
             item = Said(kind, self._new_id("rs" if step is Step.REASONING else "msg"))
         item.index = len(self._items)
+        item.made_by = self._made_by
         self._items.append(item)
 
     def _close(self, names: Iterable[str], item: Said | Called) -> None:

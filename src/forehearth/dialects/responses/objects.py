@@ -81,7 +81,16 @@ def whole(frame: Frame, state: State) -> dict[str, Any]:
         "truncation": asked.truncation or "disabled",
         "usage": None if state.usage is None else usage(state.usage),
         "user": asked.user,
-    }
+    } | made_by(frame, "agent_reference")
+
+
+def made_by(frame: Frame, *members: str) -> dict[str, Any]:
+    """What the response of an agent and its items say of who made them: by name, those `members` of it."""
+    agent = frame.question.agent
+    if agent is None:
+        return {}
+    said = {"agent_reference": agent.shown(), "response_id": frame.id}
+    return {name: said[name] for name in members}
 
 
 def usage(used: Usage) -> dict[str, Any]:
