@@ -1,12 +1,21 @@
 """Every family of endpoints that the server has, on a store in memory."""
 
+import msgspec
+
 from forehearth.core.call import Call
 from forehearth.core.exchange import Reply
 from forehearth.server.families import families
+from forehearth.server.working import Workshop
 from forehearth.stores.memory import MemoryDocuments
+from forehearth.stores.memory_jobs import MemoryJobs
 from forehearth.testing.clock import VirtualClock
 from forehearth.wire.connections import Connections
 from forehearth.wire.surfaces import Families
+
+
+class _Stores(msgspec.Struct, frozen=True, kw_only=True):
+    documents: MemoryDocuments
+    jobs: MemoryJobs
 
 
 async def _no_models(call: Call) -> Reply:
@@ -15,4 +24,6 @@ async def _no_models(call: Call) -> Reply:
 
 def all_families(documents: MemoryDocuments | None = None, connections: Connections | None = None) -> Families:
     """Those of one resource."""
-    return families(documents or MemoryDocuments(), VirtualClock(), connections or {})(_no_models)
+    clock = VirtualClock()
+    stores = _Stores(documents=documents or MemoryDocuments(), jobs=MemoryJobs(clock))
+    return families(stores, clock, connections or {}, Workshop())("here", _no_models)

@@ -19,6 +19,7 @@ from forehearth.dialects.responses.items import NewId, Resource
 from forehearth.dialects.responses.objects import Frame
 from forehearth.documents.repository import MOST, NEWEST, Order
 from forehearth.ports.door import Door
+from forehearth.responses.background import Background
 from forehearth.responses.caller import Caller
 from forehearth.responses.kept import KeptResponses
 from forehearth.responses.questions import Questions, without_references
@@ -40,6 +41,7 @@ class Responses:
         talks: Talks,
         questions: Questions,
         door: Door,
+        background: Background,
         *,
         new_id: NewId,
         clock: Clock,
@@ -49,6 +51,7 @@ class Responses:
         self._talks = talks
         self._questions = questions
         self._door = door
+        self._background = background
         self._new_id = new_id
         self._clock = clock
         self._counting = counting
@@ -61,6 +64,8 @@ class Responses:
         """
         question = await self._questions.read(caller, body, deployment)
         items, chat_body = await self._questions.asked(caller, question)
+        if question.body.background:
+            return await self._begin(caller, question, items)
         frame = Frame(id=self._new_id("resp"), created_at=int(self._clock.unix()), question=question)
         answer = Answer(frame, self._new_id, self._clock.unix)
         reply = await self._call(caller.call(question, chat_body))
@@ -78,17 +83,36 @@ class Responses:
         return Reply(status=reply.status, headers=[_JSON, *headers], body=msgspec.json.encode(answer.response))
 
     async def get(self, caller: Caller, id: str) -> dict[str, Any]:  # noqa: A002 - what it is
-        """A stored response. Raises `NotFound`."""
-        return (await self._kept.get(caller, id)).response
+        """A stored response, as it is now. Raises `NotFound`."""
+        return await self._background.shown(caller.place, await self._kept.get(caller, id))
+
+    async def stream(self, caller: Caller, id: str, *, after: int = -1) -> Reply:  # noqa: A002 - what it is
+        """The events of one that is or was made in the background, behind the one of that number.
+
+        Raises `NotFound`, and `InvalidField` where there are none.
+        """
+        kept = await self._kept.get(caller, id)
+        if not kept.response["background"]:
+            message = "This response cannot be streamed because it was not created with background=true."
+            raise InvalidField(message, param="stream")
+        stream = await self._background.stream(caller.place, kept, after=after)
+        return Reply(status=200, headers=[_EVENTS], stream=stream)
 
     async def delete(self, caller: Caller, id: str) -> dict[str, Any]:  # noqa: A002 - what it is
         """Remove one; what is said of it. Raises `NotFound`."""
+        kept = await self._kept.get(caller, id)
+        await self._background.forget(caller.place, kept)
         await self._kept.delete(caller, id)
         return {"id": id, "object": "response", "deleted": True}
 
     async def cancel(self, caller: Caller, id: str) -> dict[str, Any]:  # noqa: A002 - what it is
-        """Break off one that is made in the background; there are none yet. Raises `NotFound`, `InvalidField`."""
-        await self._kept.get(caller, id)
+        """Break off one that is made in the background; of one that has ended, what it is.
+
+        Raises `NotFound`, and `InvalidField` for one that is made otherwise.
+        """
+        kept = await self._kept.get(caller, id)
+        if kept.response["background"]:
+            return await self._background.cancel(caller.place, kept)
         raise InvalidField("Cannot cancel a synchronous response: close its connection instead.", param="response_id")
 
     async def input_items(self, caller: Caller, id: str, order: Order = NEWEST) -> dict[str, Any]:  # noqa: A002 - what it is
@@ -115,6 +139,14 @@ class Responses:
             "object": "response.input_tokens",
             "input_tokens": await asyncio.to_thread(chat.tokens, chat_body, count),
         }
+
+    async def _begin(self, caller: Caller, question: Question, items: tuple[Resource, ...]) -> Reply:
+        """Have it made in the background; the response that is queued, or its events as they come."""
+        response = await self._background.begin(caller, question, items)
+        caller.record.say("responses", f"It is the response {response['id']}, made in the background.")
+        if question.body.stream:
+            return await self.stream(caller, response["id"])
+        return Reply(status=200, headers=[_JSON], body=msgspec.json.encode(response))
 
     async def _call(self, call: Call) -> Reply:
         """Ask the model. What it refuses is named as the caller named it."""

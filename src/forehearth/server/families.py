@@ -2,15 +2,18 @@
 
 import secrets
 import uuid
+from typing import Protocol
 
 from forehearth.agents.service import Agents
 from forehearth.assets.family import DATASETS, INDEXES
 from forehearth.assets.service import Assets
 from forehearth.conversations.service import Conversations
 from forehearth.core.clock import Clock
+from forehearth.jobs.desk import Desk
 from forehearth.ports.documents import DocumentStore
 from forehearth.ports.door import Door
-from forehearth.server.responses import made_responses
+from forehearth.server.responses import KIND, Around, made_responses
+from forehearth.server.working import Workshop
 from forehearth.stored_completions.service import StoredCompletions
 from forehearth.wire import agent_endpoint, conversations, responses, stored_completions
 from forehearth.wire import agents as agents_wire
@@ -22,15 +25,43 @@ from forehearth.wire.surfaces import Families, FamiliesOf
 _RANDOM_BYTES = 24
 
 
-def families(documents: DocumentStore, clock: Clock, connections: Connections) -> FamiliesOf:
-    """What makes them for a resource, from the way to its models. Things are kept in `documents`."""
+class Kept(Protocol):
+    """The stores that the families need."""
+
+    @property
+    def documents(self) -> DocumentStore:
+        """Of things."""
+        ...
+
+    @property
+    def jobs(self) -> Desk:
+        """Of work."""
+        ...
+
+
+def families(stores: Kept, clock: Clock, connections: Connections, workshop: Workshop) -> FamiliesOf:
+    """What makes them for a resource, from the way to its models. Things are kept in `stores`.
+
+    What is done in the background is done in the `workshop`.
+    """
+    documents = stores.documents
     agents = Agents(documents, clock=clock, new_id=lambda: str(uuid.uuid4()))
     indexes, datasets = (Assets(documents, family, clock=clock) for family in (INDEXES, DATASETS))
     talks = Conversations(documents, new_id=new_id, clock=clock)
     stored = StoredCompletions(documents, clock=clock)
 
-    def made(door: Door) -> Families:
-        answered = made_responses(documents, door, talks, agents, clock)
+    around = Around(
+        documents=documents,
+        jobs=stores.jobs,
+        conversations=talks,
+        agents=agents,
+        clock=clock,
+        nudge=workshop.nudge,
+    )
+
+    def made(resource: str, door: Door) -> Families:
+        answered, work = made_responses(around, door)
+        workshop.add(KIND, resource, work)
         v1 = (*responses.rows(answered), *conversations.rows(talks), *stored_completions.rows(stored))
         classic = (*responses.rows(answered), *responses.with_deployment(answered))
         project = (

@@ -253,7 +253,7 @@ def test_what_is_refused(client):
     for members_, error, param in (
         ({"input": [{"role": "user", "content": [{"type": "input_txt"}]}]}, 400, "input[0].content[0].type"),
         ({"input": "x", "tools": [{"type": "web_search"}]}, 400, "tools[0].type"),
-        ({"input": "x", "background": True}, 501, "background"),
+        ({"input": "x", "background": True, "store": False}, 400, "background"),
         ({"input": "x", "extra_body": {"colour": "red"}}, 400, "colour"),
     ):
         with pytest.raises(openai.APIStatusError) as caught:

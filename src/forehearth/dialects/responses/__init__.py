@@ -9,5 +9,6 @@ chat       a question of this format as one of chat completions
 objects    a whole response, every documented member of it
 chunks     an answer of chat completions, whole or as it streams
 states     which events follow on what: one table
+retold     the items of an answer from its events, to go on behind them
 answer     from the one to the other, by that table
 """

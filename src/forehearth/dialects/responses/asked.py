@@ -140,6 +140,8 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     items: tuple[Resource, ...]
     """The input, each item as a resource; references to other items are still to be resolved."""
     tools: Tools
+    members: Mapping[str, Any] = {}
+    """The body that it was read from, as it would be read again."""
     agent: Reference | None = None
     """The version of an agent that it is asked of; its members are among the body's by then."""
 
@@ -165,7 +167,8 @@ def read(members: dict[str, Any], new_id: NewId, *, agent: Reference | None = No
 
     Raises `InvalidField`, `UnknownField`, `NotSupported` or `NotServedYet`.
     """
-    return msgspec.structs.replace(_read(members, new_id), agent=agent)
+    question = _read(members, new_id)
+    return msgspec.structs.replace(question, agent=agent, members=members | {"input": list(question.items)})
 
 
 def read_counted(body: bytes, new_id: NewId) -> Question:
@@ -201,9 +204,6 @@ def _refuse(body: Body) -> None:
     if body.truncation == "auto":
         message = "'truncation' of 'auto' is not served yet: leave it out, and shorten 'input' where it is too long."
         raise NotServedYet(message, param="truncation")
-    if body.background:
-        message = "'background' is not served yet: leave it out, and take the response from the answer or as a stream."
-        raise NotServedYet(message, param="background")
 
 
 def _check_values(body: Body) -> None:
@@ -253,6 +253,9 @@ def _check_together(body: Body) -> None:
     if body.input is None and body.previous_response_id is None and body.conversation is None:
         message = "One of 'input', 'previous_response_id' or 'conversation' must be provided."
         raise InvalidField(message, param="input")
+    if body.background and body.store is False:
+        message = "A response in the background has to be stored: leave 'store' out, or 'background'."
+        raise InvalidField(message, param="background")
     if body.stream_options is not None and not body.stream:
         message = "The 'stream_options' parameter is only allowed when 'stream' is enabled."
         raise InvalidField(message, param="stream_options")

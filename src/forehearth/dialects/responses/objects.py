@@ -27,7 +27,7 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     """What becomes of it."""
 
     status: str = "in_progress"
-    """`in_progress`, `completed`, `incomplete`, `failed` or `cancelled`."""
+    """`queued`, `in_progress`, `completed`, `incomplete`, `failed` or `cancelled`."""
     output: Sequence[Resource] = ()
     completed_at: int | None = None
     """Unix seconds; None unless it is completed."""
@@ -48,7 +48,7 @@ def whole(frame: Frame, state: State) -> dict[str, Any]:
         "object": "response",
         "created_at": frame.created_at,
         "status": state.status,
-        "background": False,
+        "background": bool(asked.background),
         "completed_at": state.completed_at,
         "conversation": None if question.conversation is None else {"id": question.conversation},
         "error": state.error,
