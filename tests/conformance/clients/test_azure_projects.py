@@ -294,6 +294,13 @@ with DefaultAzureCredential() as credential, AIProjectClient(
             assert refused.code == code, refused
         else:
             raise AssertionError(body)
+    queued = client.responses.create(input="Hello.", background=True, extra_body=by("plain"))
+    assert (queued.status, queued.agent_reference["version"]) == ("queued", "1"), queued
+    with client.responses.retrieve(queued.id, stream=True) as events:
+        last = list(events)[-1]
+    assert last.type == "response.completed" and last.response.agent_reference == queued.agent_reference, last
+    assert last.response == client.responses.retrieve(queued.id)
+
     project.agents.disable("plain")
     try:
         client.with_options(max_retries=0).responses.create(input="Hello.", extra_body=by("plain"))

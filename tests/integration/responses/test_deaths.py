@@ -12,7 +12,7 @@ import pytest
 
 from tests.conftest import StartForehearth
 from tests.forehearth_server import ForehearthServer, wait_until_ready
-from tests.integration.server.toys import children_of
+from tests.integration.server.toys import children_of, eventually
 from tests.openai_schemas import check, check_event
 from tests.unit.dialects.responses.chats import folded
 
@@ -41,6 +41,8 @@ class Client:
 
     def __init__(self, server: ForehearthServer) -> None:
         self.server = server
+        self.request_id = ""
+        """Of what was asked for first."""
 
     def ask(self, method: str, path: str, body: Any = None) -> dict[str, Any]:
         """The JSON of an answer, from whichever worker lives."""
@@ -65,12 +67,28 @@ class Client:
         except BROKEN:
             return
 
+    def booked(self, request_id: str) -> str:
+        """The deployment that the ledger has of a call; it learns of a dead worker's when the next one is there."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=60)
+
+        def found() -> Any:
+            connection.request("GET", f"/admin/requests/{request_id}", headers={"api-key": self.server.key})
+            answer = connection.getresponse()
+            told = json.loads(answer.read())
+            return told if answer.status == 200 else None
+
+        deployment: str = eventually(found)["deployment"]
+        connection.close()
+        return deployment
+
     def _open(self, method: str, path: str, body: Any) -> http.client.HTTPResponse:
         connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=60)
         raw = None if body is None else json.dumps(body)
         headers = {"api-key": self.server.key, "content-type": "application/json", "connection": "close"}
         connection.request(method, f"/openai/v1/responses{path}", raw, headers)
-        return connection.getresponse()
+        answer = connection.getresponse()
+        self.request_id = self.request_id or answer.headers["x-request-id"]
+        return answer
 
 
 def kill_all_workers(server: ForehearthServer) -> None:
@@ -122,9 +140,13 @@ def test_it_comes_to_its_end_although_every_worker_is_killed_in_the_midst_of_it(
     assert SAID.startswith(cut["content"][0]["text"].strip())
     assert whole["content"][0]["text"] == SAID
     assert response["usage"]["output_tokens"] > 0
+    assert client.booked(client.request_id) == client.booked(f"{client.request_id}-2") == "m"
 
 
-def test_a_server_that_is_stopped_leaves_it_to_the_next_one(start_forehearth: StartForehearth, tmp_path: Path):
+@pytest.mark.parametrize("with_signal", [signal.SIGTERM, signal.SIGKILL])
+def test_a_server_that_is_stopped_leaves_it_to_the_next_one(
+    start_forehearth: StartForehearth, tmp_path: Path, with_signal: signal.Signals
+):
     first = start_forehearth(CONFIG, folder=tmp_path)
     made = Client(first).ask("POST", "", {"model": "m", "input": "slowly", "background": True})
     assert (made["status"], made["background"]) == ("queued", True)
@@ -132,8 +154,8 @@ def test_a_server_that_is_stopped_leaves_it_to_the_next_one(start_forehearth: St
     for event in Client(first).events("GET", f"/{made['id']}?stream=true"):
         seen.append(event)
         if len(seen) == 6:
-            first.stop(signal.SIGKILL)
             break
+    first.stop(with_signal)
     second = Client(start_forehearth(CONFIG, folder=tmp_path))
     followed(second, made["id"], seen)
     require_sound(second, made["id"], seen)
