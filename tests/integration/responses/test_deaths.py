@@ -1,5 +1,6 @@
 """Responses in the background on a running server whose workers are killed, and on one that is stopped and started."""
 
+import base64
 import http.client
 import json
 import os
@@ -14,6 +15,7 @@ from tests.conftest import StartForehearth
 from tests.forehearth_server import ForehearthServer, wait_until_ready
 from tests.integration.server.toys import children_of, eventually
 from tests.openai_schemas import check, check_event
+from tests.postgres_server import PostgresServer
 from tests.unit.dialects.responses.chats import folded
 
 SAID = "one two three four five six seven eight nine ten"
@@ -159,6 +161,25 @@ def test_a_server_that_is_stopped_leaves_it_to_the_next_one(
     second = Client(start_forehearth(CONFIG, folder=tmp_path))
     followed(second, made["id"], seen)
     require_sound(second, made["id"], seen)
+
+
+def test_another_server_on_the_same_database_goes_on_with_it(
+    start_forehearth: StartForehearth, postgres: PostgresServer
+):
+    environment = {"DATABASE": postgres.create_database("background"), "PEPPER": base64.b64encode(b"p" * 32).decode()}
+    shared = f"{CONFIG}store: {{postgres: '${{DATABASE}}', pepper: '${{PEPPER}}'}}\n"
+    first = start_forehearth(shared, environment=environment)
+    seen = []
+    asked = {"model": "m", "input": "slowly", "background": True, "stream": True}
+    for event in Client(first).events("POST", "", asked):
+        seen.append(event)
+        if len(seen) == 6:
+            break
+    first.stop(signal.SIGKILL)
+    second = Client(start_forehearth(shared, environment=environment))
+    id_ = seen[0]["response"]["id"]
+    followed(second, id_, seen)
+    require_sound(second, id_, seen)
 
 
 def test_one_that_takes_for_ever_is_broken_off_and_one_is_removed(client: Client):

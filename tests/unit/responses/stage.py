@@ -149,7 +149,7 @@ class Stage:
 
         self.agents = Agents(self.store, clock=self.clock, new_id=lambda: f"guid-{next(numbers)}")
         self.conversations = Conversations(self.store, new_id=new_id, clock=self.clock)
-        kept = KeptResponses(documents, self.clock, **bounds)
+        self.kept_responses = kept = KeptResponses(documents, self.clock, **bounds)
         talks = Talks(self.conversations, new_id)
         questions = Questions(kept, talks, self.agents, new_id)
         self.jobs = self.mortal = Mortal(self.clock)

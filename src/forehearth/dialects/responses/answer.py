@@ -86,14 +86,15 @@ class Answer:
     def again(self, told: Iterable[Event]) -> list[Event]:
         """Go on behind these events, which end anywhere: what is open in them is closed as incomplete.
 
+        From here on the numbers of events are not those that a client sees: whoever tells them on knows how many were.
+
         Of a call whose arguments were closed somebody may have heard, so that it stands: see `called`.
         """
-        last = None
+        begun = False
         for event in told:
             retold.tell(self._items, event)
-            self._sequence = event["sequence_number"] + 1
-            last = event["type"]
-        if last is None:
+            begun = True
+        if not begun:
             return []
         for item in self._items:
             item.made_by = self._made_by
