@@ -69,7 +69,7 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
     """What writes calls down; None where they are not."""
     keep: Keep | None = None
     """What stores answers; None where nothing does."""
-    families: FamiliesOf = lambda _: NONE
+    families: FamiliesOf = lambda _, __: NONE
     """What is done on each resource besides calls."""
 
 

@@ -1,6 +1,8 @@
 """Who asks for a response, and by which way."""
 
+import re
 from collections.abc import Mapping
+from typing import Final, Literal, Self
 
 import msgspec
 
@@ -9,6 +11,11 @@ from forehearth.core.place import Place
 from forehearth.core.principal import Principal
 from forehearth.core.record import CallRecord
 from forehearth.dialects.responses.asked import Question
+
+_KEPT_HEADER: Final = re.compile(
+    rb"x-(?!.*(auth|cookie|credential|key|password|secret|session|signature|token))[a-z0-9-]+"
+)
+"""Headers that rules of the configuration look at, and in whose names nothing hints at a credential."""
 
 
 class Caller(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,3 +54,66 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
             started=self.started,
             record=self.record,
         )
+
+
+class Asker(msgspec.Struct, frozen=True, kw_only=True):
+    """What is kept of a caller for as long as its response waits: who it is, and never what it showed for that."""
+
+    name: str
+    kind: Literal["key", "user", "application"]
+    id: str
+    tenant: str
+    deployments: frozenset[str] | None
+    product: str
+    request_id: str
+    surface: str
+    headers: dict[str, str]
+    forward: dict[str, str]
+
+    @classmethod
+    def of(cls, caller: Caller) -> Self:
+        """Of the request that asked for the response."""
+        principal = caller.principal
+        return cls(
+            name=principal.name,
+            kind=principal.kind,
+            id=principal.id,
+            tenant=principal.tenant,
+            deployments=principal.deployments,
+            product=principal.product,
+            request_id=caller.request_id,
+            surface=caller.surface,
+            headers=_texts({name: its for name, its in caller.headers.items() if _KEPT_HEADER.fullmatch(name)}),
+            forward=_texts(caller.forward),
+        )
+
+    def caller(self, place: Place, *, attempt: int, started: float) -> Caller:
+        """The same one, for an attempt at its response.
+
+        Each attempt has an id of its own in the ledger; the first has the one that the caller was told.
+        """
+        principal = Principal(
+            name=self.name,
+            kind=self.kind,
+            id=self.id,
+            tenant=self.tenant,
+            deployments=self.deployments,
+            product=self.product,
+        )
+        return Caller(
+            place=place,
+            principal=principal,
+            request_id=self.request_id if attempt == 1 else f"{self.request_id}-{attempt}",
+            surface=self.surface,
+            started=started,
+            headers=_bytes(self.headers),
+            forward=_bytes(self.forward),
+        )
+
+
+def _texts(headers: Mapping[bytes, bytes]) -> dict[str, str]:
+    return {name.decode("latin-1"): value.decode("latin-1") for name, value in headers.items()}
+
+
+def _bytes(headers: Mapping[str, str]) -> dict[bytes, bytes]:
+    return {name.encode("latin-1"): value.encode("latin-1") for name, value in headers.items()}

@@ -4,12 +4,16 @@ A response is there for whoever may read where it was made: in its resource, and
 two directories (tenants) that are let into the same resource, neither sees what callers of the other one made.
 """
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
 
 from forehearth.core.clock import Clock
-from forehearth.core.errors import InvalidField, NotFound
+from forehearth.core.errors import InvalidField, NotFound, PreconditionFailed
+from forehearth.core.place import Place
+from forehearth.dialects.responses.agents import Reference
+from forehearth.dialects.responses.asked import Question
 from forehearth.dialects.responses.items import Resource
 from forehearth.documents.repository import Documents
 from forehearth.responses.caller import Caller
@@ -23,6 +27,10 @@ LONGEST: Final = 32 << 20
 """Bytes of all responses of one conversation together, as they are stored."""
 
 
+UNENDED: Final = frozenset({"queued", "in_progress"})
+"""What a response can be that something becomes of yet."""
+
+
 class Kept(msgspec.Struct, frozen=True, kw_only=True):
     """A response, whole, and the items of its input."""
 
@@ -30,6 +38,15 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
     input: list[Resource]
     tenant: str = ""
     """The directory of who made it; empty for keys."""
+    asked: dict[str, Any] | None = None
+    """The members of its question, where it is made in the background; None where it is not."""
+    agent: Reference | None = None
+    """The version of an agent that gave some of these members."""
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing becomes of it any more."""
+        return self.response["status"] not in UNENDED
 
 
 _decoder = msgspec.json.Decoder(Kept)
@@ -55,7 +72,44 @@ class KeptResponses:
 
     async def keep(self, caller: Caller, response: dict[str, Any], items: tuple[Resource, ...]) -> None:
         """Store it."""
-        kept = Kept(response=response, input=list(items), tenant=caller.principal.tenant)
+        await self._create(caller, Kept(response=response, input=list(items), tenant=caller.principal.tenant))
+
+    async def begin(
+        self, caller: Caller, response: dict[str, Any], items: tuple[Resource, ...], asked: Question
+    ) -> None:
+        """Store one that is to be made in the background, with its question."""
+        kept = Kept(
+            response=response,
+            input=list(items),
+            tenant=caller.principal.tenant,
+            asked=dict(asked.members),
+            agent=asked.agent,
+        )
+        await self._create(caller, kept)
+
+    async def end(self, place: Place, response: dict[str, Any]) -> None:
+        """Store what became of one in the background. One that has an end already keeps it.
+
+        Raises `NotFound` where it was removed meanwhile.
+        """
+        while True:
+            document = await self._documents.get(place, response["id"])
+            kept = _decoder.decode(document.body)
+            if kept.ended:
+                return
+            changed = msgspec.json.encode(msgspec.structs.replace(kept, response=response, asked=None))
+            try:
+                await self._documents.update(msgspec.structs.replace(document, body=changed), etag=document.etag)
+            except PreconditionFailed:
+                continue
+            return
+
+    async def at(self, place: Place, id: str) -> Kept:  # noqa: A002 - what it is
+        """One of them, for the server itself. Raises `NotFound`."""
+        return _decoder.decode((await self._documents.get(place, id)).body)
+
+    async def _create(self, caller: Caller, kept: Kept) -> None:
+        response = kept.response
         expires = self._clock.unix() + self._retention
         await self._documents.create(caller.place, msgspec.json.encode(kept), id=response["id"], expires=expires)
 
@@ -89,7 +143,10 @@ class KeptResponses:
             except NotFound:
                 message = f"Previous response with id '{previous[:256]}' not found."
                 raise InvalidField(message, param="previous_response_id") from None
-            turns.append([*kept.input, *kept.response["output"]])
+            if not kept.ended:
+                message = f"The previous response '{previous[:256]}' is not completed yet: wait for it."
+                raise InvalidField(message, param="previous_response_id")
+            turns.append([*kept.input, *whole_items(kept.response["output"])])
             total += size
             if len(turns) > self._turns or total > self._longest:
                 message = (
@@ -98,3 +155,9 @@ class KeptResponses:
                 raise InvalidField(message, param="previous_response_id")
             previous = kept.response["previous_response_id"]
         return [item for turn in reversed(turns) for item in turn]
+
+
+def whole_items(output: Sequence[Resource]) -> list[Resource]:
+    """What a model is shown of an output: not what a worker left unfinished that died, and others came behind."""
+    last = len(output) - 1
+    return [item for index, item in enumerate(output) if index == last or item["status"] != "incomplete"]

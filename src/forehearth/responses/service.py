@@ -2,12 +2,11 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, Final
 
 import msgspec
 
-from forehearth.conversations.items import Item, duplicate
 from forehearth.core.call import Call
 from forehearth.core.clock import Clock
 from forehearth.core.errors import BackendRefused, InvalidField, NotSupported, Refused
@@ -16,12 +15,14 @@ from forehearth.dialects.responses import asked, chat
 from forehearth.dialects.responses.answer import Answer
 from forehearth.dialects.responses.asked import Question
 from forehearth.dialects.responses.chat import Count
-from forehearth.dialects.responses.items import NewId, Resource, resolved
+from forehearth.dialects.responses.items import NewId, Resource
 from forehearth.dialects.responses.objects import Frame
 from forehearth.documents.repository import MOST, NEWEST, Order
 from forehearth.ports.door import Door
+from forehearth.responses.background import Background
 from forehearth.responses.caller import Caller
 from forehearth.responses.kept import KeptResponses
+from forehearth.responses.questions import Questions, without_references
 from forehearth.responses.run import Keep, Run
 from forehearth.responses.talk import Talks
 
@@ -34,11 +35,13 @@ _OWN: Final = frozenset({b"content-type", b"content-length"})
 class Responses:
     """The responses of one resource. `door` leads to its models; `counting` gives a vocabulary, where there is one."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - its parts, each by its name
         self,
         kept: KeptResponses,
         talks: Talks,
+        questions: Questions,
         door: Door,
+        background: Background,
         *,
         new_id: NewId,
         clock: Clock,
@@ -46,7 +49,9 @@ class Responses:
     ) -> None:
         self._kept = kept
         self._talks = talks
+        self._questions = questions
         self._door = door
+        self._background = background
         self._new_id = new_id
         self._clock = clock
         self._counting = counting
@@ -57,8 +62,10 @@ class Responses:
 
         `deployment` is the model where the path names it. Raises the `ForehearthError` that fits.
         """
-        question = asked.read(body, self._new_id, deployment=deployment)
-        items, chat_body = await self._asked(caller, question)
+        question = await self._questions.read(caller, body, deployment)
+        items, chat_body = await self._questions.asked(caller, question)
+        if question.body.background:
+            return await self._begin(caller, question, items)
         frame = Frame(id=self._new_id("resp"), created_at=int(self._clock.unix()), question=question)
         answer = Answer(frame, self._new_id, self._clock.unix)
         reply = await self._call(caller.call(question, chat_body))
@@ -76,17 +83,36 @@ class Responses:
         return Reply(status=reply.status, headers=[_JSON, *headers], body=msgspec.json.encode(answer.response))
 
     async def get(self, caller: Caller, id: str) -> dict[str, Any]:  # noqa: A002 - what it is
-        """A stored response. Raises `NotFound`."""
-        return (await self._kept.get(caller, id)).response
+        """A stored response, as it is now. Raises `NotFound`."""
+        return await self._background.shown(caller.place, await self._kept.get(caller, id))
+
+    async def stream(self, caller: Caller, id: str, *, after: int = -1) -> Reply:  # noqa: A002 - what it is
+        """The events of one that is or was made in the background, behind the one of that number.
+
+        Raises `NotFound`, and `InvalidField` where there are none.
+        """
+        kept = await self._kept.get(caller, id)
+        if not kept.response["background"]:
+            message = "This response cannot be streamed because it was not created with background=true."
+            raise InvalidField(message, param="stream")
+        stream = await self._background.stream(caller.place, kept, after=after)
+        return Reply(status=200, headers=[_EVENTS], stream=stream)
 
     async def delete(self, caller: Caller, id: str) -> dict[str, Any]:  # noqa: A002 - what it is
         """Remove one; what is said of it. Raises `NotFound`."""
+        kept = await self._kept.get(caller, id)
+        await self._background.forget(caller.place, kept)
         await self._kept.delete(caller, id)
         return {"id": id, "object": "response", "deleted": True}
 
     async def cancel(self, caller: Caller, id: str) -> dict[str, Any]:  # noqa: A002 - what it is
-        """Break off one that is made in the background; there are none yet. Raises `NotFound`, `InvalidField`."""
-        await self._kept.get(caller, id)
+        """Break off one that is made in the background; of one that has ended, what it is.
+
+        Raises `NotFound`, and `InvalidField` for one that is made otherwise.
+        """
+        kept = await self._kept.get(caller, id)
+        if kept.response["background"]:
+            return await self._background.cancel(caller.place, kept)
         raise InvalidField("Cannot cancel a synchronous response: close its connection instead.", param="response_id")
 
     async def input_items(self, caller: Caller, id: str, order: Order = NEWEST) -> dict[str, Any]:  # noqa: A002 - what it is
@@ -100,7 +126,7 @@ class Responses:
     async def input_tokens(self, caller: Caller, body: bytes) -> dict[str, Any]:
         """How many tokens the model would read, counted here. Raises as `create` does."""
         question = asked.read_counted(body, self._new_id)
-        items, chat_body = await self._asked(caller, question)
+        items, chat_body = await self._questions.asked(caller, question)
         if any(part["type"] in ("input_image", "input_file") for part in _contents(items)):
             raise NotSupported("Images and files cannot be counted here: their model alone can.", param="input")
         count = await asyncio.to_thread(self._counting)
@@ -113,6 +139,14 @@ class Responses:
             "object": "response.input_tokens",
             "input_tokens": await asyncio.to_thread(chat.tokens, chat_body, count),
         }
+
+    async def _begin(self, caller: Caller, question: Question, items: tuple[Resource, ...]) -> Reply:
+        """Have it made in the background; the response that is queued, or its events as they come."""
+        response = await self._background.begin(caller, question, items)
+        caller.record.say("responses", f"It is the response {response['id']}, made in the background.")
+        if question.body.stream:
+            return await self.stream(caller, response["id"])
+        return Reply(status=200, headers=[_JSON], body=msgspec.json.encode(response))
 
     async def _call(self, call: Call) -> Reply:
         """Ask the model. What it refuses is named as the caller named it."""
@@ -143,43 +177,9 @@ class Responses:
         self, caller: Caller, question: Question, items: tuple[Resource, ...], response: dict[str, Any]
     ) -> None:
         if question.conversation is not None:
-            new = _without_references(question, items)
+            new = without_references(question, items)
             await self._talks.add(caller, question.conversation, new, response)
         await self._kept.keep(caller, response, items)
-
-    async def _asked(self, caller: Caller, question: Question) -> tuple[tuple[Resource, ...], bytes]:
-        """The items of the input, and the body of chat completions that asks for an answer to all before and them."""
-        if question.conversation is not None:
-            before = await self._talks.before(caller, question.conversation)
-        else:
-            before = await self._kept.conversation(caller, question.body.previous_response_id)
-        known = {item["id"]: item for item in before}
-        items = resolved(question.items, known.get)
-        _require_once(items)
-        if question.conversation is not None:
-            _require_new(self._talks.new(_without_references(question, items)), known)
-        return items, chat.body(question, [*before, *items])
-
-
-def _without_references(question: Question, items: tuple[Resource, ...]) -> tuple[Resource, ...]:
-    """What is new of an input: all but what is in the conversation already."""
-    return tuple(item for given, item in zip(question.items, items, strict=True) if given["type"] != "item_reference")
-
-
-def _require_once(items: tuple[Resource, ...]) -> None:
-    """Raises `InvalidField` for what is there twice: a list of them could not be paged."""
-    ids: set[str] = set()
-    for item in items:
-        if item["id"] in ids:
-            raise duplicate(item["id"], "input")
-        ids.add(item["id"])
-
-
-def _require_new(items: list[Item], known: Mapping[str, Resource]) -> None:
-    """Raises `InvalidField` for what is in the conversation already."""
-    for item in items:
-        if item.id in known:
-            raise duplicate(item.id, "input")
 
 
 def _contents(items: tuple[Resource, ...]) -> list[Resource]:

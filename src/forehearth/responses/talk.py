@@ -6,9 +6,12 @@ import msgspec
 
 from forehearth.conversations.items import Item, read_items
 from forehearth.conversations.service import Conversations
+from forehearth.core.errors import NotFound
+from forehearth.core.place import Place
 from forehearth.dialects.responses import items
 from forehearth.dialects.responses.items import NewId, Resource
 from forehearth.responses.caller import Caller
+from forehearth.responses.kept import whole_items
 
 LONGEST: Final = 32 << 20
 """Bytes of a conversation that a model is shown."""
@@ -43,10 +46,22 @@ class Talks:
             return
         # A call that was cut can be neither answered nor left unanswered.
         output = [
-            each for each in response["output"] if each["type"] != "function_call" or each["status"] == "completed"
+            each
+            for each in whole_items(response["output"])
+            if each["type"] != "function_call" or each["status"] == "completed"
         ]
         added = [*self.new(said), *self.new(tuple(output), "output")]
         await self._conversations.append(caller.place, conversation, added, at="input")
+
+    async def added(self, place: Place, conversation: str, response: dict[str, Any]) -> bool:
+        """Whether the answer was added before: by a worker that died before it could say so. Raises `NotFound`."""
+        for item in response["output"]:
+            try:
+                await self._conversations.item(place, conversation, item["id"])
+            except NotFound:
+                continue
+            return True
+        return False
 
     def new(self, said: tuple[Resource, ...], at: str = "input") -> list[Item]:
         """The items as a conversation keeps them. Raises `InvalidField`."""

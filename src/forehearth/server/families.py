@@ -2,6 +2,7 @@
 
 import secrets
 import uuid
+from typing import Protocol
 
 from forehearth.agents.service import Agents
 from forehearth.assets.family import DATASETS, INDEXES
@@ -9,15 +10,17 @@ from forehearth.assets.service import Assets
 from forehearth.conversations.service import Conversations
 from forehearth.core.clock import Clock
 from forehearth.files.service import Files
+from forehearth.jobs.desk import Desk
 from forehearth.ports.blobs import Blobs
 from forehearth.ports.documents import DocumentStore
 from forehearth.ports.door import Door
-from forehearth.server.responses import made_responses
+from forehearth.server.responses import KIND, Around, made_responses
+from forehearth.server.working import Workshop
 from forehearth.stored_completions.service import StoredCompletions
+from forehearth.wire import agent_endpoint, conversations, responses, stored_completions
 from forehearth.wire import agents as agents_wire
 from forehearth.wire import assets as assets_wire
 from forehearth.wire import connections as connections_wire
-from forehearth.wire import conversations, responses, stored_completions
 from forehearth.wire import files as files_wire
 from forehearth.wire.connections import Connections
 from forehearth.wire.surfaces import Families, FamiliesOf
@@ -25,10 +28,28 @@ from forehearth.wire.surfaces import Families, FamiliesOf
 _RANDOM_BYTES = 24
 
 
+class Kept(Protocol):
+    """The stores that the families need."""
+
+    @property
+    def documents(self) -> DocumentStore:
+        """Of things."""
+        ...
+
+    @property
+    def jobs(self) -> Desk:
+        """Of work."""
+        ...
+
+
 def families(
-    documents: DocumentStore, clock: Clock, connections: Connections, *, blobs: Blobs, upload_bytes: int
+    stores: Kept, clock: Clock, connections: Connections, workshop: Workshop, *, blobs: Blobs, upload_bytes: int
 ) -> FamiliesOf:
-    """What makes them for a resource, from the way to its models. Things are kept in `documents`, bytes in `blobs`."""
+    """What makes them for a resource, from the way to its models. Things are kept in `stores`, bytes in `blobs`.
+
+    What is done in the background is done in the `workshop`.
+    """
+    documents = stores.documents
     agents = Agents(documents, clock=clock, new_id=lambda: str(uuid.uuid4()))
     indexes, datasets = (Assets(documents, family, clock=clock) for family in (INDEXES, DATASETS))
     talks = Conversations(documents, new_id=new_id, clock=clock)
@@ -37,12 +58,23 @@ def families(
         Files(documents, blobs, clock=clock, new_id=lambda: f"file-{uuid.uuid4().hex}"), most=upload_bytes
     )
 
-    def made(door: Door) -> Families:
-        answered = made_responses(documents, door, talks, clock)
+    around = Around(
+        documents=documents,
+        jobs=stores.jobs,
+        conversations=talks,
+        agents=agents,
+        clock=clock,
+        nudge=workshop.nudge,
+    )
+
+    def made(resource: str, door: Door) -> Families:
+        answered, work = made_responses(around, door)
+        workshop.add(KIND, resource, work)
         v1 = (*responses.rows(answered), *conversations.rows(talks), *stored_completions.rows(stored), *files)
         classic = (*responses.rows(answered), *responses.with_deployment(answered), *files)
         project = (
             *agents_wire.rows(agents),
+            *agent_endpoint.rows((*responses.rows(answered), *conversations.rows(talks))),
             *connections_wire.rows(connections),
             *assets_wire.rows(indexes, datasets),
         )

@@ -27,6 +27,7 @@ from forehearth.server.installation import written
 from forehearth.server.ledger import opened_ledger
 from forehearth.server.stores import awaited_stores
 from forehearth.server.sweeping import swept
+from forehearth.server.working import Workshop
 from forehearth.stored_completions.keeping import Keeping
 from forehearth.stored_completions.service import StoredCompletions
 from forehearth.transport.client import HttpClient
@@ -58,6 +59,7 @@ async def run_worker(context: WorkerContext) -> None:
             fetch=Fetching(client, context.environ),
             clock=clock,
         )
+        workshop = Workshop()
         around = Surroundings(
             http=client,
             environ=context.environ,
@@ -69,9 +71,10 @@ async def run_worker(context: WorkerContext) -> None:
             writing=None if ledger is None else ledger.writing,
             keep=Keeping(StoredCompletions(stores.documents, clock=clock)),
             families=families(
-                stores.documents,
+                stores,
                 clock,
                 connections(settings),
+                workshop,
                 blobs=blobs,
                 upload_bytes=settings.server.limits.upload_bytes,
             ),
@@ -86,6 +89,7 @@ async def run_worker(context: WorkerContext) -> None:
             async with (
                 opened_caches(context, stores, clock, around.caches) as caches,
                 administered(context, stores, identities, clock, Inside(around.pools, caches, ledger)) as admin,
+                workshop.open(stores.jobs, clock),
             ):
                 own = issuer_routes(issuer, settings.server.tls.names) if issuer is not None else []
                 await _serve(context, gateway, [*own, admin])

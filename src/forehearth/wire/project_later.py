@@ -1,7 +1,7 @@
 """What the service has below a project and this server does not have yet: each answers 501.
 
-Source: the operations of `azure-ai-projects` 2.10.0, and two addresses that clients build by themselves: the updates of
-a memory store, and an agent's own endpoint. The data actions are those that Azure documents; None where it names none,
+Source: the operations of `azure-ai-projects` 2.10.0, and an address that its clients build by themselves: the updates
+of a memory store. The data actions are those that Azure documents; None where it names none,
 and then it takes a token that is known here and no more. A row leaves this table when the endpoint is served.
 """
 
@@ -41,10 +41,6 @@ OPERATIONS: tuple[tuple[str, str, Permission | None], ...] = (
     ("POST", "/agent_optimization_jobs:estimate", None),
     ("PATCH", "/agents/{agent_name}", _WRITE),
     ("GET", "/agents/{agent_name}/code:download", _READ),
-    ("POST", "/agents/{agent_name}/endpoint/protocols/openai/responses", _CALL),
-    ("GET", "/agents/{agent_name}/endpoint/protocols/openai/responses/{response_id}", _CALL),
-    ("DELETE", "/agents/{agent_name}/endpoint/protocols/openai/responses/{response_id}", _CALL),
-    ("POST", "/agents/{agent_name}/endpoint/protocols/openai/conversations", _CALL),
     ("GET", _VOICE, _CALL),
     ("GET", _VOICE + "/{conversation_id}", _CALL),
     ("DELETE", _VOICE + "/{conversation_id}", _CALL),

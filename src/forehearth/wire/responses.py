@@ -19,6 +19,7 @@ from forehearth.wire.table import Row
 _SURFACES = (("/api/projects/", "projects"), ("/openai/v1", "openai_v1"))
 """By how an endpoint's path begins; all others are classic."""
 _OTHER = "azure_deployments"
+_LONGEST_NUMBER = 15
 
 
 def rows(service: Responses) -> tuple[Row, ...]:
@@ -36,8 +37,7 @@ def rows(service: Responses) -> tuple[Row, ...]:
 
     async def get(entry: Entry, body: bytes) -> Reply:  # noqa: ARG001 - an act's shape
         if paths.parameter(entry.head, b"stream") == "true":
-            message = "This response cannot be streamed because it was not created with background=true."
-            raise InvalidField(message, param="stream")
+            return await service.stream(_caller(entry), entry.asked.ids[0], after=_after(entry))
         return _said(await service.get(_caller(entry), entry.asked.ids[0]))
 
     read, write = Permission.READ_RESPONSES, Permission.WRITE_RESPONSES
@@ -101,6 +101,16 @@ def _order(entry: Entry) -> Order:
     """The page that the query asks for; Azure knows `before`, too. Raises `InvalidField`."""
     found = lists.order(lists.query(entry.head))
     return msgspec.structs.replace(found, before=paths.parameter(entry.head, b"before"))
+
+
+def _after(entry: Entry) -> int:
+    """The number of the event behind which a stream is to begin; -1 where the query has none. Raises `InvalidField`."""
+    text = paths.parameter(entry.head, b"starting_after")
+    if text is None:
+        return -1
+    if not (text.isascii() and text.isdigit() and len(text) <= _LONGEST_NUMBER):
+        raise InvalidField("'starting_after' is the number of an event: a whole number from 0.", param="starting_after")
+    return int(text)
 
 
 def _said(value: dict[str, Any]) -> Reply:

@@ -26,8 +26,8 @@ class Families(msgspec.Struct, frozen=True, kw_only=True):
 
 
 NONE = Families()
-FamiliesOf = Callable[[Door], Families]
-"""What is done on a resource besides calls, from the way to its models."""
+FamiliesOf = Callable[[str, Door], Families]
+"""What is done on a resource besides calls, from its name and the way to its models."""
 
 
 def surfaces(

@@ -15,7 +15,11 @@ SECRET = "a key of the tests"
 CONFIG = """
 version: 1
 backends:
-  script: {provider: scripted}
+  script:
+    provider: scripted
+    rules:
+      - when: {contains: "call get_weather", first: 1}
+        tool_calls: [{name: get_weather, arguments: {city: Lisbon}}]
 deployments:
   x1: {backends: [{backend: script}]}
 projects:
@@ -224,3 +228,103 @@ def test_each_method_gets_its_answer_or_is_told_that_it_is_not_served_yet(shell:
         name for name, seen in found.items() if seen[4] == "NotServedYet"
     }
     assert len(expected) == 179
+
+
+CALLS = """
+import os
+from azure.ai.projects import AIProjectClient
+from azure.ai.projects.models import FunctionTool, PromptAgentDefinition, StructuredInputDefinition
+from azure.identity import DefaultAzureCredential
+from openai import BadRequestError, ConflictError, NotFoundError
+
+url = os.environ["FOREHEARTH_URL"]
+with DefaultAzureCredential() as credential, AIProjectClient(
+    f"{url}/api/projects/default", credential, allow_preview=True
+) as project:
+    parameters = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
+    weather = FunctionTool(name="get_weather", parameters=parameters, strict=False)
+    who = {"who": StructuredInputDefinition(description="Whom.", required=True)}
+    teller = PromptAgentDefinition(
+        model="x1", instructions="You greet {{who}}.", tools=[weather], structured_inputs=who
+    )
+    version = project.agents.create_version("teller", definition=teller)
+    plain = project.agents.create_version("plain", definition=PromptAgentDefinition(model="x1")).name
+
+    def by(name, **more):
+        return {"agent_reference": {"type": "agent_reference", "name": name}, **more}
+
+    client = project.get_openai_client()
+    ann = {"structured_inputs": {"who": "Ann"}}
+    made = client.responses.create(input="Hello.", extra_body=by("plain"))
+    assert made.output_text and made.model == "x1", made
+    assert made.agent_reference == {"type": "agent_reference", "name": "plain", "version": "1"}, made
+    assert made.output[0].agent_reference == made.agent_reference and made.output[0].response_id == made.id
+    assert client.responses.retrieve(made.id) == made
+
+    conversation = client.conversations.create(items=[{"type": "message", "role": "user", "content": "I am Ann."}])
+    for text in ("Who am I?", "And now?"):
+        client.responses.create(input=text, conversation=conversation.id, extra_body=by("plain"))
+    said = list(client.conversations.items.list(conversation.id, order="asc"))
+    assert [each.role for each in said] == ["user", "user", "assistant", "user", "assistant"], said
+
+    first = client.responses.create(input="call get_weather", extra_body=by("teller", **ann))
+    assert first.instructions == "You greet Ann."
+    call, = [each for each in first.output if each.type == "function_call"]
+    assert call.name == "get_weather", call
+    answer = {"type": "function_call_output", "call_id": call.call_id, "output": "Sunny."}
+    last = client.responses.create(
+        input=[answer], previous_response_id=first.id, tool_choice="none", extra_body=by("teller", **ann)
+    )
+    assert last.status == "completed" and last.output_text, last
+
+    with client.responses.stream(model="x1", input="Hello.", extra_body=by("plain")) as stream:
+        kinds = [event.type for event in stream]
+        assert kinds[0] == "response.created" and kinds[-1] == "response.completed", kinds
+        assert stream.get_final_response().agent_reference["name"] == "plain"
+
+    for error, code, body in (
+        (BadRequestError, "invalid_payload", {"instructions": "No.", "extra_body": by("plain")}),
+        (BadRequestError, "invalid_payload", {"temperature": 1, "extra_body": by("plain")}),
+        (BadRequestError, "invalid_value", {"extra_body": by("teller")}),
+        (NotFoundError, "NotFound", {"extra_body": by("nobody")}),
+    ):
+        try:
+            client.responses.create(input="Hello.", **body)
+        except error as refused:
+            assert refused.code == code, refused
+        else:
+            raise AssertionError(body)
+    queued = client.responses.create(input="Hello.", background=True, extra_body=by("plain"))
+    assert (queued.status, queued.agent_reference["version"]) == ("queued", "1"), queued
+    with client.responses.retrieve(queued.id, stream=True) as events:
+        last = list(events)[-1]
+    assert last.type == "response.completed" and last.response.agent_reference == queued.agent_reference, last
+    assert last.response == client.responses.retrieve(queued.id)
+
+    project.agents.disable("plain")
+    try:
+        client.with_options(max_retries=0).responses.create(input="Hello.", extra_body=by("plain"))
+    except ConflictError as refused:
+        assert "disabled" in refused.message
+    else:
+        raise AssertionError
+    project.agents.enable("plain")
+
+    own = project.get_openai_client(agent_name="plain")
+    talk = own.conversations.create()
+    there = own.responses.create(input="Hello.", conversation=talk.id)
+    assert there.agent_reference["name"] == "plain" and there.output_text
+    assert own.responses.retrieve(there.id) == there
+    assert len(list(own.conversations.items.list(talk.id))) == 2
+    try:
+        client.responses.retrieve(there.id)
+    except NotFoundError:
+        pass
+    else:
+        raise AssertionError
+    own.responses.delete(there.id)
+"""
+
+
+def test_agents_are_asked_with_conversations_functions_and_at_their_own_endpoint(shell: dict[str, str]):
+    run_python(shell, "-c", CALLS)

@@ -253,7 +253,7 @@ def test_what_is_refused(client):
     for members_, error, param in (
         ({"input": [{"role": "user", "content": [{"type": "input_txt"}]}]}, 400, "input[0].content[0].type"),
         ({"input": "x", "tools": [{"type": "web_search"}]}, 400, "tools[0].type"),
-        ({"input": "x", "background": True}, 501, "background"),
+        ({"input": "x", "background": True, "store": False}, 400, "background"),
         ({"input": "x", "extra_body": {"colour": "red"}}, 400, "colour"),
     ):
         with pytest.raises(openai.APIStatusError) as caught:
@@ -293,3 +293,56 @@ def test_an_embedded_model(server):
         for event in events:
             check_event(event.to_dict())
         assert events[-1].response.usage.input_tokens > first.usage.input_tokens
+
+
+def ended(client, response):
+    """The response once it has ended, as its pollers see it."""
+    while response.status in ("queued", "in_progress"):
+        time.sleep(0.05)
+        response = client.responses.retrieve(response.id)
+    return response
+
+
+def test_in_the_background(client):
+    made = client.responses.create(model="script", input="as JSON", background=True)
+    assert (made.status, made.background, made.output) == ("queued", True, [])
+    done = ended(client, made)
+    assert (done.status, done.id) == ("completed", made.id)
+    assert City.model_validate_json(done.output_text).people == 2
+    assert client.responses.cancel(made.id) == done
+    gone_on = client.responses.create(model="script", input="And?", previous_response_id=made.id)
+    assert gone_on.status == "completed"
+    client.responses.delete(made.id)
+    with pytest.raises(openai.NotFoundError):
+        client.responses.retrieve(made.id)
+
+
+def test_a_stream_in_the_background_goes_on_where_it_broke_off(client):
+    seen = []
+    with client.responses.create(model="script", input="slowly", background=True, stream=True) as stream:
+        for event in stream:
+            seen.append(event)
+            if len(seen) == 6:
+                break
+    made = seen[0].response
+    with client.responses.retrieve(made.id, stream=True, starting_after=seen[-1].sequence_number) as stream:
+        seen += stream
+    assert [event.sequence_number for event in seen] == list(range(len(seen)))
+    assert (seen[0].type, seen[-1].type) == ("response.created", "response.completed")
+    assert seen[-1].response == client.responses.retrieve(made.id)
+    assert "".join(event.delta for event in seen if event.type == "response.output_text.delta") == (
+        seen[-1].response.output_text
+    )
+
+
+def test_a_response_in_the_background_is_broken_off(client):
+    made = client.responses.create(model="script", input="slowly", background=True)
+    cancelled = client.responses.cancel(made.id)
+    assert cancelled.status == "cancelled"
+    assert client.responses.cancel(made.id) == cancelled
+    assert client.responses.retrieve(made.id) == cancelled
+
+
+def test_what_a_host_refuses_makes_a_response_in_the_background_fail(client):
+    done = ended(client, client.responses.create(model="script", input="too much", background=True))
+    assert (done.status, done.error.code) == ("failed", "rate_limit_exceeded")

@@ -116,7 +116,7 @@ VERSIONS = (
 )
 """By how a path begins; the first that fits."""
 PROJECTS = "/api/projects/"
-"""How the paths of all projects begin; responses are below their OpenAI v1."""
+"""How the paths of all projects begin."""
 OTHER_PATHS = {
     "/models/chat/completions": "/chat/completions",
     "/models/embeddings": "/embeddings",
@@ -222,17 +222,17 @@ class Client:
 
     def new_conversation(self, base: str, caller: Caller) -> tuple[str, str]:
         """The ids of a conversation where the caller asks, and of an item in it."""
-        headers = caller.headers if "host" in caller.headers else self._user
+        headers, query = self._headers(caller), _query(f"{base}/conversations")
         body = {"items": [{"role": "user", "content": "hi"}]}
-        answer = self.ask("POST", f"{base}/conversations", body, headers)
+        answer = self.ask("POST", f"{base}/conversations{query}", body, headers)
         assert answer.status // 100 == 2, answer
         made = json.loads(answer.body)["id"]
-        listed = self.ask("GET", f"{base}/conversations/{made}/items", None, headers)
+        listed = self.ask("GET", f"{base}/conversations/{made}/items{query}", None, headers)
         return made, json.loads(listed.body)["first_id"]
 
     def new_completion(self, base: str, caller: Caller) -> str:
         """The id of a chat completion that is stored where the caller asks."""
-        headers = caller.headers if "host" in caller.headers else self._user
+        headers = self._headers(caller)
         answer = self.ask("POST", f"{base}/chat/completions", CHAT | {"store": True}, headers)
         assert answer.status // 100 == 2, answer
         return str(json.loads(answer.body)["id"])
@@ -245,11 +245,16 @@ class Client:
         return str(json.loads(answer.body)["id"])
 
     def new_agent(self, caller: Caller) -> str:
-        """The name of an agent that was not there before, made by the caller; who may not make it finds none."""
+        """The name of an agent that was not there before, made by somebody who may."""
         name = self.new_name()
         target = f"/api/projects/{caller.project}/agents/{name}/versions?api-version=v1"
-        self.ask("POST", target, {"definition": DEFINITION}, caller.headers)
+        answer = self.ask("POST", target, {"definition": DEFINITION}, self._headers(caller))
+        assert answer.status // 100 == 2, answer
         return name
+
+    def _headers(self, caller: Caller) -> Mapping[str, str]:
+        """Of somebody who may do everything where the caller asks."""
+        return caller.headers if "host" in caller.headers else self._user
 
     def new_key(self, resource: str | None = None) -> Mapping[str, Any]:
         """A key that was not there before: its `id`, and its text as `key`."""
@@ -333,6 +338,7 @@ def ask(client: Client, line: Line, caller: Caller, path: str | None = None) -> 
     if isinstance(body, dict):
         body = {name: value if value != "" else client.new_name() for name, value in body.items()}
     one, item = "chat", ""
+    agent = client.new_agent(caller) if "{agent_name}" in line.path else ""
     if line.path.startswith("/admin/keys/"):
         one = client.new_key()["id"]
     elif line.path.startswith("/admin/role-assignments/"):
@@ -340,12 +346,11 @@ def ask(client: Client, line: Line, caller: Caller, path: str | None = None) -> 
     elif line.path.startswith("/admin/requests/"):
         one = client.new_call()
     elif "/conversations/{id}" in line.path:
-        base = line.path.partition("/conversations/")[0].format(project=caller.project)
+        base = line.path.partition("/conversations/")[0].format(project=caller.project, agent_name=agent)
         one, item = client.new_conversation(base, caller)
     elif "/chat/completions/{id}" in line.path:
         one = client.new_completion(line.path.partition("/chat/")[0].format(project=caller.project), caller)
     deployment = "vectors" if line.path.endswith("/embeddings") else "chat"
-    agent = client.new_agent(caller) if "{agent_name}" in line.path else ""
     names = {"agent_name": agent, "agent_version": "1", "version": "1"}
     names |= {"project": caller.project, "id": one, "name": one, "deployment": deployment, "item": item}
     if "{file_id}" in line.path:
@@ -358,9 +363,15 @@ def ask(client: Client, line: Line, caller: Caller, path: str | None = None) -> 
 
 def made_response(client: Client, path: str, caller: Caller) -> str:
     """The id of a response that this caller made at `path`; of none, where it may not make any."""
-    query = next(query for start, query in ((PROJECTS, ""), *VERSIONS) if path.startswith(start))
-    answer = client.ask("POST", path + query, RESPONSE, caller.headers)
+    answer = client.ask("POST", path + _query(path), RESPONSE, caller.headers)
     return str(json.loads(answer.body).get("id", "resp_none"))
+
+
+def _query(path: str) -> str:
+    """What the path of responses or conversations needs: below a project, an agent's alone takes an api-version."""
+    if path.startswith(PROJECTS):
+        return "?api-version=v1" if "/agents/" in path else ""
+    return next(query for start, query in VERSIONS if path.startswith(start))
 
 
 def fault(line: Line, expected: str, caller: Caller, answer: Answer) -> str | None:

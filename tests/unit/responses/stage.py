@@ -1,10 +1,12 @@
 """The service of responses on a store in memory, before models that the test plays."""
 
+import asyncio
 import itertools
 import json
-from collections.abc import AsyncIterator, Callable, Sequence
-from typing import Any
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from typing import Any, TypeVar
 
+from forehearth.agents.service import Agents
 from forehearth.conversations.items import read_items
 from forehearth.conversations.service import Conversations
 from forehearth.core.call import Call
@@ -14,20 +16,71 @@ from forehearth.core.permission import Permission
 from forehearth.core.place import Place
 from forehearth.core.principal import Grant, Principal
 from forehearth.documents.repository import Documents
+from forehearth.jobs.desk import Jobs
+from forehearth.responses.background import Background
 from forehearth.responses.caller import Caller
 from forehearth.responses.kept import KeptResponses
+from forehearth.responses.questions import Questions
 from forehearth.responses.service import Responses
 from forehearth.responses.talk import Talks
+from forehearth.responses.work import Parts, Work
 from forehearth.stores.memory import MemoryDocuments
+from forehearth.stores.memory_jobs import MemoryJobs
 from forehearth.testing.clock import VirtualClock
 
+T = TypeVar("T")
 HERE = Place(resource="here")
 
 
+class Mortal(MemoryJobs):
+    """Jobs whose worker can die: at its write of the number `dies_at`, just before it or, if `after`, just after."""
+
+    def __init__(self, clock: VirtualClock) -> None:
+        super().__init__(clock)
+        self.writes = 0
+        self.dies_at = -1
+        self.after = False
+        self.died = asyncio.Event()
+        self.died_once = False
+
+    async def record(self, *given: Any) -> None:
+        await self.write(super().record(*given))
+
+    async def finish(self, *given: Any) -> None:
+        await self.write(super().finish(*given))
+
+    async def write(self, doing: Coroutine[Any, Any, T]) -> T:
+        """A write of the worker's, to any store."""
+        if self.died.is_set():
+            doing.close()
+            await self._die()
+        self.writes += 1
+        dies = self.writes == self.dies_at
+        if dies and not self.after:
+            doing.close()
+            await self._die()
+        done = await doing
+        if dies:
+            await self._die()
+        return done
+
+    async def _die(self) -> None:
+        self.died_once = True
+        self.died.set()
+        await asyncio.get_running_loop().create_future()  # whoever is dead never comes back
+
+
 class Full(MemoryDocuments):
-    """A store whose disk can be full."""
+    """A store whose disk can be full, and whose writer can die."""
 
     full = False
+    mortal: Mortal
+
+    async def replace(self, document: Document, *, etag: str | None) -> Document:
+        return await self.mortal.write(super().replace(document, etag=etag))
+
+    async def insert_many(self, documents: Sequence[Document]) -> list[Document]:
+        return await self.mortal.write(super().insert_many(documents))
 
     async def insert(self, document: Document) -> Document:
         if self.full:
@@ -94,15 +147,42 @@ class Stage:
         def new_id(prefix: str) -> str:
             return f"{prefix}_{next(numbers)}"
 
+        self.agents = Agents(self.store, clock=self.clock, new_id=lambda: f"guid-{next(numbers)}")
         self.conversations = Conversations(self.store, new_id=new_id, clock=self.clock)
+        self.kept_responses = kept = KeptResponses(documents, self.clock, **bounds)
+        talks = Talks(self.conversations, new_id)
+        questions = Questions(kept, talks, self.agents, new_id)
+        self.jobs = self.mortal = Mortal(self.clock)
+        self.store.mortal = self.mortal
+        desk = Jobs(self.jobs, "response")
+        self.background = Background(
+            kept, desk, new_id=new_id, clock=self.clock, sleep=self.clock.sleep, nudge=self._nudge
+        )
+        self.work = Work(
+            Parts(
+                kept=kept,
+                talks=talks,
+                questions=questions,
+                jobs=desk,
+                door=self.models,
+                new_id=new_id,
+                clock=self.clock,
+            )
+        )
+        self.nudged = 0
         self.responses = Responses(
-            KeptResponses(documents, self.clock, **bounds),
-            Talks(self.conversations, new_id),
+            kept,
+            talks,
+            questions,
             self.models,
+            self.background,
             new_id=new_id,
             clock=self.clock,
             counting=lambda: self.count,
         )
+
+    def _nudge(self) -> None:
+        self.nudged += 1
 
     async def create(self, caller: Caller | None = None, **members: Any) -> dict[str, Any]:
         """The response, whole."""

@@ -11,7 +11,6 @@ from forehearth.core.errors import (
     Broken,
     InvalidField,
     NotFound,
-    NotServedYet,
     NotSupported,
     TimedOut,
     UnknownField,
@@ -370,8 +369,8 @@ async def test_a_response_that_is_not_in_the_background_is_not_cancelled():
     made = await stage.create()
     with pytest.raises(InvalidField, match="Cannot cancel a synchronous response"):
         await stage.responses.cancel(somebody(), made["id"])
-    with pytest.raises(NotServedYet):
-        await stage.create(background=True)
+    with pytest.raises(InvalidField, match="not created with background=true"):
+        await stage.responses.stream(somebody(), made["id"])
 
 
 async def test_pages_of_input_items():

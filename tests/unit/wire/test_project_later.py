@@ -89,7 +89,7 @@ def test_what_is_served_is_not_in_the_table():
 
 
 def test_a_role_at_an_agent_opens_that_agents_endpoint_alone(client):
-    own = "/agents/{agent_name}/endpoint/protocols/openai/responses"
+    own = "/agents/{agent_name}/endpoint/sessions"
     assert ask(client, "POST", own, token="x1")[0] == 501
     assert ask(client, "POST", own, token="x2")[0] == 403
     assert ask(client, "POST", "/agents/{agent_name}/versions:import", token="x1")[0] == 403

@@ -11,7 +11,7 @@ import msgspec
 
 from forehearth.core.errors import BackendRefused, Broken, ForehearthError
 from forehearth.core.usage import Usage
-from forehearth.dialects.responses import chunks, objects, states
+from forehearth.dialects.responses import chunks, objects, retold, states
 from forehearth.dialects.responses.chunks import DONE, Piece, ToolCall
 from forehearth.dialects.responses.items import NewId
 from forehearth.dialects.responses.objects import Frame
@@ -25,6 +25,8 @@ _REASONS: Final = {"length": "max_output_tokens", "content_filter": "content_fil
 _CONTENTS: Final = {Step.REASONING: "reasoning_text", Step.TEXT: "output_text", Step.REFUSAL: "refusal"}
 _LONGEST_ANSWER: Final = 32 << 20
 """Characters."""
+_CUT: Final = "length"
+"""A reason for which what is open counts as cut."""
 _BROKE_OFF: Final = "The model's host broke off its answer."
 
 
@@ -45,6 +47,7 @@ class Answer:
         """The latest call at each index that the host gave."""
         self._finish: str | None = None
         self._became = objects.State()
+        self._made_by = objects.made_by(frame, "agent_reference", "response_id")
         self.failure: ForehearthError | None = None
         """Why it failed, where it did."""
 
@@ -64,8 +67,69 @@ class Answer:
         output = [item.shown() for item in self._items]
         return objects.whole(self._frame, msgspec.structs.replace(self._became, output=output))
 
+    @property
+    def said(self) -> bool:
+        """Whether the model has said all, though its usage may still come."""
+        return self._state in (State.SAID, State.OVER)
+
+    @property
+    def became(self) -> objects.State:
+        """What has become of it, but for its output."""
+        return self._became
+
+    def queue(self) -> list[Event]:
+        """It has to wait for its turn."""
+        self._became = msgspec.structs.replace(self._became, status="queued")
+        self._step(Step.QUEUE)
+        return self._given()
+
+    def again(self, told: Iterable[Event]) -> list[Event]:
+        """Go on behind these events, which end anywhere: what is open in them is closed as incomplete.
+
+        From here on the numbers of events are not those that a client sees: whoever tells them on knows how many were.
+
+        Of a call whose arguments were closed somebody may have heard, so that it stands: see `called`.
+        """
+        begun = False
+        for event in told:
+            retold.tell(self._items, event)
+            begun = True
+        if not begun:
+            return []
+        for item in self._items:
+            item.made_by = self._made_by
+        self._became = msgspec.structs.replace(self._became, status="in_progress")
+        self._finish = _CUT
+        for item in self._items:
+            if item.status == "in_progress":
+                self._state = retold.state(item)
+                self._close([name for name in TABLE[self._state, Step.AGAIN][0] if name in states.CLOSING], item)
+        self._finish = None
+        self._state = State.IDLE
+        return self._given()
+
+    @property
+    def called(self) -> bool:
+        """Whether a call of a function is whole: whoever heard of it may be carrying it out."""
+        return any(isinstance(item, Called) and item.status == "completed" for item in self._items)
+
+    def stop_here(self) -> list[Event]:
+        """What there is of it is the answer."""
+        self._end("tool_calls")
+        self._last()
+        return self._given()
+
+    def restore(self, became: objects.State) -> None:
+        """It is over, and this had become of it."""
+        self._became = became
+        self._state = State.OVER
+        for item in self._items:
+            if item.status == "in_progress":
+                item.status = "incomplete"
+
     def begin(self) -> list[Event]:
         """The call begins."""
+        self._became = msgspec.structs.replace(self._became, status="in_progress")
         self._step(Step.BEGIN)
         return self._given()
 
@@ -241,6 +305,7 @@ class Answer:
             kind = "reasoning" if step is Step.REASONING else "message"
             item = Said(kind, self._new_id("rs" if step is Step.REASONING else "msg"))
         item.index = len(self._items)
+        item.made_by = self._made_by
         self._items.append(item)
 
     def _close(self, names: Iterable[str], item: Said | Called) -> None:

@@ -10,6 +10,7 @@ import msgspec
 
 from forehearth.core.errors import InvalidField, NotServedYet, NotSupported, UnknownField
 from forehearth.dialects.responses import items, problems, tools
+from forehearth.dialects.responses.agents import Reference
 from forehearth.dialects.responses.items import NewId, Resource
 from forehearth.dialects.responses.tools import Tools
 
@@ -45,11 +46,6 @@ _COUNTED: Final = frozenset(
     | {"personality", "conversation", "tool_choice", "parallel_tool_calls"}
 )
 """The members of a body whose tokens are to be counted."""
-_NOT_YET: Final[Mapping[str, str]] = {
-    "agent": "agents are not served yet",
-    "agent_reference": "agents are not served yet",
-    "structured_inputs": "agents are not served yet",
-}
 
 
 class _Strict(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -144,6 +140,10 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     items: tuple[Resource, ...]
     """The input, each item as a resource; references to other items are still to be resolved."""
     tools: Tools
+    members: Mapping[str, Any] = {}
+    """The body that it was read from, as it would be read again."""
+    agent: Reference | None = None
+    """The version of an agent that it is asked of; its members are among the body's by then."""
 
     @property
     def stored(self) -> bool:
@@ -162,13 +162,13 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
         return bool(self.body.top_logprobs) or LOGPROBS in (self.body.include or ())
 
 
-def read(body: bytes, new_id: NewId, *, deployment: str | None = None) -> Question:
-    """The question in `body`; `deployment` is the model where the path names it, whatever the body says.
+def read(members: dict[str, Any], new_id: NewId, *, agent: Reference | None = None) -> Question:
+    """The question that these members of a body ask, those that the `agent` gave included.
 
-    Raises `MalformedBody`, `InvalidField`, `UnknownField`, `NotSupported` or `NotServedYet`.
+    Raises `InvalidField`, `UnknownField`, `NotSupported` or `NotServedYet`.
     """
-    members = problems.decoded(body)
-    return _read(members if deployment is None else members | {"model": deployment}, new_id)
+    question = _read(members, new_id)
+    return msgspec.structs.replace(question, agent=agent, members=members | {"input": list(question.items)})
 
 
 def read_counted(body: bytes, new_id: NewId) -> Question:
@@ -198,18 +198,12 @@ def _read(members: dict[str, Any], new_id: NewId) -> Question:
 
 
 def _refuse(body: Body) -> None:
-    for name, reason in _NOT_YET.items():
-        if getattr(body, name) is not None:
-            raise NotServedYet(f"'{name}' is not served yet: {reason}; name a deployment in 'model'.", param=name)
     for name, reason in _NOT_SERVED.items():
         if getattr(body, name) is not None:
             raise NotSupported(f"'{name}' is not served: {reason}.", param=name)
     if body.truncation == "auto":
         message = "'truncation' of 'auto' is not served yet: leave it out, and shorten 'input' where it is too long."
         raise NotServedYet(message, param="truncation")
-    if body.background:
-        message = "'background' is not served yet: leave it out, and take the response from the answer or as a stream."
-        raise NotServedYet(message, param="background")
 
 
 def _check_values(body: Body) -> None:
@@ -259,6 +253,9 @@ def _check_together(body: Body) -> None:
     if body.input is None and body.previous_response_id is None and body.conversation is None:
         message = "One of 'input', 'previous_response_id' or 'conversation' must be provided."
         raise InvalidField(message, param="input")
+    if body.background and body.store is False:
+        message = "A response in the background has to be stored: leave 'store' out, or 'background'."
+        raise InvalidField(message, param="background")
     if body.stream_options is not None and not body.stream:
         message = "The 'stream_options' parameter is only allowed when 'stream' is enabled."
         raise InvalidField(message, param="stream_options")

@@ -77,6 +77,8 @@ class _Item(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     id: str | None = None
     status: str | None = None
     created_by: Any = None
+    agent_reference: Any = None
+    response_id: Any = None
     """What the service adds to items that it shows; it says nothing to a model."""
 
 

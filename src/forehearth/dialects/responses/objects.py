@@ -27,7 +27,7 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     """What becomes of it."""
 
     status: str = "in_progress"
-    """`in_progress`, `completed`, `incomplete`, `failed` or `cancelled`."""
+    """`queued`, `in_progress`, `completed`, `incomplete`, `failed` or `cancelled`."""
     output: Sequence[Resource] = ()
     completed_at: int | None = None
     """Unix seconds; None unless it is completed."""
@@ -48,7 +48,7 @@ def whole(frame: Frame, state: State) -> dict[str, Any]:
         "object": "response",
         "created_at": frame.created_at,
         "status": state.status,
-        "background": False,
+        "background": bool(asked.background),
         "completed_at": state.completed_at,
         "conversation": None if question.conversation is None else {"id": question.conversation},
         "error": state.error,
@@ -81,7 +81,16 @@ def whole(frame: Frame, state: State) -> dict[str, Any]:
         "truncation": asked.truncation or "disabled",
         "usage": None if state.usage is None else usage(state.usage),
         "user": asked.user,
-    }
+    } | made_by(frame, "agent_reference")
+
+
+def made_by(frame: Frame, *members: str) -> dict[str, Any]:
+    """What the response of an agent and its items say of who made them: by name, those `members` of it."""
+    agent = frame.question.agent
+    if agent is None:
+        return {}
+    said = {"agent_reference": agent.shown(), "response_id": frame.id}
+    return {name: said[name] for name in members}
 
 
 def usage(used: Usage) -> dict[str, Any]:

@@ -1,8 +1,11 @@
 """Which events follow on what, while a response comes into being: one table, in which every way is written down.
 
-A response is `new`, then it is being written: nothing is open (`idle`), or an item is, at its reasoning, its text, its
-refusal or its call of a function. When the model has said all, it is `said`; the last event makes it `over`. What the
-table does not have cannot happen.
+A response is `new`; one that is made in the background is `queued` until it has its turn. Then it is being written:
+nothing is open (`idle`), or an item is, at its reasoning, its text, its refusal or its call of a function. When the
+model has said all, it is `said`; the last event makes it `over`. What the table does not have cannot happen.
+
+One that is made in the background may lose whoever makes it. Then it is begun again where it is: what is open is
+closed, and what comes now comes behind it.
 
 An item is closed when the next one opens, as on the service. There is one exception, which `answer` makes: hosts that
 write several calls at the same time get each of them closed when its arguments are whole, or at the end.
@@ -17,6 +20,7 @@ class State(StrEnum):
     """Where the response is."""
 
     NEW = "new"
+    QUEUED = "queued"
     IDLE = "idle"
     REASONING = "reasoning"
     TEXT = "text"
@@ -29,7 +33,9 @@ class State(StrEnum):
 class Step(StrEnum):
     """What comes."""
 
+    QUEUE = "it has to wait"
     BEGIN = "the call begins"
+    AGAIN = "it is begun again"
     REASONING = "reasoning"
     TEXT = "text"
     REFUSAL = "a refusal"
@@ -42,6 +48,7 @@ class Step(StrEnum):
 
 
 CREATED: Final = "response.created"
+QUEUED: Final = "response.queued"
 IN_PROGRESS: Final = "response.in_progress"
 COMPLETED: Final = "response.completed"
 INCOMPLETE: Final = "response.incomplete"
@@ -64,7 +71,7 @@ CALLED: Final = (ARGUMENTS_DONE, ITEM_DONE)
 """How a call is closed."""
 DELTAS: Final = frozenset({TEXT_DELTA, REFUSAL_DELTA, REASONING_DELTA, ARGUMENTS_DELTA})
 CLOSING: Final = frozenset({REASONING_DONE, TEXT_DONE, REFUSAL_DONE, ARGUMENTS_DONE, PART_DONE, ITEM_DONE})
-OF_RESPONSE: Final = frozenset({CREATED, IN_PROGRESS, COMPLETED, INCOMPLETE, FAILED})
+OF_RESPONSE: Final = frozenset({CREATED, QUEUED, IN_PROGRESS, COMPLETED, INCOMPLETE, FAILED})
 """The events that show the whole response."""
 _THOUGHT = (REASONING_DONE, PART_DONE, ITEM_DONE)
 _SPOKEN = (TEXT_DONE, PART_DONE, ITEM_DONE)
@@ -76,26 +83,33 @@ _CALL = (ITEM_ADDED,)
 
 TABLE: Final[Mapping[tuple[State, Step], tuple[tuple[str, ...], State]]] = {
     (State.NEW, Step.BEGIN): ((CREATED, IN_PROGRESS), State.IDLE),
+    (State.NEW, Step.QUEUE): ((CREATED, QUEUED), State.QUEUED),
+    (State.QUEUED, Step.BEGIN): ((IN_PROGRESS,), State.IDLE),
+    (State.IDLE, Step.AGAIN): ((), State.IDLE),
     (State.IDLE, Step.REASONING): (_THINK, State.REASONING),
     (State.IDLE, Step.TEXT): (_SPEAK, State.TEXT),
     (State.IDLE, Step.REFUSAL): (_REFUSE, State.REFUSAL),
     (State.IDLE, Step.CALL): (_CALL, State.CALL),
     (State.IDLE, Step.END): ((), State.SAID),
+    (State.REASONING, Step.AGAIN): (_THOUGHT, State.IDLE),
     (State.REASONING, Step.REASONING): ((REASONING_DELTA,), State.REASONING),
     (State.REASONING, Step.TEXT): ((*_THOUGHT, *_SPEAK), State.TEXT),
     (State.REASONING, Step.REFUSAL): ((*_THOUGHT, *_REFUSE), State.REFUSAL),
     (State.REASONING, Step.CALL): ((*_THOUGHT, *_CALL), State.CALL),
     (State.REASONING, Step.END): (_THOUGHT, State.SAID),
+    (State.TEXT, Step.AGAIN): (_SPOKEN, State.IDLE),
     (State.TEXT, Step.REASONING): ((*_SPOKEN, *_THINK), State.REASONING),
     (State.TEXT, Step.TEXT): ((TEXT_DELTA,), State.TEXT),
     (State.TEXT, Step.REFUSAL): ((TEXT_DONE, PART_DONE, PART_ADDED, REFUSAL_DELTA), State.REFUSAL),
     (State.TEXT, Step.CALL): ((*_SPOKEN, *_CALL), State.CALL),
     (State.TEXT, Step.END): (_SPOKEN, State.SAID),
+    (State.REFUSAL, Step.AGAIN): (_REFUSED, State.IDLE),
     (State.REFUSAL, Step.REASONING): ((*_REFUSED, *_THINK), State.REASONING),
     (State.REFUSAL, Step.TEXT): ((REFUSAL_DONE, PART_DONE, PART_ADDED, TEXT_DELTA), State.TEXT),
     (State.REFUSAL, Step.REFUSAL): ((REFUSAL_DELTA,), State.REFUSAL),
     (State.REFUSAL, Step.CALL): ((*_REFUSED, *_CALL), State.CALL),
     (State.REFUSAL, Step.END): (_REFUSED, State.SAID),
+    (State.CALL, Step.AGAIN): (CALLED, State.IDLE),
     (State.CALL, Step.REASONING): ((*CALLED, *_THINK), State.REASONING),
     (State.CALL, Step.TEXT): ((*CALLED, *_SPEAK), State.TEXT),
     (State.CALL, Step.REFUSAL): ((*CALLED, *_REFUSE), State.REFUSAL),

@@ -45,7 +45,7 @@ class Part:
 class Said:
     """A message of the assistant, or its reasoning. `kind` is `message` or `reasoning`."""
 
-    __slots__ = ("id", "index", "kind", "parts", "status")
+    __slots__ = ("id", "index", "kind", "made_by", "parts", "status")
 
     def __init__(self, kind: str, id: str) -> None:  # noqa: A002 - what it is
         self.kind = kind
@@ -54,6 +54,8 @@ class Said:
         """Its place in the output."""
         self.parts: list[Part] = []
         self.status = "in_progress"
+        self.made_by: Resource = {}
+        """What it says of an agent that made it."""
 
     @property
     def is_whole(self) -> bool:
@@ -64,14 +66,16 @@ class Said:
         """As it is now."""
         content = [part.shown() for part in self.parts]
         if self.kind == "reasoning":
-            return {"id": self.id, "type": "reasoning", "status": self.status, "summary": [], "content": content}
-        return {"id": self.id, "type": "message", "status": self.status, "role": "assistant", "content": content}
+            shown = {"id": self.id, "type": "reasoning", "status": self.status, "summary": [], "content": content}
+        else:
+            shown = {"id": self.id, "type": "message", "status": self.status, "role": "assistant", "content": content}
+        return shown | self.made_by
 
 
 class Called:
     """A call of a function."""
 
-    __slots__ = ("_pieces", "call_id", "id", "index", "name", "status")
+    __slots__ = ("_pieces", "call_id", "id", "index", "made_by", "name", "status")
 
     def __init__(self, id: str, call_id: str, name: str) -> None:  # noqa: A002 - what it is
         self.id = id
@@ -80,6 +84,8 @@ class Called:
         self.index = 0
         """Its place in the output."""
         self.status = "in_progress"
+        self.made_by: Resource = {}
+        """What it says of an agent that made it."""
         self._pieces: list[str] = []
 
     def add(self, arguments: str) -> None:
@@ -109,7 +115,7 @@ class Called:
             "call_id": self.call_id,
             "name": self.name,
             "arguments": self.arguments,
-        }
+        } | self.made_by
 
 
 class Happening(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from forehearth.dialects.responses import asked
+from forehearth.dialects.responses import asked, problems
 from forehearth.dialects.responses.answer import Answer
 from forehearth.dialects.responses.objects import Frame
 
@@ -20,7 +20,7 @@ def counting() -> Callable[[str], str]:
 
 
 def question(**members: Any) -> asked.Question:
-    return asked.read(json.dumps({"model": "m", "input": "hello"} | members).encode(), counting())
+    return asked.read(problems.decoded(json.dumps({"model": "m", "input": "hello"} | members).encode()), counting())
 
 
 def answering(**members: Any) -> Answer:

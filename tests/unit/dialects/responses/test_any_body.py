@@ -9,7 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from forehearth.core.errors import Refused
-from forehearth.dialects.responses import asked, chat
+from forehearth.dialects.responses import asked, chat, problems
 from forehearth.dialects.responses.objects import Frame, State, whole
 from tests.openai_schemas import check
 from tests.unit.dialects.responses.chats import counting
@@ -70,7 +70,7 @@ def test_a_body_is_read_or_refused(body):
     new_id = counting()
     said = None
     with suppress(Refused):
-        question = asked.read(json.dumps(body).encode(), new_id)
+        question = asked.read(problems.decoded(json.dumps(body).encode()), new_id)
         items = asked.items.resolved(question.items, lambda _: None)
         said = chat.body(question, items)
     if said is None:
@@ -89,7 +89,7 @@ def test_a_body_is_read_or_refused(body):
 @example(b'{"model":"m","input":"x","tools":[{"type":"function","name":"f","parameters":' + b'{"a":' * 500)
 def test_bytes_are_read_or_refused(body):
     with suppress(Refused):
-        asked.read(body, counting())
+        asked.read(problems.decoded(body), counting())
 
 
 def test_what_is_nested_deeply_is_read_or_refused():
@@ -102,5 +102,5 @@ def test_what_is_nested_deeply_is_read_or_refused():
             b'{"model":"m","input":[{"type":"reasoning","summary":[%b]}]}' % (b'{"b":%b}' % nested),
         ):
             with suppress(Refused):
-                question = asked.read(body, counting())
+                question = asked.read(problems.decoded(body), counting())
                 chat.body(question, question.items)

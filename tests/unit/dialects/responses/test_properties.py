@@ -60,6 +60,7 @@ def at_once(what: dict[str, Any]) -> dict[str, Any]:
 
 
 @given(said(), st.lists(st.integers(0, 4_000), max_size=8), st.booleans())
+@settings(deadline=None)
 def test_the_same_events_however_the_bytes_are_cut(what, places, together):
     text = streamed(what, at_the_same_time=together)
     cuts = [0, *sorted(min(place, len(text)) for place in places), len(text)]
@@ -68,6 +69,7 @@ def test_the_same_events_however_the_bytes_are_cut(what, places, together):
 
 
 @given(said())
+@settings(deadline=None)
 def test_each_byte_by_itself(what):
     text = streamed(what)
     assert run(answering(), *(text[at : at + 1] for at in range(len(text)))) == run(answering(), text)
