@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
-from forehearth.core.errors import InvalidField
+from forehearth.core.errors import InvalidField, MalformedBody
 from forehearth.dialects.responses import tools
 from forehearth.dialects.responses.asked import Body, Question
 from forehearth.dialects.responses.items import Resource
@@ -45,6 +45,7 @@ def body(question: Question, conversation: Iterable[Resource]) -> bytes:
 
     `conversation` is all that the model is to see, the input at its end, with references resolved. Raises
     `InvalidField` for results of functions that nobody called, and calls that nobody answered.
+    `MalformedBody` for what is nested too deeply.
     """
     asked = question.body
     members: dict[str, Any] = {"model": asked.model, "messages": messages(asked.instructions, conversation)}
@@ -59,7 +60,10 @@ def body(question: Question, conversation: Iterable[Resource]) -> bytes:
         members |= {"logprobs": True, "top_logprobs": asked.top_logprobs or 0}
     if asked.stream:
         members |= {"stream": True, "stream_options": {"include_usage": True}}
-    return msgspec.json.encode(members)
+    try:
+        return msgspec.json.encode(members)
+    except RecursionError:  # what was just read can be too deep to be written, from further down the stack
+        raise MalformedBody("The body's JSON is nested too deeply to be passed on.") from None
 
 
 def messages(instructions: str | None, conversation: Iterable[Resource]) -> list[Message]:
