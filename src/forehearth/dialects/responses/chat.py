@@ -44,8 +44,8 @@ def body(question: Question, conversation: Iterable[Resource]) -> bytes:
     """The body of chat completions that asks `question`.
 
     `conversation` is all that the model is to see, the input at its end, with references resolved. Raises
-    `InvalidField` for results of functions that nobody called, and calls that nobody answered.
-    `MalformedBody` for what is nested too deeply.
+    `InvalidField` for results of functions that nobody called, and calls that nobody answered, and `MalformedBody` for
+    what is nested too deeply.
     """
     asked = question.body
     members: dict[str, Any] = {"model": asked.model, "messages": messages(asked.instructions, conversation)}
