@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.forehearth_server import ForehearthServer, forehearth_server
+from tests.integration.identity.loopback_issuer import LoopbackIssuer, loopback_issuer
 from tests.postgres_server import PostgresServer, postgres_server
 
 ROOT = Path(__file__).parent.parent
@@ -31,6 +32,13 @@ def postgres() -> Iterator[PostgresServer]:
     """One PostgreSQL server for the whole run. Make a database of your own in it."""
     with postgres_server() as server:
         yield server
+
+
+@pytest.fixture(scope="module")
+def issuer() -> Iterator[LoopbackIssuer]:
+    """Whoever makes tokens for the tests of a module."""
+    with loopback_issuer() as issuer:
+        yield issuer
 
 
 StartForehearth = Callable[..., ForehearthServer]

@@ -2,7 +2,12 @@
 
 import re
 
-from forehearth.core.errors import InvalidField
+import msgspec
+
+from forehearth.core.errors import InvalidField, MalformedBody, Refused
+
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What reading a body as JSON may raise."""
 
 _AT = re.compile(r"^(?P<what>.*?)(?: - at `(?:key in )?\$\.?(?P<path>.*)`)?$", re.DOTALL)
 _MISSING = re.compile(r"Object missing required field `(?P<field>\w+)`")
@@ -24,6 +29,15 @@ def misfit(text: str, *, within: str = "") -> InvalidField:
     if not path:
         return InvalidField(f"The body must be a JSON object: {expected}.")
     return InvalidField(f"Invalid value for '{path}': {expected}.", param=path)
+
+
+def unread(body: bytes, error: Exception) -> Refused:
+    """What is wrong with a body, from what msgspec raised when it was to be read."""
+    if isinstance(error, msgspec.ValidationError):
+        return misfit(str(error))
+    if isinstance(error, RecursionError):
+        return MalformedBody("The body's JSON is nested too deeply to be read.")
+    return MalformedBody(malformed(body, str(error)))
 
 
 def malformed(body: bytes, text: str) -> str:

@@ -1,6 +1,7 @@
 """What a worker opens and serves with: the HTTP client, the gateway, the pages beside it, the listeners."""
 
 import asyncio
+import contextlib
 import secrets
 from collections.abc import Sequence
 
@@ -40,7 +41,7 @@ async def run_worker(context: WorkerContext) -> None:
     settings, clock = context.settings, SystemClock()
     async with (
         awaited_stores(settings.store, context.data, clock, context.shutdown.begun) as stores,
-        swept(stores, clock),
+        swept(stores, clock) if context.index == 0 else contextlib.nullcontext(),
         opened_blobs(context, stores, clock) as blobs,
         HttpClient() as client,
         TokenKeepers() as keepers,

@@ -26,21 +26,30 @@ _log = logging.getLogger("forehearth.server")
 @contextlib.asynccontextmanager
 async def swept(stores: Stores, clock: Clock, sleep: Sleep = asyncio.sleep) -> AsyncIterator[None]:
     """From now on to its end, the stores are swept."""
-    sweeping = asyncio.create_task(_sweep_for_ever(stores, clock, sleep))
+    async with again_and_again(lambda: sweep(stores, clock), "what has expired", sleep):
+        yield
+
+
+@contextlib.asynccontextmanager
+async def again_and_again(
+    remove: Callable[[], Awaitable[object]], what: str, sleep: Sleep = asyncio.sleep
+) -> AsyncIterator[None]:
+    """From now on to its end `remove` is called every `SWEEP_SECONDS`; the log is told where `what` could not be."""
+    removing = asyncio.create_task(_for_ever(remove, what, sleep))
     try:
         yield
     finally:
-        sweeping.cancel()
-        await asyncio.wait([sweeping])
+        removing.cancel()
+        await asyncio.wait([removing])
 
 
-async def _sweep_for_ever(stores: Stores, clock: Clock, sleep: Sleep) -> None:
+async def _for_ever(remove: Callable[[], Awaitable[object]], what: str, sleep: Sleep) -> None:
     while True:
         try:
-            await sweep(stores, clock)
+            await remove()
         except Exception as error:  # noqa: BLE001 - a border: a loop in the background that must not end
             told = str(error) if isinstance(error, StoreFailed) else type(error).__name__
-            _log.warning("what has expired could not be removed: %s", told)
+            _log.warning("%s could not be removed: %s", what, told)
         await sleep(SWEEP_SECONDS)
 
 

@@ -13,14 +13,14 @@ import msgspec
 from forehearth.agents import definition
 from forehearth.agents.records import NewVersion, VersionRecord
 from forehearth.agents.service import Agent, Agents
-from forehearth.core.errors import InvalidField, MalformedBody, NotServedYet, NotSupported
+from forehearth.core.errors import InvalidField, NotServedYet, NotSupported
 from forehearth.core.exchange import Head, Reply
-from forehearth.core.misfit import malformed, misfit
+from forehearth.core.misfit import UNREADABLE, unread
 from forehearth.core.permission import Permission
 from forehearth.documents.repository import MOST, Order
 from forehearth.ports.surface import Act, Entry
 from forehearth.wire import paths
-from forehearth.wire.envelope import JSON
+from forehearth.wire.envelope import JSON, as_json
 from forehearth.wire.table import Row
 
 _NAME = re.compile(r"[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?")
@@ -89,23 +89,23 @@ class _Served:
         """Make an agent with its first version."""
         given = _read(entry.head, body, _Named)
         _require_name(given.name, "name")
-        return _said(_agent(await self._agents.create(entry.place, given.name, _new(given))))
+        return as_json(_agent(await self._agents.create(entry.place, given.name, _new(given))))
 
     async def get(self, entry: Entry, _: bytes) -> Reply:
         """One agent, and its latest version in it."""
-        return _said(_agent(await self._agents.get(entry.place, entry.asked.ids[0])))
+        return as_json(_agent(await self._agents.get(entry.place, entry.asked.ids[0])))
 
     async def update(self, entry: Entry, body: bytes) -> Reply:
         """Write a new version of an agent that there is, if it says anything new."""
         given = _read(entry.head, body, _Body)
         agent, _ = await self._agents.update(entry.place, entry.asked.ids[0], _new(given))
-        return _said(_agent(agent))
+        return as_json(_agent(agent))
 
     async def delete(self, entry: Entry, _: bytes) -> Reply:
         """Remove it with its versions. `force` is about sessions, which agents of this kind have not."""
         name = entry.asked.ids[0]
         await self._agents.delete(entry.place, name)
-        return _said({"object": "agent.deleted", "name": name, "deleted": True})
+        return as_json({"object": "agent.deleted", "name": name, "deleted": True})
 
     async def enable(self, entry: Entry, _: bytes) -> Reply:
         """Let it be used."""
@@ -127,18 +127,18 @@ class _Served:
         name = entry.asked.ids[0]
         _require_name(name, "agent_name")
         given = _read(entry.head, body, _Body)
-        return _said(_version(*await self._agents.create_version(entry.place, name, _new(given))))
+        return as_json(_version(*await self._agents.create_version(entry.place, name, _new(given))))
 
     async def get_version(self, entry: Entry, _: bytes) -> Reply:
         """One version."""
         name, version = entry.asked.ids
-        return _said(_version(*await self._agents.get_version(entry.place, name, version)))
+        return as_json(_version(*await self._agents.get_version(entry.place, name, version)))
 
     async def delete_version(self, entry: Entry, _: bytes) -> Reply:
         """Remove one version."""
         name, version = entry.asked.ids
         await self._agents.delete_version(entry.place, name, version)
-        return _said({"object": "agent.version.deleted", "name": name, "version": version, "deleted": True})
+        return as_json({"object": "agent.version.deleted", "name": name, "version": version, "deleted": True})
 
 
 def _agent(agent: Agent) -> dict[str, object]:
@@ -169,14 +169,10 @@ def _version(agent: Agent, version: VersionRecord) -> dict[str, object]:
     }
 
 
-def _said(value: Mapping[str, object]) -> Reply:
-    return Reply(status=200, headers=[JSON], body=msgspec.json.encode(value))
-
-
 def _page(data: Sequence[Mapping[str, object]], *, has_more: bool) -> Reply:
     ids = [each["id"] for each in data]
     first, last = (ids[0], ids[-1]) if ids else (None, None)
-    return _said({"object": "list", "data": data, "first_id": first, "last_id": last, "has_more": has_more})
+    return as_json({"object": "list", "data": data, "first_id": first, "last_id": last, "has_more": has_more})
 
 
 def _order(head: Head) -> Order:
@@ -202,12 +198,8 @@ def _read(head: Head, body: bytes, kind: type[_T]) -> _T:
     paths.require_media(head, JSON[1])
     try:
         return msgspec.json.decode(body, type=kind)
-    except msgspec.ValidationError as error:
-        raise misfit(str(error)) from None
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise MalformedBody(malformed(body, str(error))) from None
-    except RecursionError:
-        raise MalformedBody("The body's JSON is nested too deeply to be read.") from None
+    except UNREADABLE as error:
+        raise unread(body, error) from None
 
 
 def _new(body: _Body) -> NewVersion:

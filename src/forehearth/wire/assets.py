@@ -11,14 +11,14 @@ import msgspec
 
 from forehearth.assets.family import LONGEST
 from forehearth.assets.service import Asset, Assets, Page
-from forehearth.core.errors import InvalidField, MalformedBody
+from forehearth.core.errors import InvalidField
 from forehearth.core.exchange import Head, Reply
-from forehearth.core.misfit import malformed, misfit
+from forehearth.core.misfit import UNREADABLE, unread
 from forehearth.core.permission import Permission
 from forehearth.core.place import Place
 from forehearth.ports.surface import Act, Entry
 from forehearth.wire import paths
-from forehearth.wire.envelope import JSON
+from forehearth.wire.envelope import as_json
 from forehearth.wire.table import Row
 
 MERGE_PATCH = b"application/merge-patch+json"
@@ -69,13 +69,13 @@ class _Served:
     async def get(self, entry: Entry, _: bytes) -> Reply:
         """One version."""
         name, version = entry.asked.ids
-        return _said(200, self._asset(entry.place, await self._assets.get(entry.place, name, version)))
+        return as_json(self._asset(entry.place, await self._assets.get(entry.place, name, version)))
 
     async def put(self, entry: Entry, body: bytes) -> Reply:
         """Make a version (201), or change its description and tags (200)."""
         name, version = entry.asked.ids
         asset, made = await self._assets.put(entry.place, name, version, _read(body))
-        return _said(201 if made else 200, self._asset(entry.place, asset))
+        return as_json(self._asset(entry.place, asset), 201 if made else 200)
 
     async def delete(self, entry: Entry, _: bytes) -> Reply:
         """Remove a version, if it is there."""
@@ -88,7 +88,7 @@ class _Served:
         if page.next is not None:
             version = paths.parameter(entry.head, b"api-version") or ""
             shown["nextLink"] = paths.link(entry.head, {"api-version": version, "skipToken": page.next})
-        return _said(200, shown)
+        return as_json(shown)
 
     def _asset(self, place: Place, asset: Asset) -> dict[str, object]:
         where = f"azureai://accounts/{place.resource}/projects/{place.project}"
@@ -101,10 +101,6 @@ class _Served:
         }
 
 
-def _said(status: int, value: dict[str, object]) -> Reply:
-    return Reply(status=status, headers=[JSON], body=msgspec.json.encode(value))
-
-
 def _start(head: Head) -> str | None:
     return paths.parameter(head, b"skiptoken") or None
 
@@ -115,9 +111,5 @@ def _read(body: bytes) -> dict[str, Any]:
         raise InvalidField(f"The body has at most {LONGEST} bytes, and this one {len(body)}.")
     try:
         return msgspec.json.decode(body, type=dict[str, Any])
-    except msgspec.ValidationError as error:
-        raise misfit(str(error)) from None
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise MalformedBody(malformed(body, str(error))) from None
-    except RecursionError:
-        raise MalformedBody("The body's JSON is nested too deeply to be read.") from None
+    except UNREADABLE as error:
+        raise unread(body, error) from None

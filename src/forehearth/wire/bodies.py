@@ -9,9 +9,9 @@ from typing import Annotated, Any, cast
 import msgspec
 
 from forehearth.core.call import Call, Operation
-from forehearth.core.errors import InvalidField, MalformedBody
+from forehearth.core.errors import InvalidField
 from forehearth.core.exchange import Head
-from forehearth.core.misfit import malformed, misfit
+from forehearth.core.misfit import UNREADABLE, unread
 from forehearth.dialects.json_members import remove
 from forehearth.documents.metadata import read_metadata
 from forehearth.ports.surface import Entry
@@ -86,12 +86,8 @@ def read(entry: Entry, body: bytes, *, surface: str, default: str | None = None,
     operation = cast("Operation", asked.operation)  # a body is read of calls alone
     try:
         members = _DECODERS[operation].decode(body)
-    except msgspec.ValidationError as error:
-        raise misfit(str(error)) from None
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise MalformedBody(malformed(body, str(error))) from None
-    except RecursionError:
-        raise MalformedBody("The body's JSON is nested too deeply to be read.") from None
+    except UNREADABLE as error:
+        raise unread(body, error) from None
     model = None if members.model is msgspec.UNSET else members.model
     name = asked.deployment or model or default
     if not name:

@@ -6,8 +6,6 @@ which has a data action of its own.
 
 from collections.abc import Mapping, Sequence
 
-import msgspec
-
 from forehearth.core.connection_settings import ConnectionSettings
 from forehearth.core.errors import InvalidField, NotFound
 from forehearth.core.exchange import Reply
@@ -15,7 +13,7 @@ from forehearth.core.permission import Permission
 from forehearth.core.place import Place
 from forehearth.ports.surface import Entry
 from forehearth.wire import paths
-from forehearth.wire.envelope import JSON
+from forehearth.wire.envelope import as_json
 from forehearth.wire.table import Row
 
 Connections = Mapping[Place, Mapping[str, ConnectionSettings]]
@@ -54,7 +52,7 @@ class _Served:
         if wanted is not None and wanted.lower() not in _TRUTH:
             raise InvalidField("'defaultConnection' is true or false.", param="defaultConnection")
         default = _TRUTH[wanted and wanted.lower()]
-        return _said(
+        return as_json(
             {
                 "value": [
                     _connection(entry.place, name, each, _kind(each))
@@ -67,12 +65,12 @@ class _Served:
     async def get(self, entry: Entry, _: bytes) -> Reply:
         """One of them: of its credentials, what kind they are."""
         name, found = self._named(entry)
-        return _said(_connection(entry.place, name, found, _kind(found)))
+        return as_json(_connection(entry.place, name, found, _kind(found)))
 
     async def get_with_credentials(self, entry: Entry, _: bytes) -> Reply:
         """One of them, its credentials included."""
         name, found = self._named(entry)
-        return _said(_connection(entry.place, name, found, _kind(found) | _revealed(found)))
+        return as_json(_connection(entry.place, name, found, _kind(found) | _revealed(found)))
 
     def _of(self, place: Place) -> Mapping[str, ConnectionSettings]:
         return self._connections.get(place, {})
@@ -117,7 +115,3 @@ def _revealed(connection: ConnectionSettings) -> dict[str, str]:
     if connection.sas is not None:
         shown["SAS"] = connection.sas.reveal()
     return shown
-
-
-def _said(value: Mapping[str, object]) -> Reply:
-    return Reply(status=200, headers=[JSON], body=msgspec.json.encode(value))

@@ -13,24 +13,14 @@ from forehearth.conversations.items import Given, Item, read_items
 from forehearth.conversations.service import Conversation, Conversations
 from forehearth.core.exchange import Head, Reply
 from forehearth.core.permission import Permission
+from forehearth.dialects.responses.asked import INCLUDES
 from forehearth.dialects.wrong_members import missing_member, wrong_value
 from forehearth.documents.metadata import read_metadata
 from forehearth.ports.surface import Entry
 from forehearth.wire import lists
-from forehearth.wire.envelope import JSON
+from forehearth.wire.envelope import JSON, as_json
 from forehearth.wire.read_body import read_body
 from forehearth.wire.table import Row
-
-INCLUDABLE = (
-    "file_search_call.results",
-    "web_search_call.results",
-    "web_search_call.action.sources",
-    "message.input_image.image_url",
-    "computer_call_output.output.image_url",
-    "code_interpreter_call.outputs",
-    "reasoning.encrypted_content",
-    "message.output_text.logprobs",
-)
 
 
 class _New(msgspec.Struct, forbid_unknown_fields=True):
@@ -75,7 +65,7 @@ class _Acts:
         """Away with it."""
         (conversation,) = entry.asked.ids
         await self._conversations.delete(entry.place, conversation)
-        return _json({"id": conversation, "object": "conversation.deleted", "deleted": True})
+        return as_json({"id": conversation, "object": "conversation.deleted", "deleted": True})
 
     async def add(self, entry: Entry, body: bytes) -> Reply:
         """Items at its end, which are the answer."""
@@ -131,8 +121,8 @@ def rows(conversations: Conversations) -> Sequence[Row]:
 
 def _require_includable(head: Head) -> None:
     for value in lists.query(head).get("include", ()):
-        if value not in INCLUDABLE:
-            raise wrong_value("include", value, INCLUDABLE)
+        if value not in INCLUDES:
+            raise wrong_value("include", value, INCLUDES)
 
 
 def _listed(items: Sequence[Item], *, has_more: bool) -> Reply:
@@ -142,7 +132,7 @@ def _listed(items: Sequence[Item], *, has_more: bool) -> Reply:
 
 
 def _shown(conversation: Conversation) -> Reply:
-    return _json(
+    return as_json(
         {
             "id": conversation.id,
             "object": "conversation",
@@ -150,7 +140,3 @@ def _shown(conversation: Conversation) -> Reply:
             "metadata": conversation.metadata,
         }
     )
-
-
-def _json(value: object) -> Reply:
-    return Reply(status=200, headers=[JSON], body=msgspec.json.encode(value))

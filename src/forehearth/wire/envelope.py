@@ -2,10 +2,15 @@
 
 import msgspec
 
-from forehearth.core.exchange import Header
+from forehearth.core.exchange import Header, Reply
 from forehearth.wire.verdict import Verdict
 
 JSON: Header = (b"content-type", b"application/json")
+
+
+def as_json(value: object, status: int = 200) -> Reply:
+    """An answer of JSON."""
+    return Reply(status=status, headers=[JSON], body=msgspec.json.encode(value))
 
 
 def openai_error(said: Verdict) -> bytes:

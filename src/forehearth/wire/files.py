@@ -20,7 +20,7 @@ from forehearth.files.records import LONGEST_LIFE, PURPOSES, SHORTEST_LIFE, File
 from forehearth.files.service import Files
 from forehearth.ports.surface import Act, Entry, Upload
 from forehearth.wire import lists
-from forehearth.wire.envelope import JSON
+from forehearth.wire.envelope import as_json
 from forehearth.wire.table import Row
 
 LONGEST_FIELD: Final = 1_024
@@ -95,19 +95,19 @@ class _Served:
                     else:
                         form.add(event)
             parser.end()
-            return _said(_file(await self._files.keep(entry.place, draft, form.read())))
+            return as_json(_file(await self._files.keep(entry.place, draft, form.read())))
         finally:
             await draft.discard()
 
     async def get(self, entry: Entry, _: bytes) -> Reply:
         """One of them."""
-        return _said(_file(await self._files.get(entry.place, entry.asked.ids[0])))
+        return as_json(_file(await self._files.get(entry.place, entry.asked.ids[0])))
 
     async def delete(self, entry: Entry, _: bytes) -> Reply:
         """Away with it."""
         id = entry.asked.ids[0]  # noqa: A001 - what it is
         await self._files.delete(entry.place, id)
-        return _said({"id": id, "object": "file", "deleted": True})
+        return as_json({"id": id, "object": "file", "deleted": True})
 
     async def content(self, entry: Entry, _: bytes) -> Reply:
         """Its bytes. No browser may take them for something to show or to run."""
@@ -211,7 +211,3 @@ def _file(file: File) -> dict[str, object]:
         "status": "processed",
     }
     return shown if file.expires is None else shown | {"expires_at": file.expires}
-
-
-def _said(value: dict[str, object]) -> Reply:
-    return Reply(status=200, headers=[JSON], body=msgspec.json.encode(value))

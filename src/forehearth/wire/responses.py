@@ -13,7 +13,7 @@ from forehearth.ports.surface import Act, Entry
 from forehearth.responses.caller import Caller
 from forehearth.responses.service import Responses
 from forehearth.wire import bodies, lists, paths
-from forehearth.wire.envelope import JSON
+from forehearth.wire.envelope import as_json
 from forehearth.wire.table import Row
 
 _SURFACES = (("/api/projects/", "projects"), ("/openai/v1", "openai_v1"))
@@ -30,15 +30,15 @@ def rows(service: Responses) -> tuple[Row, ...]:
         return await service.create(_caller(entry), body)
 
     async def count(entry: Entry, body: bytes) -> Reply:
-        return _said(await service.input_tokens(_caller(entry), body))
+        return as_json(await service.input_tokens(_caller(entry), body))
 
     async def items(entry: Entry, body: bytes) -> Reply:  # noqa: ARG001 - an act's shape
-        return _said(await service.input_items(_caller(entry), entry.asked.ids[0], _order(entry)))
+        return as_json(await service.input_items(_caller(entry), entry.asked.ids[0], _order(entry)))
 
     async def get(entry: Entry, body: bytes) -> Reply:  # noqa: ARG001 - an act's shape
         if paths.parameter(entry.head, b"stream") == "true":
             return await service.stream(_caller(entry), entry.asked.ids[0], after=_after(entry))
-        return _said(await service.get(_caller(entry), entry.asked.ids[0]))
+        return as_json(await service.get(_caller(entry), entry.asked.ids[0]))
 
     read, write = Permission.READ_RESPONSES, Permission.WRITE_RESPONSES
     return (
@@ -78,7 +78,7 @@ def _about_one(done: Callable[[Caller, str], Awaitable[dict[str, Any]]]) -> Act:
     """What is done with one response."""
 
     async def act(entry: Entry, body: bytes) -> Reply:  # noqa: ARG001 - an act's shape
-        return _said(await done(_caller(entry), entry.asked.ids[0]))
+        return as_json(await done(_caller(entry), entry.asked.ids[0]))
 
     return act
 
@@ -111,7 +111,3 @@ def _after(entry: Entry) -> int:
     if not (text.isascii() and text.isdigit() and len(text) <= _LONGEST_NUMBER):
         raise InvalidField("'starting_after' is the number of an event: a whole number from 0.", param="starting_after")
     return int(text)
-
-
-def _said(value: dict[str, Any]) -> Reply:
-    return Reply(status=200, headers=[JSON], body=msgspec.json.encode(value))

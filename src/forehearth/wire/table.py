@@ -4,7 +4,7 @@ A family of endpoints (conversations, files, …) is a sequence of rows. Several
 its own base. A segment may end with a colon and what is to be done: `/agents/{name}:enable`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import msgspec
 
@@ -47,6 +47,8 @@ class Table:
         for row, each in asked:
             form = row.form.encode().split(b"/")
             self._by_length.setdefault((form[1], len(form)), []).append((form, row, each))
+        for alike in self._by_length.values():
+            alike.sort(key=_names, reverse=True)
         self.endpoints = tuple(each.endpoint for _, each in asked)
         self.families = frozenset(family for family, _ in self._by_length)
         """The first segments of all forms."""
@@ -61,9 +63,7 @@ class Table:
         fitting = [each for each in rows if _fits(each[0], parts)]
         # A path with an action is that action's alone: `{name}` would take `a:run` for a name.
         fitting = [each for each in fitting if _acts(each[0])] or fitting
-        there: Mapping[str, tuple[list[bytes], Row, Asked]] = {
-            each[1].method: each for each in sorted(fitting, key=_names, reverse=True)
-        }
+        there = {each[1].method: each for each in fitting}  # of a method, the last one: the one with fewer names
         if not there:
             return None
         method = "GET" if head.method == b"HEAD" else head.method.decode("ascii", "replace")

@@ -12,7 +12,7 @@ from tests.conformance.conversation_items import ITEMS
 from tests.conformance.openapi import Document
 from tests.conftest import StartForehearth
 from tests.forehearth_server import ForehearthServer
-from tests.integration.identity.loopback_issuer import LoopbackIssuer, loopback_issuer
+from tests.integration.identity.loopback_issuer import LoopbackIssuer
 
 DOCUMENT = Document("openai-conversations.json")
 FORMS = (
@@ -61,12 +61,6 @@ class Replies:
         faults = [error.message for error in DOCUMENT.answer(method, form).iter_errors(body)]
         assert faults == [], (method, path, body)
         self.seen.append((method, form, body))
-
-
-@pytest.fixture(scope="module")
-def issuer() -> Iterator[LoopbackIssuer]:
-    with loopback_issuer() as issuer:
-        yield issuer
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from openai import AsyncOpenAI, AzureOpenAI, DefaultHttpxClient, OpenAI
 from tests.conformance.openapi import Document
 from tests.conftest import StartForehearth
 from tests.forehearth_server import ForehearthServer
-from tests.integration.identity.loopback_issuer import LoopbackIssuer, loopback_issuer
+from tests.integration.identity.loopback_issuer import LoopbackIssuer
 
 AZURE, OPENAI = Document("azure-files.json"), Document("openai-files.json")
 OPENAIS_OWN = {"vision", "user_data"}
@@ -63,12 +63,6 @@ class Replies:
         for document in held:
             assert [error.message for error in document.answer(method, form).iter_errors(body)] == [], body
         self.seen.append((method, form, body))
-
-
-@pytest.fixture(scope="module")
-def issuer() -> Iterator[LoopbackIssuer]:
-    with loopback_issuer() as issuer:
-        yield issuer
 
 
 @pytest.fixture(scope="module")

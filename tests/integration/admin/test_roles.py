@@ -4,14 +4,13 @@ import json
 import os
 import subprocess
 import time
-from collections.abc import Iterator
 
 import pytest
 
 from tests.conftest import StartForehearth
 from tests.forehearth_server import PROGRAM
 from tests.integration.admin.wired import Client
-from tests.integration.identity.loopback_issuer import LoopbackIssuer, loopback_issuer
+from tests.integration.identity.loopback_issuer import LoopbackIssuer
 from tests.integration.server.toys import eventually
 
 CONFIG = """
@@ -35,12 +34,6 @@ ROUNDS = 40
 V1, FOUNDRY = "/openai/v1/models", "/models/info"
 PATH = "/admin/role-assignments"
 PROJECT = "/api/projects/sales/openai/v1/models"
-
-
-@pytest.fixture(scope="module")
-def issuer() -> Iterator[LoopbackIssuer]:
-    with loopback_issuer() as issuer:
-        yield issuer
 
 
 @pytest.fixture(scope="module")

@@ -1,8 +1,6 @@
 """Agents on a real server: kept on the disk, the same in all workers, and each resource's and project's own."""
 
-import http.client
 import json
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -10,56 +8,10 @@ from typing import Any
 import pytest
 
 from tests.conftest import StartForehearth
-from tests.forehearth_server import ForehearthServer
-from tests.integration.identity.loopback_issuer import LoopbackIssuer, loopback_issuer
+from tests.integration.identity.loopback_issuer import LoopbackIssuer
+from tests.integration.projects import CONFIG, LOOPBACK, ProjectClient
 
-CONFIG = """
-version: 1
-server: {{workers: 2}}
-backends: {{script: {{provider: scripted}}}}
-deployments: {{chat: {{backends: [{{backend: script}}]}}}}
-projects: {{sales: {{}}}}
-resources:
-  contoso:
-    deployments: {{chat: {{backends: [{{backend: script}}]}}}}
-identity:
-  oidc:
-    test: {{issuer: "{url}", keys_url: "{keys}", audiences: ["https://ai.azure.com"]}}
-  assignments:
-    - {{role: Foundry User, user: maria}}
-    - {{role: Foundry User, user: maria, resource: contoso}}
-"""
-LOOPBACK = {"NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"}
 DEFINITION = {"kind": "prompt", "model": "chat"}
-
-
-class Client:
-    """Asks one server; each call on a connection of its own, so that any worker may take it."""
-
-    def __init__(self, server: ForehearthServer, token: str) -> None:
-        self._port = server.port
-        self._headers = {"authorization": f"Bearer {token}", "content-type": "application/json"}
-
-    def ask(
-        self, method: str, path: str, body: object = None, *, project: str = "default", host: str | None = None
-    ) -> tuple[int, Any]:
-        """Status and JSON."""
-        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=30)
-        target = f"/api/projects/{project}/agents{path}{'&' if '?' in path else '?'}api-version=v1"
-        headers = self._headers | ({"host": host} if host else {})
-        try:
-            connection.request(method, target, None if body is None else json.dumps(body), headers)
-            answer = connection.getresponse()
-            raw = answer.read()
-        finally:
-            connection.close()
-        return answer.status, json.loads(raw) if raw else None
-
-
-@pytest.fixture(scope="module")
-def issuer() -> Iterator[LoopbackIssuer]:
-    with loopback_issuer() as issuer:
-        yield issuer
 
 
 @pytest.fixture(scope="module")
@@ -68,11 +20,12 @@ def config(issuer: LoopbackIssuer) -> str:
 
 
 @pytest.fixture(scope="module")
-def client(start_module_forehearth: StartForehearth, issuer: LoopbackIssuer, config: str) -> Client:
-    return Client(start_module_forehearth(config, environment=LOOPBACK), issuer.token("maria"))
+def client(start_module_forehearth: StartForehearth, issuer: LoopbackIssuer, config: str) -> ProjectClient:
+    server = start_module_forehearth(config, environment=LOOPBACK)
+    return ProjectClient(server, issuer.token("maria"), base="/agents")
 
 
-def test_versions_that_all_workers_write_at_once_are_all_there(client: Client):
+def test_versions_that_all_workers_write_at_once_are_all_there(client: ProjectClient):
     def write(number: int) -> tuple[int, Any]:
         return client.ask("POST", "/busy/versions", {"definition": DEFINITION | {"instructions": str(number)}})
 
@@ -86,7 +39,7 @@ def test_versions_that_all_workers_write_at_once_are_all_there(client: Client):
     assert client.ask("GET", "/busy")[1]["versions"]["latest"]["version"] == str(numbers[-1])
 
 
-def test_what_others_have_is_not_there(client: Client):
+def test_what_others_have_is_not_there(client: ProjectClient):
     contoso = "contoso.services.ai.azure.com"
     assert client.ask("POST", "/mine/versions", {"definition": DEFINITION})[0] == 200
     for where in ({"host": contoso}, {"project": "sales"}):
@@ -106,8 +59,8 @@ def test_agents_outlive_the_server(
 ):
     server = start_forehearth(config, folder=tmp_path, environment=LOOPBACK)
     body = {"name": "lasting", "definition": DEFINITION, "metadata": {"a": "b"}}
-    made = Client(server, issuer.token("maria")).ask("POST", "", body)
+    made = ProjectClient(server, issuer.token("maria"), base="/agents").ask("POST", "", body)
     assert made[0] == 200
     assert server.stop() == 0
     again = start_forehearth(config, folder=tmp_path, environment=LOOPBACK)
-    assert Client(again, issuer.token("maria")).ask("GET", "/lasting") == made
+    assert ProjectClient(again, issuer.token("maria"), base="/agents").ask("GET", "/lasting") == made

@@ -1,68 +1,20 @@
 """Indexes and datasets on a real server: the same in all workers, kept on the disk, each project's own."""
 
-import http.client
 import json
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.conftest import StartForehearth
-from tests.forehearth_server import ForehearthServer
-from tests.integration.identity.loopback_issuer import LoopbackIssuer, loopback_issuer
+from tests.integration.identity.loopback_issuer import LoopbackIssuer
+from tests.integration.projects import CONFIG, LOOPBACK, ProjectClient
 
-CONFIG = """
-version: 1
-server: {{workers: 2}}
-backends: {{script: {{provider: scripted}}}}
-deployments: {{chat: {{backends: [{{backend: script}}]}}}}
-projects: {{sales: {{}}}}
-resources:
-  contoso:
-    deployments: {{chat: {{backends: [{{backend: script}}]}}}}
-identity:
-  oidc:
-    test: {{issuer: "{url}", keys_url: "{keys}", audiences: ["https://ai.azure.com"]}}
-  assignments:
-    - {{role: Foundry User, user: maria}}
-    - {{role: Foundry User, user: maria, resource: contoso}}
-"""
-LOOPBACK = {"NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"}
+MERGE_PATCH = "application/merge-patch+json"
 BODIES = {
     "indexes": {"type": "AzureSearch", "connectionName": "search", "indexName": "i"},
     "datasets": {"type": "uri_file", "dataUri": "https://example.com/a"},
 }
-
-
-class Client:
-    """Asks one server; each call on a connection of its own, so that any worker may take it."""
-
-    def __init__(self, server: ForehearthServer, token: str) -> None:
-        self._port = server.port
-        self._headers = {"authorization": f"Bearer {token}", "content-type": "application/merge-patch+json"}
-
-    def ask(
-        self, method: str, path: str, body: object = None, *, project: str = "default", host: str | None = None
-    ) -> tuple[int, Any]:
-        """Status and JSON."""
-        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=30)
-        headers = self._headers | ({"host": host} if host else {})
-        target = f"/api/projects/{project}{path}?api-version=v1"
-        try:
-            connection.request(method, target, None if body is None else json.dumps(body), headers)
-            answer = connection.getresponse()
-            raw = answer.read()
-        finally:
-            connection.close()
-        return answer.status, json.loads(raw) if raw else None
-
-
-@pytest.fixture(scope="module")
-def issuer() -> Iterator[LoopbackIssuer]:
-    with loopback_issuer() as issuer:
-        yield issuer
 
 
 @pytest.fixture(scope="module")
@@ -71,12 +23,13 @@ def config(issuer: LoopbackIssuer) -> str:
 
 
 @pytest.fixture(scope="module")
-def client(start_module_forehearth: StartForehearth, issuer: LoopbackIssuer, config: str) -> Client:
-    return Client(start_module_forehearth(config, environment=LOOPBACK), issuer.token("maria"))
+def client(start_module_forehearth: StartForehearth, issuer: LoopbackIssuer, config: str) -> ProjectClient:
+    server = start_module_forehearth(config, environment=LOOPBACK)
+    return ProjectClient(server, issuer.token("maria"), media=MERGE_PATCH)
 
 
 @pytest.mark.parametrize("family", BODIES)
-def test_of_all_who_write_a_version_at_once_one_makes_it_and_no_tag_is_lost(client: Client, family: str):
+def test_of_all_who_write_a_version_at_once_one_makes_it_and_no_tag_is_lost(client: ProjectClient, family: str):
     path = f"/{family}/busy/versions/1"
 
     def write(number: int) -> int:
@@ -90,7 +43,7 @@ def test_of_all_who_write_a_version_at_once_one_makes_it_and_no_tag_is_lost(clie
 
 
 @pytest.mark.parametrize("family", BODIES)
-def test_what_others_have_is_not_there(client: Client, family: str):
+def test_what_others_have_is_not_there(client: ProjectClient, family: str):
     status, mine = client.ask("PATCH", f"/{family}/mine/versions/1", BODIES[family])
     assert status == 201
     for where in ({"host": "contoso.services.ai.azure.com"}, {"project": "sales"}):
@@ -110,13 +63,15 @@ def test_they_outlive_the_server(
     start_forehearth: StartForehearth, issuer: LoopbackIssuer, config: str, tmp_path: Path
 ):
     server = start_forehearth(config, folder=tmp_path, environment=LOOPBACK)
-    before = Client(server, issuer.token("maria"))
+    before = ProjectClient(server, issuer.token("maria"), media=MERGE_PATCH)
     made = {
         family: before.ask("PATCH", f"/{family}/lasting/versions/1", body | {"tags": {"a": "b"}})[1]
         for family, body in BODIES.items()
     }
     assert server.stop() == 0
-    after = Client(start_forehearth(config, folder=tmp_path, environment=LOOPBACK), issuer.token("maria"))
+    after = ProjectClient(
+        start_forehearth(config, folder=tmp_path, environment=LOOPBACK), issuer.token("maria"), media=MERGE_PATCH
+    )
     for family, asset in made.items():
         assert after.ask("GET", f"/{family}/lasting/versions/1") == (200, asset)
         assert after.ask("GET", f"/{family}") == (200, {"value": [asset]})

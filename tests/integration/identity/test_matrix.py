@@ -25,7 +25,7 @@ from forehearth.wire.surfaces import surfaces
 from tests.conftest import StartForehearth
 from tests.families import all_families
 from tests.forehearth_server import ForehearthServer
-from tests.integration.identity.loopback_issuer import LoopbackIssuer, loopback_issuer, new_key
+from tests.integration.identity.loopback_issuer import LoopbackIssuer, new_key
 
 MATRIX = Path(__file__).with_name("matrix.tsv")
 ACCOUNT = "Microsoft.CognitiveServices/accounts/"
@@ -280,12 +280,6 @@ def served() -> list[Endpoint]:
     """Every line of every table of endpoints."""
     tables = [surface.endpoints for _, surface in surfaces(Directory({}, {}, created=0), families=all_families())]
     return [endpoint for table in (*tables, admin.ENDPOINTS, app.ENDPOINTS) for endpoint in table]
-
-
-@pytest.fixture(scope="module")
-def issuer() -> Iterator[LoopbackIssuer]:
-    with loopback_issuer() as issuer:
-        yield issuer
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,7 @@ _VALUES: Final[Mapping[str, tuple[str, ...]]] = {
     "service_tier": ("auto", "default", "flex", "scale", "priority", "fast", "ultrafast"),
     "prompt_cache_retention": ("in_memory", "24h"),
 }
-_INCLUDES: Final = (
+INCLUDES: Final = (
     "file_search_call.results",
     "web_search_call.results",
     "web_search_call.action.sources",
@@ -210,7 +210,7 @@ def _check_values(body: Body) -> None:
     for name, values in _VALUES.items():
         problems.one_of(getattr(body, name), values, name)
     for index, value in enumerate(body.include or ()):
-        problems.one_of(value, _INCLUDES, f"include[{index}]")
+        problems.one_of(value, INCLUDES, f"include[{index}]")
     if body.text is not None:
         problems.one_of(body.text.verbosity, _VERBOSITIES, "text.verbosity")
     if body.reasoning is not None:

@@ -6,8 +6,8 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from forehearth.core.errors import InvalidField, MalformedBody
-from forehearth.core.misfit import malformed
+from forehearth.core.errors import InvalidField
+from forehearth.core.misfit import UNREADABLE, unread
 from forehearth.dialects.wrong_members import joined, wrong_member, wrong_value
 
 T = TypeVar("T")
@@ -18,10 +18,8 @@ def decoded(body: bytes) -> dict[str, Any]:
     """The JSON object in a body. Raises `MalformedBody` or `InvalidField`."""
     try:
         value = msgspec.json.decode(body)
-    except RecursionError:
-        raise MalformedBody("The body's JSON is nested too deeply to be read.") from None
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise MalformedBody(malformed(body, str(error))) from None
+    except UNREADABLE as error:
+        raise unread(body, error) from None
     if not isinstance(value, dict):
         raise InvalidField("The body must be a JSON object.")
     return value
