@@ -13,7 +13,7 @@ from forehearth.core.errors import Broken
 from forehearth.core.usage import Usage
 
 _REPORTED = re.compile(rb'"usage"\s*:\s*\{')
-_NAME, _NO_USAGE = b'"usage"', b'"usage":null'
+_NAME = b'"usage"'
 _BLANK_LINES = (b"\n\n", b"\r\n\r\n", b"\r\r")
 _LONGEST_EVENT = 1 << 20
 """An event longer than this is not looked into; usage events are a few hundred bytes."""
@@ -74,18 +74,15 @@ class StreamUsage:
     def feed(self, piece: bytes) -> None:
         """Look at the next piece."""
         text = self._rest + piece if self._rest else piece
-        if text.endswith(_BLANK_LINES):  # as good as always: hosts write whole events
+        if text.endswith(_BLANK_LINES):
             self._rest = b""
-            # Hosts that report at the end say in each event before that there is nothing yet.
-            if _NAME in text and text.count(_NAME) != text.count(_NO_USAGE) and _REPORTED.search(text):
-                self._read_events(text)
+            self._read_events(text)
             return
         end = max(text.rfind(blank) for blank in _BLANK_LINES)
         complete, self._rest = (text[:end], text[end:]) if end >= 0 else (b"", text)
         if len(self._rest) > _LONGEST_EVENT:
             self._rest = b""
-        if _REPORTED.search(complete):
-            self._read_events(complete)
+        self._read_events(complete)
 
     def finish(self) -> Usage | None:
         """The usage, now that the stream has ended; an unterminated last event counts too."""
@@ -94,10 +91,26 @@ class StreamUsage:
         return self.usage
 
     def _read_events(self, text: bytes) -> None:
-        for line in reversed(text.splitlines()):  # the last report counts
-            if line.startswith(b"data:") and _REPORTED.search(line):
-                with suppress(Broken):  # a stream passes as it is; its odd lines only count for nothing
-                    found = read(line[5:])
-                    if found is not None:
-                        self.usage = found
-                        return
+        """Look for a report from the end on: the last one counts, and hosts mostly say it last."""
+        at = text.rfind(_NAME)
+        while at >= 0:
+            if _REPORTED.match(text, at):
+                start, end = _line_around(text, at)
+                at = start
+                if text.startswith(b"data:", start):
+                    with suppress(Broken):  # a stream passes as it is; its odd lines only count for nothing
+                        found = read(text[start + 5 : end])
+                        if found is not None:
+                            self.usage = found
+                            return
+            at = text.rfind(_NAME, 0, at)
+
+
+def _line_around(text: bytes, at: int) -> tuple[int, int]:
+    """Where the line begins and ends that has the byte at `at`."""
+    start = text.rfind(b"\n", 0, at) + 1
+    start = max(start, text.rfind(b"\r", start, at) + 1)
+    end = text.find(b"\n", at)
+    end = len(text) if end < 0 else end
+    earlier = text.find(b"\r", at, end)
+    return start, end if earlier < 0 else earlier

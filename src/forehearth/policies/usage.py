@@ -21,7 +21,6 @@ from forehearth.core.tap import Tap
 from forehearth.core.usage import Usage
 from forehearth.dialects import answers, json_members, usage
 from forehearth.dialects.answers import StreamText
-from forehearth.dialects.usage import StreamUsage
 from forehearth.dialects.usage_events import WithoutUsage
 from forehearth.policies.drains import Drains
 from forehearth.policies.onion import Proceed
@@ -143,22 +142,25 @@ class CountUsage:
 class _Watched(Tap):
     """A stream that is looked at as it passes, and reported on once: when it ends, breaks off or is let go."""
 
-    __slots__ = ("_call", "_hidden", "_is_bounded", "_most", "_policy", "_reported", "_text", "_usage")
+    __slots__ = ("_call", "_hidden", "_is_bounded", "_is_plain", "_most", "_policy", "_reported", "_text")
 
     def __init__(self, policy: CountUsage, call: Call, stream: Stream, *, hides: bool) -> None:
         super().__init__(stream)
         self._policy = policy
         self._call = call
-        self._usage = StreamUsage()
         self._text = StreamText()
         self._hidden = WithoutUsage() if hides else None
         self._most = call.record.reserved - call.record.estimated
         self.may_cut = self._is_bounded = call.record.reserved > 0
+        self._is_plain = not self._is_bounded and self._hidden is None
         self._reported = False
 
     def take(self, piece: bytes) -> bytes:
         """See `core.tap`."""
-        self._look_at(piece)
+        self._text.feed(piece)
+        if self._is_plain:
+            return piece
+        self._count(piece)
         shown = piece if self._hidden is None else self._hidden.feed(piece)
         return shown + self._cut_off() if self._is_bounded and self._is_too_long() else shown
 
@@ -177,9 +179,9 @@ class _Watched(Tap):
         self._report(cut=not self.over)
         await super().aclose()
 
-    def _look_at(self, piece: bytes) -> None:
-        self._usage.feed(piece)
-        self._text.feed(piece)
+    def _count(self, piece: bytes) -> None:
+        if self._is_bounded:
+            self._text.count(piece)
 
     def _is_too_long(self) -> bool:
         """Whether the backend has ignored its bound."""
@@ -202,7 +204,7 @@ class _Watched(Tap):
             return
         self._reported = True
         self._call.record.cut = cut
-        found = self._usage.finish()
+        found = self._text.usage()
         if found is not None and not cut and self._is_bounded:
             self._policy.learn(self._text, found)
         self._policy.note(self._call, found, () if found is not None else self._text.texts())
@@ -274,7 +276,8 @@ class _Drained(_Watched):
         cut = True
         try:
             async for piece in self._outlasting.rest():
-                self._look_at(piece)
+                self._text.feed(piece)
+                self._count(piece)
                 if self._is_bounded and self._is_too_long():
                     break
             else:
