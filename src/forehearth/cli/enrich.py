@@ -1,0 +1,120 @@
+"""`forehearth enrich`: run jobs that enrich tables, and look after their runs."""
+
+import importlib
+import sys
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from forehearth.cli.enrich_view import Progress, as_json, say_run
+from forehearth.cli.output import CommandFailed, Exit, say_json
+
+WORKS: Final = "forehearth.cli.enrich_work"
+"""What needs the libraries of tables, which are an extra: loaded when a command is carried out, not for its help."""
+
+_job = click.argument("job", type=click.Path(path_type=Path))
+_state = click.option(
+    "--state",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="The folder for the states of jobs.  [default: .forehearth beside the job file]",
+)
+_json = click.option("--json", "in_json", is_flag=True, help="Answer in JSON.")
+
+
+@click.group(no_args_is_help=True)
+def enrich() -> None:
+    """Put a prompt for each row of a table to a model, and the answers into columns of another one."""
+
+
+@enrich.command()
+@_job
+@_state
+@_json
+def run(job: Path, state: Path | None, in_json: bool) -> int:
+    r"""Run the job of the file JOB to its end; a run that was broken off goes on where it was.
+
+    Each row lands once, however often this is begun again. What was answered is not paid again. Ctrl-C ends the run in
+    good order. The exit status is 0 when all rows have landed, 4 when a limit of the job was reached, and 1 when the
+    run stopped for another reason.
+
+    \b
+    Examples:
+      forehearth enrich run triage.yaml
+      forehearth enrich run triage.yaml --state /var/lib/enrich --json
+    """
+    return _carried_on(job, state, in_json=in_json, only_resume=False)
+
+
+@enrich.command()
+@_job
+@_state
+@_json
+def resume(job: Path, state: Path | None, in_json: bool) -> int:
+    r"""Go on with a run of JOB that was broken off, cancelled or stopped by a limit.
+
+    As 'run', but it refuses where there is nothing to go on with: when the job, or its source, was changed since.
+
+    \b
+    Examples:
+      forehearth enrich resume triage.yaml
+    """
+    return _carried_on(job, state, in_json=in_json, only_resume=True)
+
+
+@enrich.command()
+@_job
+@_state
+@_json
+def status(job: Path, state: Path | None, in_json: bool) -> None:
+    r"""Show how the last run of JOB is.
+
+    \b
+    Examples:
+      forehearth enrich status triage.yaml
+      forehearth enrich status triage.yaml --json | jq .status
+    """
+    found, working = _works().look(job, state)
+    if in_json:
+        say_json(as_json(found) | {"working": working})
+    else:
+        say_run(found, working=working)
+
+
+@enrich.command()
+@_job
+@_state
+def cancel(job: Path, state: Path | None) -> None:
+    r"""End the run of JOB that is under way. What landed stays, and 'resume' goes on with it.
+
+    \b
+    Examples:
+      forehearth enrich cancel triage.yaml
+    """
+    found = _works().cancel(job, state)
+    click.echo(f"asked process {found.process} to end the run {found.id}")
+
+
+def _carried_on(job: Path, state: Path | None, *, in_json: bool, only_resume: bool) -> int:
+    progress = Progress(sys.stderr)
+    found = _works().carry_on(job, state, progress.show, only_resume=only_resume)
+    progress.finish()
+    if in_json:
+        say_json(as_json(found))
+    else:
+        say_run(found, working=False)
+    if found.status == "completed":
+        return Exit.OK
+    if found.status == "interrupted":
+        return Exit.INTERRUPTED
+    if found.status == "incomplete":
+        raise CommandFailed(
+            f"the run is incomplete: {found.reason}",
+            f"Raise limits.{found.limit} in {job}, then: forehearth enrich resume {job}",
+            Exit.INCOMPLETE,
+        )
+    raise CommandFailed(f"the run is {found.status}: {found.reason}", f"To go on: forehearth enrich resume {job}")
+
+
+def _works() -> Any:
+    return importlib.import_module(WORKS)

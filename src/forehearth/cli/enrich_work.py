@@ -1,0 +1,73 @@
+"""What the commands of `forehearth enrich` do, with the libraries of tables at hand."""
+
+import asyncio
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import uvloop
+
+from forehearth import enrich
+from forehearth.cli.output import CommandFailed
+from forehearth.enrichment import job_state
+from forehearth.enrichment.run_record import Run
+from forehearth.enrichment.runner import Runner
+
+
+def carry_on(job: Path, state: Path | None, show: Callable[[Run], None], *, only_resume: bool) -> Run:
+    """Run a job, or go on with it. Ctrl-C and SIGTERM end it in good order; once more, at once."""
+    file = enrich.load(job)
+    folder = enrich.state_folder(file, state)
+
+    async def work() -> Run:
+        return await enrich.carry_on(file, folder, show=show, ready=_heed_signals, only_resume=only_resume)
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(work())
+
+
+def look(job: Path, state: Path | None) -> tuple[Run, bool]:
+    """The last run of a job, and whether a process works on it."""
+
+    async def work() -> tuple[Run, bool]:
+        async with job_state.opened(_folder(job, state), make=False) as opened:
+            return await _last(opened, job), opened.is_leased()
+
+    return asyncio.run(work())
+
+
+def cancel(job: Path, state: Path | None) -> Run:
+    """Ask the process that works on a job to end it."""
+
+    async def work() -> Run:
+        async with job_state.opened(_folder(job, state), make=False) as opened:
+            found = await _last(opened, job)
+            if not opened.is_leased():
+                raise CommandFailed("no process works on this job", f"It is {found.status}: nothing is to be ended.")
+            await opened.ask_cancel(found)
+            return found
+
+    return asyncio.run(work())
+
+
+async def _last(state: job_state.JobState, job: Path) -> Run:
+    found = await state.last_run()
+    if found is None:
+        raise CommandFailed("the job has not been run yet", f"forehearth enrich run {job}")
+    return found
+
+
+def _folder(job: Path, state: Path | None) -> Path:
+    return enrich.state_folder(enrich.load(job, os.environ), state)
+
+
+def _heed_signals(runner: Runner) -> None:
+    loop = asyncio.get_running_loop()
+
+    def end(number: signal.Signals) -> None:
+        loop.remove_signal_handler(number)
+        runner.stop("interrupted")
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, end, number)

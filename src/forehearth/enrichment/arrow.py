@@ -1,0 +1,13 @@
+"""The libraries of tables, or in one line what to do about their absence: they are an extra."""
+
+from forehearth.core.errors import Misconfigured
+
+try:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+except ImportError as error:
+    raise Misconfigured(
+        f"enrichment needs pyarrow, which cannot be loaded ({error}): pip install 'forehearth[enrich]'"
+    ) from error
+
+__all__ = ["pa", "pc"]

@@ -1,0 +1,47 @@
+"""Reads a job file: all of it or nothing, with every problem at its place, prompt and schema included."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from forehearth.config.binding import Binder
+from forehearth.config.loader import load_as
+from forehearth.core.enrichment_settings import Job
+from forehearth.core.settings import ProviderSettings
+from forehearth.enrichment.answer_schema import AnswerSchema, BadSchema
+from forehearth.enrichment.template import BadTemplate, Template
+
+
+class JobFile(msgspec.Struct, frozen=True, kw_only=True):
+    """A job, what it is called, and where its paths begin."""
+
+    job: Job
+    name: str
+    folder: Path
+
+
+def read(path: Path, *, providers: Mapping[str, type[ProviderSettings]], environ: Mapping[str, str]) -> JobFile:
+    """The job in a file. Raises `ConfigError` with all that is wrong."""
+    job = load_as(path, Job, providers=providers, environ=environ, check=_check)
+    return JobFile(job=job, name=job.name or path.stem, folder=path.absolute().parent)
+
+
+def _check(binder: Binder, job: Job) -> None:
+    try:
+        Template(job.prompt)
+    except BadTemplate as error:
+        binder.tell(binder.values["prompt",].mark, ("prompt",), str(error), error.hint)
+    try:
+        schema = AnswerSchema(job.schema) if job.schema is not None else None
+    except BadSchema as error:
+        where = ("schema", *error.path)
+        while where not in binder.values:
+            where = where[:-1]
+        binder.tell(binder.values[where].mark, ("schema", *error.path), error.message, error.hint)
+        return
+    reserved = [name for name in (schema.columns if schema is not None else (job.output,)) if name.startswith("_")]
+    for name in reserved:
+        where = ("output",) if schema is None else ("schema", "properties", name)
+        message = f"the column '{name}' begins with '_', which is for what is told of answers"
+        binder.tell(binder.values[where].mark, where, message, "give it another name")
