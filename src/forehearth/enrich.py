@@ -36,7 +36,7 @@ from forehearth.enrichment.job_file import JobFile
 from forehearth.enrichment.job_state import JobState
 from forehearth.enrichment.run_record import Run
 from forehearth.enrichment.runner import Plumbing, Runner, quarantine_schema
-from forehearth.enrichment.source import Source
+from forehearth.enrichment.source import KEPT, Source
 from forehearth.providers.openai_compatible import OpenAICompatibleSettings
 from forehearth.registry import PROVIDERS, Surroundings
 from forehearth.server.data_directory import DataDirectory, default_path
@@ -90,14 +90,17 @@ async def carry_on(
     """
     async with job_state.opened(folder) as state:
         with state.lease():
-            prepared = await asyncio.to_thread(prepare, file)
+            prepared = await asyncio.to_thread(prepare, file, folder)
             record = await _record(prepared, state, only_resume=only_resume)
             async with _host(file.job.deployment, environ) as host:
                 runner = _runner(prepared, record, state, host, show)
                 await state.forget_cancel(record)
                 await state.note(record)
                 ready(runner)
-                return await runner.go()
+                ended = await runner.go()
+            if ended.status == "completed":
+                (folder / KEPT).unlink(missing_ok=True)
+            return ended
 
 
 class Prepared(msgspec.Struct, frozen=True, kw_only=True):
@@ -110,9 +113,9 @@ class Prepared(msgspec.Struct, frozen=True, kw_only=True):
     tariff: Tariff | None
 
 
-def prepare(file: JobFile) -> Prepared:
+def prepare(file: JobFile, state: Path) -> Prepared:
     """Open a job's source, and see that it has what is asked for. It blocks. Raises `Misconfigured`."""
-    source = tables.source_of(file)
+    source = tables.source_of(file, state)
     question = spec.of_job(file.job)
     columns.check(question, source.schema, file.job.key)
     return Prepared(

@@ -4,6 +4,7 @@ Taken is what has a column to go to: objects with named members, lists of one ki
 of words or whole numbers, and `null` beside any of these. What could not be checked or stored is refused by its place.
 """
 
+import re
 from collections.abc import Mapping
 from types import GenericAlias
 from typing import Annotated, Any, Final, Literal
@@ -152,10 +153,12 @@ def _choice(schema: Mapping[str, Any], path: Path) -> Typed:
 
 
 def _string(schema: Mapping[str, Any], path: Path) -> Typed:
+    bounds = _given(schema, _LENGTHS, path)
     try:
-        return Annotated[str, msgspec.Meta(**_given(schema, _LENGTHS, path))], pa.string()
-    except (ValueError, TypeError) as error:
-        raise BadSchema(path, f"a bound of text is no bound: {error}") from None
+        re.compile(bounds.get("pattern", ""))
+    except re.error as error:
+        raise BadSchema((*path, "pattern"), f"this is no pattern: {error}") from None
+    return Annotated[str, msgspec.Meta(**bounds)], pa.string()
 
 
 def _integer(schema: Mapping[str, Any], path: Path) -> Typed:

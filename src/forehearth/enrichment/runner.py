@@ -142,7 +142,7 @@ class Runner:
             row = (number - 1) * self._of.chunk_rows + at + 1
             raise RowFailed(f"row {row} has no answer, and on_error is fail: {code}: {message}")
         apart = self._of.on_error == "quarantine"
-        kept = _good(rows) if apart else rows
+        kept = rows if self._of.on_error == "keep" else _good(rows)
         note = dict(self._of.note)
         if apart and failures:
             note[FAILED] = msgspec.json.encode(failures).decode()

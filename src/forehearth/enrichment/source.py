@@ -1,11 +1,14 @@
 """What every source of rows is: a schema, a version that pins it, and the same rows in the same order each time."""
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
 from forehearth.enrichment.arrow import pa
+
+KEPT: Final = "source.parquet"
+"""The file with the rows of a source that would say something else the next time, in the folder of the job's state."""
 
 
 class Source(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,5 +1,6 @@
 """Which part reads and writes which kind of table: a line a kind."""
 
+import importlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -10,6 +11,7 @@ from forehearth.core.enrichment_settings import (
     DeltaSource,
     JsonlSource,
     ParquetSource,
+    PostgresSource,
 )
 from forehearth.enrichment.job_file import JobFile
 from forehearth.enrichment.places import QUARANTINE, options, place
@@ -20,6 +22,9 @@ from forehearth.enrichment.source import Source
 from forehearth.enrichment.sources.delta import open_delta
 from forehearth.enrichment.sources.files import open_csv, open_jsonl, open_parquet
 
+POSTGRES: Final = "forehearth.enrichment.sources.postgres"
+"""Loaded where a job has such a source, because its driver is an extra of its own."""
+
 SOURCES: Final[Mapping[type, Callable[[Any, Path], Source]]] = {
     CsvSource: open_csv,
     DeltaSource: open_delta,
@@ -28,8 +33,11 @@ SOURCES: Final[Mapping[type, Callable[[Any, Path], Source]]] = {
 }
 
 
-def source_of(file: JobFile) -> Source:
-    """The source, opened. It blocks. Raises `Misconfigured`."""
+def source_of(file: JobFile, state: Path) -> Source:
+    """The source, opened; what has to be kept of it is kept in a folder. It blocks. Raises `Misconfigured`."""
+    if isinstance(file.job.source, PostgresSource):
+        found: Source = importlib.import_module(POSTGRES).open_postgres(file.job.source, state)
+        return found
     return SOURCES[type(file.job.source)](file.job.source, file.folder)
 
 

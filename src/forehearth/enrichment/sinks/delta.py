@@ -33,6 +33,7 @@ class DeltaTableSink:
         self._key = tuple(key)
         self._options = dict(options) if options else None
         self._table: Any = None
+        self._columns: Any = schema
 
     def landed(self) -> int:
         """See `sink.Sink`. Nothing is made where there is no table yet."""
@@ -55,7 +56,7 @@ class DeltaTableSink:
             except exceptions.CommitFailedError:
                 self._table = None
                 time.sleep(_PAUSE)
-            except (exceptions.DeltaError, OSError, ValueError) as error:
+            except (exceptions.DeltaError, pa.ArrowException, OSError, ValueError) as error:
                 raise self._failed("written", error) from error
             else:
                 return True
@@ -72,22 +73,29 @@ class DeltaTableSink:
         return {}
 
     def _load(self) -> Any:
-        return deltalake.DeltaTable(self._where, storage_options=self._options)
-
-    def _made(self) -> Any:
-        deltalake.DeltaTable.create(self._where, schema=self._schema, mode="ignore", storage_options=self._options)
-        table = self._load()
-        self._check(pa.schema(table.schema().to_arrow()))
-        return table
-
-    def _check(self, there: Any) -> None:
-        """The table that is there has to have the columns that come."""
-        missing = [each.name for each in self._schema if each.name not in there.names]
+        table = deltalake.DeltaTable(self._where, storage_options=self._options)
+        self._columns = pa.schema(table.schema().to_arrow())
+        missing = [each.name for each in self._schema if each.name not in self._columns.names]
         if missing:
             raise SinkFailed(
                 f"sink: the table {self._where} is there and has no column '{missing[0]}': "
                 "name another sink, or add the column to the table"
             )
+        return table
+
+    def _made(self) -> Any:
+        deltalake.DeltaTable.create(self._where, schema=self._schema, mode="ignore", storage_options=self._options)
+        return self._load()
+
+    def _fitted(self, rows: Any) -> Any:
+        """The rows with the table's columns, in its order and types; nothing in those that they do not have."""
+        arrays = [
+            rows.column(field.name).cast(field.type)
+            if field.name in rows.schema.names
+            else pa.nulls(rows.num_rows, field.type)
+            for field in self._columns
+        ]
+        return pa.Table.from_arrays(arrays, schema=self._columns)
 
     def _version(self) -> int:
         found = self._table.transaction_version(self._application)
@@ -97,7 +105,7 @@ class DeltaTableSink:
         transaction = deltalake.Transaction(self._application, chunk.number)
         note = chunk.note | {_APPLICATION: self._application, _NUMBER: str(chunk.number)}
         properties = deltalake.CommitProperties(app_transactions=[transaction], custom_metadata=note)
-        rows = pa.Table.from_batches([chunk.rows])
+        rows = self._fitted(chunk.rows)
         # A merge of no rows makes no commit, and its number would not be written down.
         if not self._key or not rows.num_rows:
             deltalake.write_deltalake(self._table, rows, mode="append", commit_properties=properties)
