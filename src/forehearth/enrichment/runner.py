@@ -79,6 +79,7 @@ class Runner:
         watching = asyncio.create_task(self._watch())
         try:
             await self._work()
+            self._run.rows = self._run.done
             self._ended("completed")
         except LimitReached as limit:
             self._run.limit = limit.limit
