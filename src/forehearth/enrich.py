@@ -26,6 +26,7 @@ from forehearth.core.ids import request_ids
 from forehearth.core.secret import Secret
 from forehearth.core.settings import ProviderSettings
 from forehearth.enrichment import columns, job_file, job_state, spec, tables
+from forehearth.enrichment import plan as planning
 from forehearth.enrichment.arrow import pa
 from forehearth.enrichment.asking import Asker, Host
 from forehearth.enrichment.budget import Budget
@@ -34,9 +35,11 @@ from forehearth.enrichment.enricher import Enricher
 from forehearth.enrichment.gate import Gate
 from forehearth.enrichment.job_file import JobFile
 from forehearth.enrichment.job_state import JobState
+from forehearth.enrichment.plan import Plan
 from forehearth.enrichment.run_record import Run
 from forehearth.enrichment.runner import Plumbing, Runner, quarantine_schema
-from forehearth.enrichment.source import KEPT, Source
+from forehearth.enrichment.sink import Sink
+from forehearth.enrichment.source import KEPT, Source, read_chunks
 from forehearth.providers.openai_compatible import OpenAICompatibleSettings
 from forehearth.registry import PROVIDERS, Surroundings
 from forehearth.server.data_directory import DataDirectory, default_path
@@ -91,7 +94,8 @@ async def carry_on(
     async with job_state.opened(folder) as state:
         with state.lease():
             prepared = await asyncio.to_thread(prepare, file, folder)
-            record = await _record(prepared, state, only_resume=only_resume)
+            record = await _record(prepared, state)
+            _begin(record, only_resume=only_resume)
             async with _host(file.job.deployment, environ) as host:
                 runner = _runner(prepared, record, state, host, show)
                 await state.forget_cancel(record)
@@ -136,14 +140,53 @@ def fingerprint_of(job: Job, question: spec.Spec, source: Source) -> str:
     return spec.digest(question.asked().hex(), kind, address, source.version, *lands).hex()
 
 
-async def _record(prepared: Prepared, state: JobState, *, only_resume: bool) -> Run:
+async def plan(
+    file: JobFile, folder: Path, *, sample: int = planning.SAMPLE, environ: Mapping[str, str] = os.environ
+) -> Plan:
+    """What a run of a job would do and cost from where it is. A sample of prompts is asked, and paid, for that.
+
+    It counts in the job's limits, and its answers are kept for the run. With a `sample` of 0 nothing is asked.
+    Raises as `run` does; `RunStopped` and `LimitReached` where the sample cannot be asked.
+    """
+    async with job_state.opened(folder) as state:
+        with state.lease():
+            prepared = await asyncio.to_thread(prepare, file, folder)
+            record = await _record(prepared, state)
+            sink, _ = _sinks(prepared)
+            landed = await asyncio.to_thread(sink.landed) * file.job.chunk_rows
+            batches = read_chunks(prepared.source, file.job.chunk_rows)
+            counts = await planning.count(prepared.question, batches, state, landed=landed, sample=sample)
+            sampled = planning.Sampled()
+            if counts.sample:
+                async with _host(file.job.deployment, environ) as host:
+                    state.run = record
+                    asker = _asker(prepared, record, host)
+                    enricher = Enricher(prepared.question, asker, state, _label(prepared, record))
+                    try:
+                        sampled = await planning.ask(prepared.question, counts, enricher, state)
+                    finally:
+                        await state.note(record)
+            return planning.planned(
+                prepared.question,
+                counts,
+                sampled,
+                planning.Told(
+                    job=record.job,
+                    fingerprint=record.fingerprint,
+                    source_version=record.source_version,
+                    limits=file.job.limits,
+                    spent=record.spent,
+                    tariff=prepared.tariff,
+                ),
+            )
+
+
+async def _record(prepared: Prepared, state: JobState) -> Run:
     """The run to go on with, or a new one."""
     run = await state.last_run(prepared.fingerprint)
-    if only_resume and (run is None or run.status == "completed"):
-        raise Misconfigured("this job, as it and its source are now, has no run to go on with: 'forehearth enrich run'")
-    clock = SystemClock()
-    now = clock.unix()
     if run is None:
+        clock = SystemClock()
+        now = clock.unix()
         run = Run(
             id=request_ids(random.SystemRandom().getrandbits(64), clock)(),
             job=prepared.file.name,
@@ -152,40 +195,58 @@ async def _record(prepared: Prepared, state: JobState, *, only_resume: bool) -> 
             started=now,
             updated=now,
         )
-    run.rows, run.process = prepared.source.rows, os.getpid()
-    run.status, run.reason, run.limit, run.ended = "running", "", "", None
+    run.rows = prepared.source.rows
     return run
 
 
-def _runner(prepared: Prepared, record: Run, state: JobState, host: Host, show: Show) -> Runner:
-    job, source, question, clock = prepared.file.job, prepared.source, prepared.question, SystemClock()
-    budget = Budget(job.limits, record.spent, prepared.tariff, clock.monotonic)
-    asker = Asker(
-        question,
+def _begin(run: Run, *, only_resume: bool) -> None:
+    """It is worked on from now on. Raises `Misconfigured` where there has to be something to go on with, and is not."""
+    if only_resume and run.status in ("planned", "completed"):
+        raise Misconfigured("this job, as it and its source are now, has no run to go on with: 'forehearth enrich run'")
+    run.process = os.getpid()
+    run.status, run.reason, run.limit, run.ended = "running", "", "", None
+
+
+def _asker(prepared: Prepared, record: Run, host: Host) -> Asker:
+    job, clock = prepared.file.job, SystemClock()
+    return Asker(
+        prepared.question,
         host,
         gate=Gate(job.concurrency, clock.monotonic),
-        budget=budget,
+        budget=Budget(job.limits, record.spent, prepared.tariff, clock.monotonic),
         clock=clock,
         retries=job.retries,
         patience=job.patience_seconds,
     )
-    label = Label(spec=record.fingerprint, source_version=source.version, run_id=record.id)
-    lands, aside = landing(question, source.schema, job), quarantine_schema(source.schema)
-    sink, quarantine = tables.sinks_of(prepared.file, lands, aside, record.fingerprint)
+
+
+def _label(prepared: Prepared, record: Run) -> Label:
+    return Label(spec=prepared.fingerprint, source_version=prepared.source.version, run_id=record.id)
+
+
+def _sinks(prepared: Prepared) -> tuple[Sink, Sink]:
+    schema = prepared.source.schema
+    lands = landing(prepared.question, schema, prepared.file.job)
+    return tables.sinks_of(prepared.file, lands, quarantine_schema(schema), prepared.fingerprint)
+
+
+def _runner(prepared: Prepared, record: Run, state: JobState, host: Host, show: Show) -> Runner:
+    job, asker = prepared.file.job, _asker(prepared, record, host)
+    sink, quarantine = _sinks(prepared)
     plumbing = Plumbing(
-        source=source,
-        enricher=Enricher(question, asker, state, label),
+        source=prepared.source,
+        enricher=Enricher(prepared.question, asker, state, _label(prepared, record)),
         asker=asker,
         sink=sink,
         quarantine=quarantine,
         state=state,
-        clock=clock,
+        clock=SystemClock(),
         chunk_rows=job.chunk_rows,
         on_error=job.on_error,
         note={
             "forehearth.run": record.id,
             "forehearth.job": record.job,
-            "forehearth.source_version": source.version,
+            "forehearth.source_version": prepared.source.version,
         },
     )
     return Runner(record, plumbing, show)

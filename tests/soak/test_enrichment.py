@@ -1,4 +1,4 @@
-"""Runs of enrichment that are killed over and over, and two at once: `tests/integration/enrichment/test_once.py`, long."""
+"""Runs of enrichment killed over and over, and two at once: `tests/integration/enrichment/test_once.py`."""
 
 from collections.abc import Callable
 from pathlib import Path

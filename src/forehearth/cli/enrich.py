@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import click
 
+from forehearth.cli.enrich_plan_view import plan_as_json, say_plan
 from forehearth.cli.enrich_view import Progress, as_json, say_run
 from forehearth.cli.output import CommandFailed, Exit, say_json
 
@@ -44,6 +45,33 @@ def run(job: Path, state: Path | None, in_json: bool) -> int:
       forehearth enrich run triage.yaml --state /var/lib/enrich --json
     """
     return _carried_on(job, state, in_json=in_json, only_resume=False)
+
+
+@enrich.command()
+@_job
+@_state
+@click.option(
+    "--sample", type=click.IntRange(0, 1_000), help="Prompts that are asked to tell the rest by.  [default: 20]"
+)
+@click.option("--no-sample", is_flag=True, help="Ask nothing: the same as --sample 0.")
+@_json
+def plan(job: Path, state: Path | None, sample: int | None, no_sample: bool, in_json: bool) -> None:
+    r"""Say what a run of JOB would do and cost, before it is paid.
+
+    Rows and the prompts that differ are counted, and a sample of those is asked: that is paid, counts in the job's
+    limits, and is not paid again by the run. What it used gives the range for the rest, right 19 times in 20. Five of
+    the results are shown. Where a run was begun, this is about what is left.
+
+    \b
+    Examples:
+      forehearth enrich plan triage.yaml
+      forehearth enrich plan triage.yaml --no-sample --json
+    """
+    found = _works().plan(job, state, 0 if no_sample else sample)
+    if in_json:
+        say_json(plan_as_json(found))
+    else:
+        say_plan(found)
 
 
 @enrich.command()

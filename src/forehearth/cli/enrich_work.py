@@ -9,10 +9,14 @@ from pathlib import Path
 import uvloop
 
 from forehearth import enrich
-from forehearth.cli.output import CommandFailed
+from forehearth.cli.output import CommandFailed, Exit
 from forehearth.enrichment import job_state
+from forehearth.enrichment.asking import RunStopped
+from forehearth.enrichment.budget import LimitReached
+from forehearth.enrichment.plan import SAMPLE, Plan
 from forehearth.enrichment.run_record import Run
 from forehearth.enrichment.runner import Runner
+from forehearth.enrichment.sink import SinkFailed
 
 
 def carry_on(job: Path, state: Path | None, show: Callable[[Run], None], *, only_resume: bool) -> Run:
@@ -25,6 +29,20 @@ def carry_on(job: Path, state: Path | None, show: Callable[[Run], None], *, only
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(work())
+
+
+def plan(job: Path, state: Path | None, sample: int | None) -> Plan:
+    """What a run of a job would do and cost."""
+    file = enrich.load(job)
+    asking = enrich.plan(file, enrich.state_folder(file, state), sample=SAMPLE if sample is None else sample)
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            return runner.run(asking)
+    except LimitReached as limit:
+        remedy = f"Raise limits.{limit.limit} in {job}, or ask nothing: --no-sample."
+        raise CommandFailed(f"there is no room for the sample: {limit}", remedy, Exit.INCOMPLETE) from limit
+    except (RunStopped, SinkFailed) as error:
+        raise CommandFailed(f"the job cannot be planned: {error}") from error
 
 
 def look(job: Path, state: Path | None) -> tuple[Run, bool]:

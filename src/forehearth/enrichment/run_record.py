@@ -6,8 +6,11 @@ import msgspec
 
 from forehearth.enrichment.budget import Spent
 
-Status = Literal["running", "completed", "incomplete", "failed", "cancelled", "interrupted"]
-"""`incomplete`: a limit of the job was reached. All but `completed` can go on."""
+Status = Literal["planned", "running", "completed", "incomplete", "failed", "cancelled", "interrupted"]
+"""`planned`: nothing was done but, perhaps, a sample; `incomplete`: a limit of the job was reached.
+
+All but `completed` can go on.
+"""
 
 
 class Run(msgspec.Struct, kw_only=True):
@@ -17,7 +20,7 @@ class Run(msgspec.Struct, kw_only=True):
     job: str
     fingerprint: str
     source_version: str
-    status: Status = "running"
+    status: Status = "planned"
     reason: str = ""
     """Why it is not completed, in a sentence."""
     limit: str = ""

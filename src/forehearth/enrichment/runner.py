@@ -7,7 +7,7 @@ What goes to the quarantine follows from that, so it can be made good by whoever
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any, Final
 
 import msgspec
@@ -22,7 +22,7 @@ from forehearth.enrichment.enricher import Enricher
 from forehearth.enrichment.job_state import JobState
 from forehearth.enrichment.run_record import Run, Status
 from forehearth.enrichment.sink import Chunk, Sink, SinkFailed
-from forehearth.enrichment.source import Source, chunks
+from forehearth.enrichment.source import Source, read_chunks
 
 _AHEAD: Final = 3
 """Chunks that are worked on at the same time, so that calls do not wait for a commit."""
@@ -123,9 +123,8 @@ class Runner:
             await asyncio.gather(*(task for _, _, task in working), return_exceptions=True)
 
     async def _numbered(self) -> AsyncIterator[tuple[int, Any]]:
-        reading: Iterator[Any] = chunks(self._of.source.read(), self._of.chunk_rows)
         number = 0
-        while (batch := await asyncio.to_thread(next, reading, None)) is not None:
+        async for batch in read_chunks(self._of.source, self._of.chunk_rows):
             number += 1
             yield number, batch
 

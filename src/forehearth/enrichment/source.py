@@ -1,6 +1,7 @@
 """What every source of rows is: a schema, a version that pins it, and the same rows in the same order each time."""
 
-from collections.abc import Callable, Iterator
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any, Final
 
 import msgspec
@@ -39,6 +40,13 @@ def chunks(batches: Iterator[Any], rows: int) -> Iterator[Any]:
             size += batch.num_rows - start
     if held:
         yield _one(held)
+
+
+async def read_chunks(source: Source, rows: int) -> AsyncIterator[Any]:
+    """The chunks of a source, read in a thread."""
+    reading = chunks(source.read(), rows)
+    while (batch := await asyncio.to_thread(next, reading, None)) is not None:
+        yield batch
 
 
 def _one(parts: list[Any]) -> Any:
