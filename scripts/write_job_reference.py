@@ -7,7 +7,7 @@ from pathlib import Path
 
 from forehearth.config import reference
 from forehearth.core.enrichment_settings import Job
-from forehearth.enrich import HOSTS
+from forehearth.enrich.hosts import HOSTS
 
 PAGE = Path(__file__).parent.parent / "docs" / "reference" / "enrichment.md"
 MARK = "<!-- From here on written by scripts/write-reference from the types that read the file. Change those. -->\n"

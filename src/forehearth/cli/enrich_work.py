@@ -6,10 +6,9 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 
-import uvloop
-
 from forehearth import enrich
 from forehearth.cli.output import CommandFailed, Exit
+from forehearth.enrich.work import to_the_end
 from forehearth.enrichment import job_state
 from forehearth.enrichment.asking import RunStopped
 from forehearth.enrichment.budget import LimitReached
@@ -27,17 +26,15 @@ def carry_on(job: Path, state: Path | None, show: Callable[[Run], None], *, only
     async def work() -> Run:
         return await enrich.carry_on(file, folder, show=show, ready=_heed_signals, only_resume=only_resume)
 
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(work())
+    return to_the_end(work())
 
 
 def plan(job: Path, state: Path | None, sample: int | None) -> Plan:
     """What a run of a job would do and cost."""
     file = enrich.load(job)
-    asking = enrich.plan(file, enrich.state_folder(file, state), sample=SAMPLE if sample is None else sample)
+    asking = enrich.foresee(file, enrich.state_folder(file, state), sample=SAMPLE if sample is None else sample)
     try:
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            return runner.run(asking)
+        return to_the_end(asking)
     except LimitReached as limit:
         remedy = f"Raise limits.{limit.limit} in {job}, or ask nothing: --no-sample."
         raise CommandFailed(f"there is no room for the sample: {limit}", remedy, Exit.INCOMPLETE) from limit
@@ -49,7 +46,7 @@ def look(job: Path, state: Path | None) -> tuple[Run, bool]:
     """The last run of a job, and whether a process works on it."""
 
     async def work() -> tuple[Run, bool]:
-        async with job_state.opened(_folder(job, state), make=False) as opened:
+        async with job_state.opened(_folder(job, state), is_new=False) as opened:
             return await _last(opened, job), opened.is_leased()
 
     return asyncio.run(work())
@@ -59,7 +56,7 @@ def cancel(job: Path, state: Path | None) -> Run:
     """Ask the process that works on a job to end it."""
 
     async def work() -> Run:
-        async with job_state.opened(_folder(job, state), make=False) as opened:
+        async with job_state.opened(_folder(job, state), is_new=False) as opened:
             found = await _last(opened, job)
             if not opened.is_leased():
                 raise CommandFailed("no process works on this job", f"It is {found.status}: nothing is to be ended.")

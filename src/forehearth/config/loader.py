@@ -60,20 +60,26 @@ def load(
 
 
 def load_as(
-    path: Path,
+    source: Path | str,
     form: type[Form],
     *,
     providers: Mapping[str, type[ProviderSettings]] | None = None,
     environ: Mapping[str, str] | None = None,
     check: Callable[[Binder, Form], None] | None = None,
+    folder: Path | None = None,
 ) -> Form:
-    """What a file has that is no configuration but is written like one, as a type says. Raises `ConfigError`.
+    """What a file, or a text, has that is no configuration but is written like one, as a type says.
 
-    `check` may look at what was read, and tells the binder what is wrong with it.
+    Relative paths begin at `folder`, unless given at the file's. `check` may look at what was read, and tells the
+    binder what is wrong with it. Raises `ConfigError`.
     """
-    folder = path.absolute().parent
-    binder = Binder(file=str(path), folder=folder, providers=providers or {}, environ=environ or {}, root=form)
-    found = cast("Form", binder.bind(types.type_info(form), _tree(binder, _decoded(_read(path), str(path))), ()))
+    if isinstance(source, Path):
+        name, folder = str(source), folder or source.absolute().parent
+        text = _decoded(_read(source), name)
+    else:
+        name, text = "<text>", source
+    binder = Binder(file=name, folder=folder or Path.cwd(), providers=providers or {}, environ=environ or {}, root=form)
+    found = cast("Form", binder.bind(types.type_info(form), _tree(binder, text), ()))
     if check is not None and not binder.problems:
         check(binder, found)
     if binder.problems:

@@ -165,8 +165,8 @@ class Job(Values, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What is told of each answer beside it, in columns that begin with `_`."""
     concurrency: Annotated[int, msgspec.Meta(ge=1, le=1_024)] = 64
     """Calls at the same time, at most. Fewer are made while the host asks for it."""
-    chunk_rows: Annotated[int, msgspec.Meta(ge=1, le=100_000)] = 1_000
-    """Rows that land together, in one commit."""
+    chunk_rows: Annotated[int, msgspec.Meta(ge=1, le=100_000)] = 5_000
+    """Rows that land together, in one commit. Many small ones make a Delta table slow to write and to read."""
     retries: Annotated[int, msgspec.Meta(ge=0, le=20)] = 5
     """How often a row is asked again after a failure of the host. Being asked to wait does not count."""
     patience_seconds: Seconds = 600.0

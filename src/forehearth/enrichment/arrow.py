@@ -5,9 +5,10 @@ from forehearth.core.errors import Misconfigured
 try:
     import pyarrow as pa
     import pyarrow.compute as pc
+    from pyarrow import csv, json, parquet
 except ImportError as error:
     raise Misconfigured(
         f"enrichment needs pyarrow, which cannot be loaded ({error}): pip install 'forehearth[enrich]'"
     ) from error
 
-__all__ = ["pa", "pc"]
+__all__ = ["csv", "json", "pa", "parquet", "pc"]

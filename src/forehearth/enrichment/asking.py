@@ -113,6 +113,11 @@ class Asker:
             started=0.0,
         )
 
+    @property
+    def most(self) -> int:
+        """How many calls can be under way at the same time."""
+        return self._gate.most
+
     def stop(self, why: Exception) -> None:
         """Send nothing more: whoever has not sent yet gets this error. What is under way comes to its end."""
         self._stopped = self._stopped or why

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from forehearth.enrichment import columns
@@ -29,6 +29,7 @@ class Enricher:
         self._pending: dict[bytes, asyncio.Future[Answer]] = {}
         """Prompts that are being looked up or asked now, by whichever batch came first."""
         self._unkept: dict[bytes, Answer] = {}
+        self._turn = asyncio.Lock()
         self.reused = 0
         """Rows whose answer was there already, from another row or an earlier run."""
 
@@ -75,33 +76,56 @@ class Enricher:
         self.reused += len(answers)
         for each, answer in answers.items():
             self._pending[each].set_result(answer)
-        answered = asyncio.Event()
-        keeping = asyncio.create_task(self._keep_until(answered))
-        tasks = [asyncio.create_task(self._ask(each, wanted[each])) for each in wanted if each not in answers]
+        missing = [each for each in wanted if each not in answers]
+        over = asyncio.Event()
+        keeping = asyncio.create_task(self._keep_until(over))
         try:
+            await self._ask_all(missing, wanted, answers)
+        finally:
+            over.set()
+            await keeping
+        return answers
+
+    async def _ask_all(
+        self, prompts: Sequence[bytes], wanted: Mapping[bytes, str], answers: dict[bytes, Answer]
+    ) -> None:
+        """Ask these, as many at a time as may be. Batches take turns, so that the first is the first to be done."""
+        left, taken = iter(prompts), asyncio.Event()
+        tasks = list[asyncio.Task[None]]()
+        try:
+            async with self._turn:
+                for _ in range(min(len(prompts), self._asker.most)):
+                    tasks.append(asyncio.create_task(self._ask_each(left, taken, wanted, answers)))
+                if tasks:
+                    await taken.wait()
             done = await asyncio.gather(*tasks, return_exceptions=True)
         except asyncio.CancelledError:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             raise
-        finally:
-            answered.set()
-            await keeping
-        failure = next((each for each in done if isinstance(each, BaseException)), None)
+        failure = next((each for each in done if each is not None), None)
         if failure is not None:
             raise failure
-        answers.update(each for each in done if not isinstance(each, BaseException))
-        return answers
 
-    async def _ask(self, prompt: bytes, text: str) -> tuple[bytes, Answer]:
-        answer = await self._asker.ask(text)
-        self._pending[prompt].set_result(answer)
-        if answer.text is not None:
-            self._unkept[prompt] = answer
-            if len(self._unkept) >= _KEEP_AT:
-                await self._keep()
-        return prompt, answer
+    async def _ask_each(
+        self,
+        prompts: Iterator[bytes],
+        taken: asyncio.Event,
+        wanted: Mapping[bytes, str],
+        answers: dict[bytes, Answer],
+    ) -> None:
+        """Ask one after another, beside others who take theirs from the same ones."""
+        try:
+            for prompt in prompts:
+                answer = answers[prompt] = await self._asker.ask(wanted[prompt])
+                self._pending[prompt].set_result(answer)
+                if answer.text is not None:
+                    self._unkept[prompt] = answer
+                    if len(self._unkept) >= _KEEP_AT:
+                        await self._keep()
+        finally:
+            taken.set()
 
     async def _keep(self) -> None:
         kept, self._unkept = self._unkept, {}

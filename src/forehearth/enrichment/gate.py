@@ -17,6 +17,8 @@ class Gate:
     """Lets callers through. `monotonic` reads seconds."""
 
     def __init__(self, most: int, monotonic: Callable[[], float]) -> None:
+        self.most = most
+        """How many may ever be inside."""
         self._most = float(most)
         self._limit = min(_FIRST, self._most)
         self._monotonic = monotonic

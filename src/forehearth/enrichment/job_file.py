@@ -27,6 +27,14 @@ def read(path: Path, *, providers: Mapping[str, type[ProviderSettings]], environ
     return JobFile(job=job, name=job.name or path.stem, folder=path.absolute().parent)
 
 
+def read_text(
+    text: str, folder: Path, *, providers: Mapping[str, type[ProviderSettings]], environ: Mapping[str, str]
+) -> JobFile:
+    """The same of a text, which has to say what the job is called; relative paths begin at `folder`."""
+    job = load_as(text, Job, providers=providers, environ=environ, check=_check, folder=folder)
+    return JobFile(job=job, name=job.name or "job", folder=folder)
+
+
 def _check(binder: Binder, job: Job) -> None:
     try:
         Template(job.prompt)

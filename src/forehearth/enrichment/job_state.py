@@ -96,12 +96,12 @@ class JobState:
 
 
 @contextlib.asynccontextmanager
-async def opened(folder: Path, *, make: bool = True) -> AsyncIterator[JobState]:
+async def opened(folder: Path, *, is_new: bool = True) -> AsyncIterator[JobState]:
     """The state in a folder. Raises `Misconfigured` where it cannot be used, or is not there and is not to be made."""
     path = folder / "state.sqlite"
-    if not make and not path.exists():
+    if not is_new and not path.exists():
         raise Misconfigured(f"the job has not been run yet: there is nothing in {folder}")
-    _make(folder)
+    make(folder)
     database = open_database(path, schema="enrichment")
     try:
         yield JobState(SqliteEnrichment(database), folder)
@@ -109,7 +109,7 @@ async def opened(folder: Path, *, make: bool = True) -> AsyncIterator[JobState]:
         await database.aclose()
 
 
-def _make(folder: Path) -> None:
+def make(folder: Path) -> None:
     """Make the folder, and have it left out of what is committed to Git, as it holds rows and answers."""
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)

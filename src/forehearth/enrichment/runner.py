@@ -24,7 +24,7 @@ from forehearth.enrichment.run_record import Run, Status
 from forehearth.enrichment.sink import Chunk, Sink, SinkFailed
 from forehearth.enrichment.source import Source, read_chunks
 
-_AHEAD: Final = 3
+_AHEAD: Final = 2
 """Chunks that are worked on at the same time, so that calls do not wait for a commit."""
 _LOOK_EVERY: Final = 0.5
 """Seconds between looks at whether the run is to be cancelled, and between writing down how it is."""

@@ -9,7 +9,7 @@ from tests.integration.enrichment.killing import CONCURRENCY, at_once, killed, r
 
 
 async def test_rows_land_once_through_deaths(tmp_path: Path) -> None:
-    figures = await killed(tmp_path, rows=800, kills=2, seed=3)
+    figures = await killed(tmp_path, rows=300, kills=2, seed=3)
     require_once(figures)
     assert figures.kills == 2
     # What was under way, and what was not yet kept.
@@ -17,7 +17,7 @@ async def test_rows_land_once_through_deaths(tmp_path: Path) -> None:
 
 
 async def test_two_runs_at_once_land_each_row_once(tmp_path: Path) -> None:
-    require_once(await at_once(tmp_path, rows=300, seed=4))
+    require_once(await at_once(tmp_path, rows=200, seed=4))
 
 
 async def test_what_died_between_the_two_tables_is_made_good(tmp_path: Path) -> None:

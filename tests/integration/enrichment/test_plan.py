@@ -35,7 +35,7 @@ async def host() -> AsyncIterator[Upstream]:
 
 async def plan(path: Path, **options: Any) -> Plan:
     file = enrich.load(path)
-    return await enrich.plan(file, enrich.state_folder(file, None), **options)
+    return await enrich.foresee(file, enrich.state_folder(file, None), **options)
 
 
 async def test_a_plan_pays_for_its_sample_alone_and_the_run_does_not_pay_that_again(

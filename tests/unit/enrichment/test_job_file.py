@@ -25,7 +25,7 @@ def test_a_job_of_five_lines(tmp_path):
     file = read(tmp_path, GOOD)
     assert (file.name, file.folder) == ("summaries", tmp_path)
     assert file.job.source == ParquetSource(path="in.parquet")
-    assert (file.job.mode, file.job.on_error, file.job.chunk_rows) == ("append", "quarantine", 1_000)
+    assert (file.job.mode, file.job.on_error, file.job.chunk_rows) == ("append", "quarantine", 5_000)
     assert enrich.state_folder(file, None) == tmp_path / ".forehearth" / "summaries"
     assert enrich.state_folder(read(tmp_path, "name: other\n" + GOOD), tmp_path / "s") == tmp_path / "s" / "other"
 

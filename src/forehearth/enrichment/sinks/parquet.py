@@ -5,9 +5,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-import pyarrow.parquet
-
-from forehearth.enrichment.arrow import pa
+from forehearth.enrichment.arrow import pa, parquet
 from forehearth.enrichment.sink import Chunk, SinkFailed
 
 
@@ -35,7 +33,7 @@ class ParquetFolder:
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             rows = pa.Table.from_batches([chunk.rows]).replace_schema_metadata(chunk.note)
-            pyarrow.parquet.write_table(rows, beside)
+            parquet.write_table(rows, beside)
             with beside.open("rb") as file:
                 os.fsync(file.fileno())
             os.link(beside, path)  # which, other than a renaming, does not take the place of what is there
@@ -51,7 +49,7 @@ class ParquetFolder:
     def note(self, number: int) -> Mapping[str, str]:
         """See `sink.Sink`."""
         try:
-            metadata = pyarrow.parquet.read_schema(self._path(number)).metadata or {}
+            metadata = parquet.read_schema(self._path(number)).metadata or {}
         except FileNotFoundError:
             return {}
         return {name.decode(): value.decode() for name, value in metadata.items()}

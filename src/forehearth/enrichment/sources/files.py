@@ -5,13 +5,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
-import pyarrow.csv
-import pyarrow.json
-import pyarrow.parquet
-
 from forehearth.core.enrichment_settings import ColumnType, CsvSource, JsonlSource, ParquetSource
 from forehearth.core.errors import Misconfigured
-from forehearth.enrichment.arrow import pa
+from forehearth.enrichment.arrow import csv, json, pa, parquet
 from forehearth.enrichment.source import Source
 
 _PIECE: Final = 1 << 20
@@ -32,13 +28,13 @@ Open = Callable[[Path, Any], Any]
 
 def open_csv(settings: CsvSource, folder: Path) -> Source:
     """Rows of CSV files."""
-    parsing = pyarrow.csv.ParseOptions(delimiter=settings.delimiter, newlines_in_values=True)
+    parsing = csv.ParseOptions(delimiter=settings.delimiter, newlines_in_values=True)
     types = {name: _ARROW[kind] for name, kind in settings.types.items()}
 
     def opened(path: Path, schema: Any) -> Any:
         known = types if schema is None else dict(zip(schema.names, schema.types, strict=True))
-        options = pyarrow.csv.ConvertOptions(column_types=known, strings_can_be_null=True)
-        return pyarrow.csv.open_csv(path, parse_options=parsing, convert_options=options)
+        options = csv.ConvertOptions(column_types=known, strings_can_be_null=True)
+        return csv.open_csv(path, parse_options=parsing, convert_options=options)
 
     return _source(_found(settings.path, folder, "csv"), opened)
 
@@ -47,8 +43,8 @@ def open_jsonl(settings: JsonlSource, folder: Path) -> Source:
     """Rows of files with a JSON object a line."""
 
     def opened(path: Path, schema: Any) -> Any:
-        options = pyarrow.json.ParseOptions(explicit_schema=schema, newlines_in_values=False)
-        return pyarrow.json.open_json(path, parse_options=options)
+        options = json.ParseOptions(explicit_schema=schema, newlines_in_values=False)
+        return json.open_json(path, parse_options=options)
 
     return _source(_found(settings.path, folder, "jsonl"), opened)
 
@@ -60,7 +56,7 @@ def open_parquet(settings: ParquetSource, folder: Path) -> Source:
 
 def of_parquet(files: list[Path]) -> Source:
     """Rows of these files."""
-    rows = sum(pyarrow.parquet.read_metadata(path).num_rows for path in files)
+    rows = sum(parquet.read_metadata(path).num_rows for path in files)
     return _source(files, lambda path, _schema: _Parquet(path), rows)
 
 
@@ -68,7 +64,7 @@ class _Parquet:
     """A file as a reader: its batches one by one, and never a row group more in memory than one."""
 
     def __init__(self, path: Path) -> None:
-        self._file = pyarrow.parquet.ParquetFile(path)
+        self._file = parquet.ParquetFile(path)
         self.schema = self._file.schema_arrow
 
     def __iter__(self) -> Iterator[Any]:

@@ -7,11 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-import pyarrow.parquet
-
 from forehearth.core.enrichment_settings import PostgresSource
 from forehearth.core.errors import Misconfigured
-from forehearth.enrichment.arrow import pa
+from forehearth.enrichment.arrow import pa, parquet
 from forehearth.enrichment.source import KEPT, Source
 from forehearth.enrichment.sources.files import of_parquet
 from forehearth.stores.postgres.rows import ColumnOf, rows_of
@@ -42,7 +40,7 @@ def open_postgres(settings: PostgresSource, state: Path) -> Source:
 
 def _is_of(path: Path, query: str) -> bool:
     try:
-        metadata = pyarrow.parquet.read_schema(path).metadata or {}
+        metadata = parquet.read_schema(path).metadata or {}
     except (OSError, pa.ArrowInvalid):
         return False
     return bool(metadata.get(_QUERY, b"").decode() == query)
@@ -54,7 +52,7 @@ async def _fetch(settings: PostgresSource, path: Path, query: str) -> None:
     try:
         async for columns, rows in rows_of(settings.url, settings.query):
             schema = _schema(columns).with_metadata({_QUERY: query.encode()})
-            writer = writer or pyarrow.parquet.ParquetWriter(beside, schema)
+            writer = writer or parquet.ParquetWriter(beside, schema)
             held += rows
             if len(held) >= _ROWS or not rows:
                 writer.write_table(_table(held, schema))

@@ -8,10 +8,11 @@ CREATE TABLE runs (
 );
 CREATE INDEX runs_by_fingerprint ON runs (fingerprint);
 
+-- With row ids: prompts come in the order of their hashes, which is none, and answers are large.
 CREATE TABLE answers (
     prompt BLOB PRIMARY KEY,
     answer BLOB NOT NULL
-) WITHOUT ROWID;
+);
 
 CREATE TABLE wishes (
     run TEXT PRIMARY KEY,

@@ -1,0 +1,139 @@
+"""What is done with jobs: they are read, planned, and run to their end. The command line does it by these, too."""
+
+import asyncio
+import os
+from collections.abc import Callable, Coroutine, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, TypeVar
+
+import uvloop
+
+from forehearth.enrich import hosts
+from forehearth.enrich.composing import Show, asker_of, begin, label_of, prepare, record_of, runner_of, sinks_of
+from forehearth.enrichment import job_file, job_state
+from forehearth.enrichment import plan as planning
+from forehearth.enrichment.enricher import Enricher
+from forehearth.enrichment.job_file import JobFile
+from forehearth.enrichment.plan import Plan
+from forehearth.enrichment.run_record import Run
+from forehearth.enrichment.runner import Runner
+from forehearth.enrichment.source import KEPT, read_chunks
+
+Ready = Callable[[Runner], None]
+Result = TypeVar("Result")
+
+
+def load(path: Path, environ: Mapping[str, str] = os.environ) -> JobFile:
+    """The job in a file. Raises `ConfigError`."""
+    return job_file.read(path, providers=hosts.HOSTS, environ=environ)
+
+
+def state_folder(file: JobFile, state: Path | None) -> Path:
+    """Where a job's state is: in `state`, or in `.forehearth` beside its file."""
+    return (state if state is not None else file.folder / job_state.FOLDER) / file.name
+
+
+def run(job: str | Path | JobFile, state: str | Path | None = None, show: Show = lambda _: None) -> Run:
+    """Run a job, or a job file, to its end, or go on with it. The answer says how it ended.
+
+    Raises `ConfigError` for a file that is wrong, and `Misconfigured` for tables or a host that cannot be used.
+    """
+    file, folder = _found(job, state)
+    return to_the_end(carry_on(file, folder, show=show))
+
+
+def plan(job: str | Path | JobFile, state: str | Path | None = None, *, sample: int = planning.SAMPLE) -> Plan:
+    """What a run of a job would do and cost: see `foresee`."""
+    file, folder = _found(job, state)
+    return to_the_end(foresee(file, folder, sample=sample))
+
+
+def to_the_end(work: Coroutine[Any, Any, Result]) -> Result:
+    """What comes of it, with a loop of its own: in a notebook, which has one already, in a thread of its own."""
+
+    def alone() -> Result:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            return runner.run(work)
+
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return alone()
+    with ThreadPoolExecutor(max_workers=1) as threads:
+        return threads.submit(alone).result()
+
+
+async def carry_on(
+    file: JobFile,
+    folder: Path,
+    *,
+    show: Show = lambda _: None,
+    ready: Ready = lambda _: None,
+    environ: Mapping[str, str] = os.environ,
+    only_resume: bool = False,
+) -> Run:
+    """Run a job to its end from where it is. `ready` is told when it begins, so that it can be stopped.
+
+    With `only_resume` a job of which nothing is left undone is refused. Raises as `run` does.
+    """
+    async with job_state.opened(folder) as state:
+        with state.lease():
+            prepared = await asyncio.to_thread(prepare, file, folder)
+            record = await record_of(prepared, state)
+            begin(record, only_resume=only_resume)
+            async with hosts.opened(file.job.deployment, environ) as host:
+                runner = runner_of(prepared, record, state, host, show)
+                await state.forget_cancel(record)
+                await state.note(record)
+                ready(runner)
+                ended = await runner.go()
+            if ended.status == "completed":
+                (folder / KEPT).unlink(missing_ok=True)
+            return ended
+
+
+async def foresee(
+    file: JobFile, folder: Path, *, sample: int = planning.SAMPLE, environ: Mapping[str, str] = os.environ
+) -> Plan:
+    """What a run of a job would do and cost from where it is. A sample of prompts is asked, and paid, for that.
+
+    It counts in the job's limits, and its answers are kept for the run. With a `sample` of 0 nothing is asked.
+    Raises as `run` does; `RunStopped` and `LimitReached` where the sample cannot be asked.
+    """
+    async with job_state.opened(folder) as state:
+        with state.lease():
+            prepared = await asyncio.to_thread(prepare, file, folder)
+            record = await record_of(prepared, state)
+            sink, _ = sinks_of(prepared)
+            landed = await asyncio.to_thread(sink.landed) * file.job.chunk_rows
+            batches = read_chunks(prepared.source, file.job.chunk_rows)
+            counts = await planning.count(prepared.question, batches, state, landed=landed, sample=sample)
+            sampled = planning.Sampled()
+            if counts.sample:
+                async with hosts.opened(file.job.deployment, environ) as host:
+                    state.run = record
+                    asker = asker_of(prepared, record, host)
+                    enricher = Enricher(prepared.question, asker, state, label_of(prepared, record))
+                    try:
+                        sampled = await planning.ask(prepared.question, counts, enricher, state)
+                    finally:
+                        await state.note(record)
+            return planning.planned(
+                prepared.question,
+                counts,
+                sampled,
+                planning.Told(
+                    job=record.job,
+                    fingerprint=record.fingerprint,
+                    source_version=record.source_version,
+                    limits=file.job.limits,
+                    spent=record.spent,
+                    tariff=prepared.tariff,
+                ),
+            )
+
+
+def _found(job: str | Path | JobFile, state: str | Path | None) -> tuple[JobFile, Path]:
+    file = job if isinstance(job, JobFile) else load(Path(job))
+    return file, state_folder(file, None if state is None else Path(state))
