@@ -31,8 +31,9 @@ def enrich() -> None:
 @enrich.command()
 @_job
 @_state
+@click.option("--retry-failed", is_flag=True, help="Ask the rows in the quarantine again, and nothing else.")
 @_json
-def run(job: Path, state: Path | None, in_json: bool) -> int:
+def run(job: Path, state: Path | None, retry_failed: bool, in_json: bool) -> int:
     r"""Run the job of the file JOB to its end; a run that was broken off goes on where it was.
 
     Each row lands once, however often this is begun again. What was answered is not paid again. Ctrl-C ends the run in
@@ -43,8 +44,9 @@ def run(job: Path, state: Path | None, in_json: bool) -> int:
     Examples:
       forehearth enrich run triage.yaml
       forehearth enrich run triage.yaml --state /var/lib/enrich --json
+      forehearth enrich run triage.yaml --retry-failed
     """
-    return _carried_on(job, state, in_json=in_json, only_resume=False)
+    return _carried_on(job, state, "retry" if retry_failed else "run", in_json=in_json)
 
 
 @enrich.command()
@@ -87,7 +89,7 @@ def resume(job: Path, state: Path | None, in_json: bool) -> int:
     Examples:
       forehearth enrich resume triage.yaml
     """
-    return _carried_on(job, state, in_json=in_json, only_resume=True)
+    return _carried_on(job, state, "resume", in_json=in_json)
 
 
 @enrich.command()
@@ -123,9 +125,9 @@ def cancel(job: Path, state: Path | None) -> None:
     click.echo(f"asked process {found.process} to end the run {found.id}")
 
 
-def _carried_on(job: Path, state: Path | None, *, in_json: bool, only_resume: bool) -> int:
+def _carried_on(job: Path, state: Path | None, deed: str, *, in_json: bool) -> int:
     progress = Progress(sys.stderr)
-    found = _works().carry_on(job, state, progress.show, only_resume=only_resume)
+    found = _works().carry_on(job, state, progress.show, deed)
     progress.finish()
     if in_json:
         say_json(as_json(found))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from forehearth import enrich
 from forehearth.cli.output import CommandFailed, Exit
-from forehearth.enrich.work import to_the_end
+from forehearth.enrich.work import Deed, to_the_end
 from forehearth.enrichment import job_state
 from forehearth.enrichment.asking import RunStopped
 from forehearth.enrichment.budget import LimitReached
@@ -18,13 +18,13 @@ from forehearth.enrichment.runner import Runner
 from forehearth.enrichment.sink import SinkFailed
 
 
-def carry_on(job: Path, state: Path | None, show: Callable[[Run], None], *, only_resume: bool) -> Run:
+def carry_on(job: Path, state: Path | None, show: Callable[[Run], None], deed: Deed) -> Run:
     """Run a job, or go on with it. Ctrl-C and SIGTERM end it in good order; once more, at once."""
     file = enrich.load(job)
     folder = enrich.state_folder(file, state)
 
     async def work() -> Run:
-        return await enrich.carry_on(file, folder, show=show, ready=_heed_signals, only_resume=only_resume)
+        return await enrich.carry_on(file, folder, show=show, ready=_heed_signals, deed=deed)
 
     return to_the_end(work())
 

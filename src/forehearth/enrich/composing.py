@@ -21,6 +21,7 @@ from forehearth.enrichment.asking import Asker, Host
 from forehearth.enrichment.budget import Budget
 from forehearth.enrichment.columns import ERROR, Label
 from forehearth.enrichment.enricher import Enricher
+from forehearth.enrichment.failed_rows import FailedRows, forget
 from forehearth.enrichment.gate import Gate
 from forehearth.enrichment.job_file import JobFile
 from forehearth.enrichment.job_state import JobState
@@ -40,11 +41,13 @@ class Prepared(msgspec.Struct, frozen=True, kw_only=True):
     question: spec.Spec
     fingerprint: str
     tariff: Tariff | None
+    failed: FailedRows | None = None
+    """The rows that the source has, where these are those that failed before."""
 
 
-def prepare(file: JobFile, state: Path) -> Prepared:
+def prepare(file: JobFile, state: Path, failed: FailedRows | None = None) -> Prepared:
     """Open a job's source, and see that it has what is asked for. It blocks. Raises `Misconfigured`."""
-    source = tables.source_of(file, state)
+    source = tables.source_of(file, state) if failed is None else failed.source
     question = spec.of_job(file.job)
     columns.check(question, source.schema, file.job.key)
     return Prepared(
@@ -53,6 +56,7 @@ def prepare(file: JobFile, state: Path) -> Prepared:
         question=question,
         fingerprint=fingerprint_of(file.job, question, source),
         tariff=tariff_of(file.job, time.time()),
+        failed=failed,
     )
 
 
@@ -78,6 +82,7 @@ async def record_of(prepared: Prepared, state: JobState) -> Run:
             source_version=prepared.source.version,
             started=now,
             updated=now,
+            retried=None if prepared.failed is None else prepared.failed.version,
         )
     run.rows = prepared.source.rows
     return run
@@ -131,6 +136,7 @@ def runner_of(prepared: Prepared, record: Run, state: JobState, host: Host, show
         clock=SystemClock(),
         chunk_rows=job.chunk_rows,
         on_error=job.on_error,
+        finish=lambda: None if prepared.failed is None else forget(prepared.file, prepared.failed),
         note={
             "forehearth.run": record.id,
             "forehearth.job": record.job,

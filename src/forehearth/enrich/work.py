@@ -5,7 +5,7 @@ import os
 from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import uvloop
 
@@ -14,12 +14,15 @@ from forehearth.enrich.composing import Show, asker_of, begin, label_of, prepare
 from forehearth.enrichment import job_file, job_state
 from forehearth.enrichment import plan as planning
 from forehearth.enrichment.enricher import Enricher
+from forehearth.enrichment.failed_rows import FailedRows, failed_rows
 from forehearth.enrichment.job_file import JobFile
+from forehearth.enrichment.job_state import JobState
 from forehearth.enrichment.plan import Plan
 from forehearth.enrichment.run_record import Run
 from forehearth.enrichment.runner import Runner
 from forehearth.enrichment.source import KEPT, read_chunks
 
+Deed = Literal["run", "resume", "retry"]
 Ready = Callable[[Runner], None]
 Result = TypeVar("Result")
 
@@ -71,17 +74,19 @@ async def carry_on(
     show: Show = lambda _: None,
     ready: Ready = lambda _: None,
     environ: Mapping[str, str] = os.environ,
-    only_resume: bool = False,
+    deed: Deed = "run",
 ) -> Run:
     """Run a job to its end from where it is. `ready` is told when it begins, so that it can be stopped.
 
-    With `only_resume` a job of which nothing is left undone is refused. Raises as `run` does.
+    To `resume` a job of which nothing is left undone is refused; to `retry` is to ask the rows in the quarantine again,
+    which leave it. Raises as `run` does.
     """
     async with job_state.opened(folder) as state:
         with state.lease():
-            prepared = await asyncio.to_thread(prepare, file, folder)
+            failed = await _failed(file, state) if deed == "retry" else None
+            prepared = await asyncio.to_thread(prepare, file, folder, failed)
             record = await record_of(prepared, state)
-            begin(record, only_resume=only_resume)
+            begin(record, only_resume=deed == "resume")
             async with hosts.opened(file.job.deployment, environ) as host:
                 runner = runner_of(prepared, record, state, host, show)
                 await state.forget_cancel(record)
@@ -91,6 +96,13 @@ async def carry_on(
             if ended.status == "completed":
                 (folder / KEPT).unlink(missing_ok=True)
             return ended
+
+
+async def _failed(file: JobFile, state: JobState) -> FailedRows:
+    """The rows to ask again: those of a retry that is not at its end, or those that are in the quarantine now."""
+    last = await state.last_run()
+    version = last.retried if last is not None and last.status != "completed" else None
+    return await asyncio.to_thread(failed_rows, file, version)
 
 
 async def foresee(

@@ -39,5 +39,7 @@ class Run(msgspec.Struct, kw_only=True):
     chunks: int = 0
     """Chunks that this run has landed."""
     spent: Spent = msgspec.field(default_factory=Spent)
+    retried: int | None = None
+    """The version of the quarantine whose rows it asks again; None for a run over the source."""
     process: int = 0
     """The process that works on it, or did last."""

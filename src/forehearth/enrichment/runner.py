@@ -19,6 +19,7 @@ from forehearth.enrichment.asking import Asker, RunStopped
 from forehearth.enrichment.budget import LimitReached
 from forehearth.enrichment.columns import ERROR
 from forehearth.enrichment.enricher import Enricher
+from forehearth.enrichment.failed_rows import OF_FAILURES
 from forehearth.enrichment.job_state import JobState
 from forehearth.enrichment.run_record import Run, Status
 from forehearth.enrichment.sink import Chunk, Sink, SinkFailed
@@ -59,6 +60,8 @@ class Plumbing(msgspec.Struct, frozen=True, kw_only=True):
     chunk_rows: int
     on_error: OnError
     note: dict[str, str]
+    finish: Callable[[], None] = lambda: None
+    """What is done when all rows have landed, before the run is complete; perhaps more than once."""
 
 
 class Runner:
@@ -79,6 +82,7 @@ class Runner:
         watching = asyncio.create_task(self._watch())
         try:
             await self._work()
+            await asyncio.to_thread(self._of.finish)
             self._run.rows = self._run.done
             self._ended("completed")
         except LimitReached as limit:
@@ -184,8 +188,7 @@ class Runner:
 
 def quarantine_schema(schema: Any) -> Any:
     """The columns of the table of failed rows: the source's own, then why."""
-    names = ("_error_code", "_error_message", "_run_id")
-    return pa.schema([*schema, *(pa.field(name, pa.string()) for name in names)])
+    return pa.schema([*schema, *(pa.field(name, pa.string()) for name in OF_FAILURES)])
 
 
 def _failures(rows: Any) -> Failures:

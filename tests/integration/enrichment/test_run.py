@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
 import polars as pl
 import pyarrow as pa
 import pyarrow.json
@@ -16,6 +17,7 @@ from deltalake import DeltaTable, write_deltalake
 
 from forehearth import enrich
 from forehearth.core.errors import Misconfigured
+from forehearth.testing.http_connection import Seen
 from forehearth.testing.upstream import Answer, Upstream
 from tests.conftest import StartForehearth
 from tests.forehearth_server import PROGRAM, ForehearthServer
@@ -241,3 +243,30 @@ def test_where_no_server_is_the_remedy_is_told(tmp_path: Path) -> None:
     (tmp_path / "tickets.csv").write_text("id,text\n1,a\n")
     with pytest.raises(Misconfigured, match="set FOREHEARTH_URL"):
         asyncio.run(enrich.carry_on(file, enrich.state_folder(file, None), environ={"HOME": str(tmp_path)}))
+
+
+def _without(seen: Seen, but: bytes) -> Seen:
+    """What was asked, without what the host takes offence at."""
+    return seen if but in seen.body else msgspec.structs.replace(seen, body=seen.body.replace(b"bad", b"good"))
+
+
+async def test_rows_that_failed_are_asked_again(tmp_path: Path, host: Upstream) -> None:
+    tickets(tmp_path, 250, bad=(5, 110, 111, 240))
+    path = job(tmp_path, host)
+    first = await run(path)
+    # The host has come to its senses, but for one row.
+    host._respond = lambda seen: respond(_without(seen, b"bad 111"))
+    again = await run(path, deed="retry")
+    assert (again.status, again.done, again.failed) == ("completed", 4, 1)
+    assert again.id != first.id
+    assert landed(tmp_path).column("id").to_pylist() == [n for n in range(250) if n != 111]
+    left = landed(tmp_path, "out__quarantine").select(["id", "_run_id"]).to_pylist()
+    assert left == [{"id": 111, "_run_id": again.id}]
+    host._respond = lambda seen: respond(_without(seen, b"nothing"))
+    await run(path, deed="retry")
+    assert landed(tmp_path).column("id").to_pylist() == list(range(250))
+    assert landed(tmp_path, "out__quarantine").num_rows == 0
+    with pytest.raises(Misconfigured, match="all were answered since"):
+        await run(path, deed="retry")
+    assert (await run(path)).id == first.id
+    assert landed(tmp_path).num_rows == 250
