@@ -8,7 +8,7 @@ from typing import Any, Final
 import click
 
 from forehearth.cli.enrich_plan_view import plan_as_json, say_plan
-from forehearth.cli.enrich_view import Progress, as_json, say_run
+from forehearth.cli.enrich_view import Progress, as_json, say_course, say_run
 from forehearth.cli.output import CommandFailed, Exit, say_json
 
 WORKS: Final = "forehearth.cli.enrich_work"
@@ -109,6 +109,26 @@ def status(job: Path, state: Path | None, in_json: bool) -> None:
         say_json(as_json(found) | {"working": working})
     else:
         say_run(found, working=working)
+
+
+@enrich.command()
+@_job
+@_state
+@click.option(
+    "--html", type=click.Path(path_type=Path, dir_okay=False), help="Where the page goes.  [default: the job's state]"
+)
+def report(job: Path, state: Path | None, html: Path | None) -> None:
+    r"""Show what became of the last run of JOB, and write it as a page of HTML with charts and some of the rows.
+
+    \b
+    Examples:
+      forehearth enrich report triage.yaml
+      forehearth enrich report triage.yaml --html report.html
+    """
+    found, path = _works().report(job, state, html)
+    say_run(found, working=False)
+    say_course(found)
+    click.echo(f"\nwritten to {path}")
 
 
 @enrich.command()

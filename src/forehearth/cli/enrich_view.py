@@ -10,12 +10,16 @@ from typing import Any, Final, TextIO
 import click
 import msgspec
 
+from forehearth.cli.output import say_table
 from forehearth.core.money import plain
+from forehearth.enrichment.run_record import latencies
 
 _EVERY: Final = 0.2
 """Seconds between two drawings on a terminal."""
 _LOGGED_EVERY: Final = 30.0
 """Seconds between two lines where there is none."""
+_BAR: Final = 24
+"""Characters of the longest bar."""
 _MINUTE, _HOUR = 60, 3600
 
 
@@ -84,11 +88,29 @@ def say_run(run: Any, *, working: bool) -> None:
         click.echo(f"{name:<9} {words}")
 
 
+def say_course(run: Any) -> None:
+    """Print why rows failed, and how long calls took."""
+    if run.errors:
+        click.echo("")
+        counted = sorted(run.errors.items(), key=lambda each: -each[1])
+        say_table([("REASON", "ROWS"), *((code, f"{count:,}") for code, count in counted)])
+    classes = latencies(run.latency)
+    if classes:
+        click.echo("")
+        most = max(count for _, count in classes)
+        bars = [
+            (f"≤ {name}", f"{count:,}", "█" * max(1, _BAR * count // most) if count else "") for name, count in classes
+        ]
+        say_table([("LATENCY", "CALLS", ""), *bars])
+
+
 def as_json(run: Any) -> dict[str, Any]:
     """A run as JSON has it: money as text, so that it stays exact."""
     found: dict[str, Any] = msgspec.to_builtins(run)
     spent = found["spent"]
     spent["usd"] = plain(spent.pop("cost"))
+    for name in ("points", "step", "latency"):  # they are for the report
+        del found[name]
     return found
 
 

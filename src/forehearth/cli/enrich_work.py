@@ -8,6 +8,7 @@ from pathlib import Path
 
 from forehearth import enrich
 from forehearth.cli.output import CommandFailed, Exit
+from forehearth.enrich import work
 from forehearth.enrich.work import Deed, to_the_end
 from forehearth.enrichment import job_state
 from forehearth.enrichment.asking import RunStopped
@@ -40,6 +41,15 @@ def plan(job: Path, state: Path | None, sample: int | None) -> Plan:
         raise CommandFailed(f"there is no room for the sample: {limit}", remedy, Exit.INCOMPLETE) from limit
     except (RunStopped, SinkFailed) as error:
         raise CommandFailed(f"the job cannot be planned: {error}") from error
+
+
+def report(job: Path, state: Path | None, path: Path | None) -> tuple[Run, Path]:
+    """Write the report of a job's last run."""
+    file = enrich.load(job)
+    try:
+        return to_the_end(work.report(file, enrich.state_folder(file, state), path))
+    except SinkFailed as error:
+        raise CommandFailed(f"what landed cannot be read: {error}") from error
 
 
 def look(job: Path, state: Path | None) -> tuple[Run, bool]:

@@ -9,10 +9,13 @@ from typing import Any, Literal, TypeVar
 
 import uvloop
 
+from forehearth.core.errors import Misconfigured
 from forehearth.enrich import hosts
 from forehearth.enrich.composing import Show, asker_of, begin, label_of, prepare, record_of, runner_of, sinks_of
-from forehearth.enrichment import job_file, job_state
+from forehearth.enrichment import job_file, job_state, tables
 from forehearth.enrichment import plan as planning
+from forehearth.enrichment import report as reporting
+from forehearth.enrichment.arrow import pa
 from forehearth.enrichment.enricher import Enricher
 from forehearth.enrichment.failed_rows import FailedRows, failed_rows
 from forehearth.enrichment.job_file import JobFile
@@ -96,6 +99,22 @@ async def carry_on(
             if ended.status == "completed":
                 (folder / KEPT).unlink(missing_ok=True)
             return ended
+
+
+async def report(file: JobFile, folder: Path, path: Path | None) -> tuple[Run, Path]:
+    """Write the report of a job's last run as HTML, to `path` or into the job's state; return the run and where it is.
+
+    Raises `Misconfigured` where it has not been run, `SinkFailed` where what landed cannot be read.
+    """
+    async with job_state.opened(folder, is_new=False) as state:
+        run = await state.last_run()
+    if run is None:
+        raise Misconfigured("the job has not been run yet: there is nothing to report")
+    sink, _ = tables.sinks_of(file, pa.schema([]), pa.schema([]), run.fingerprint)
+    rows = await asyncio.to_thread(sink.some, reporting.ROWS)
+    where = path or folder / f"report-{run.id}.html"
+    await asyncio.to_thread(where.write_text, reporting.page(run, rows), encoding="utf-8")
+    return run, where
 
 
 async def _failed(file: JobFile, state: JobState) -> FailedRows:

@@ -23,6 +23,7 @@ from forehearth.enrichment.answer_schema import Misfit
 from forehearth.enrichment.answers import Answer, RowError
 from forehearth.enrichment.budget import Budget, LimitReached, Reservation
 from forehearth.enrichment.gate import Gate
+from forehearth.enrichment.run_record import CLASSES, latency_class
 from forehearth.enrichment.spec import Spec
 from forehearth.ports.provider import Provider
 from forehearth.ports.sender import Sender
@@ -95,6 +96,8 @@ class Asker:
         self._chance = chance
         self._answered = clock.monotonic()
         self._failed_rows = 0
+        self.latency = [0] * CLASSES
+        """Calls that were answered, by how long it took: see `run_record.latency_class`."""
         self._stopped: Exception | None = None
         request = msgspec.json.encode(spec.request())
         system = {"role": "system", "content": spec.system}
@@ -184,6 +187,7 @@ class Asker:
     async def _once(self, body: bytes) -> Answer | Failed:
         """Send, and say what came of it: an answer of any kind, or a failure after which to ask again."""
         held = await self._budget.reserve(len(body), self._spec.max_output_tokens)
+        sent = self._clock.monotonic()
         try:
             call = msgspec.structs.replace(self._call, body=body)
             response = await self._host.sender.send(self._host.provider.request(call, self._spec.model))
@@ -200,6 +204,7 @@ class Asker:
             await response.stream.aclose()
             self._budget.book_most(held)
             return Broken("The model's host answered with a stream that nobody asked for.")
+        self.latency[latency_class(self._clock.monotonic() - sent)] += 1
         return self._read(response, held)
 
     def _read(self, response: Response, held: Reservation) -> Answer | Failed:

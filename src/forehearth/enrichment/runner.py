@@ -70,6 +70,7 @@ class Runner:
     def __init__(self, run: Run, plumbing: Plumbing, show: Callable[[Run], None] = lambda _: None) -> None:
         self._run = run
         self._reused_before = run.reused
+        plumbing.asker.latency = run.latency  # the classes go on counting where they were
         self._of = plumbing
         self._show = show
 
@@ -156,6 +157,8 @@ class Runner:
             await asyncio.to_thread(self._put_aside, number, batch, failures if landed else None)
         self._run.done += batch.num_rows
         self._run.failed += len(failures)
+        for _, code, _ in failures:
+            self._run.errors[code] = self._run.errors.get(code, 0) + 1
         self._run.chunks += landed
         self._tell()
         await self._of.state.note(self._run)
@@ -183,6 +186,7 @@ class Runner:
     def _tell(self) -> None:
         self._run.reused = self._reused_before + self._of.enricher.reused
         self._run.updated = self._of.clock.unix()
+        self._run.mark()
         self._show(self._run)
 
 

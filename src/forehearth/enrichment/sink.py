@@ -27,6 +27,10 @@ class Sink(Protocol):
         """Land a chunk; False where it had landed already. Chunks are written in the order of their numbers."""
         ...
 
+    def some(self, rows: int) -> list[dict[str, Any]]:
+        """So many rows that are there, or fewer; which ones is not said."""
+        ...
+
     def note(self, number: int) -> Mapping[str, str]:
         """What was told of a chunk that has landed; nothing where that cannot be found any more."""
         ...

@@ -6,6 +6,7 @@ import subprocess
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import msgspec
 import polars as pl
@@ -17,6 +18,7 @@ from deltalake import DeltaTable, write_deltalake
 
 from forehearth import enrich
 from forehearth.core.errors import Misconfigured
+from forehearth.core.money import UNIT
 from forehearth.testing.http_connection import Seen
 from forehearth.testing.upstream import Answer, Upstream
 from tests.conftest import StartForehearth
@@ -270,3 +272,22 @@ async def test_rows_that_failed_are_asked_again(tmp_path: Path, host: Upstream) 
         await run(path, deed="retry")
     assert (await run(path)).id == first.id
     assert landed(tmp_path).num_rows == 250
+
+
+async def test_the_report_of_a_run_is_a_page_by_itself(tmp_path: Path, host: Upstream) -> None:
+    (tmp_path / "tickets.csv").write_text("id,text\n1,<script>alert(1)</script> & more\n2,bad\n")
+    path = job(tmp_path, host, prices={"input": 1, "output": 2})
+    ended = await run(path)
+    assert (sum(ended.latency), ended.errors) == (2, {"content_filter": 1})
+    shown = await asyncio.create_subprocess_exec(
+        str(PROGRAM), "enrich", "report", str(path), "--html", str(tmp_path / "r.html"), stdout=subprocess.PIPE
+    )
+    words = (await shown.communicate())[0].decode()
+    assert "content_filter  1" in words
+    assert "written to" in words
+    page = (tmp_path / "r.html").read_text()
+    ET.fromstring(page.partition("<body>")[2].rpartition("</body>")[0].join(("<b>", "</b>")))  # noqa: S314 - our own page
+    assert "<script" not in page
+    assert "&lt;script&gt;alert(1)&lt;/script&gt; &amp; more" in page
+    assert "http" not in page.partition("<body>")[2]
+    assert f"{ended.spent.cost / UNIT:f}".rstrip("0") in page

@@ -62,6 +62,16 @@ class DeltaTableSink:
                 return True
         raise SinkFailed(f"sink: {self._where} was written by others at each of {_TRIES} tries: resume the job later")
 
+    def some(self, rows: int) -> list[dict[str, Any]]:
+        """See `sink.Sink`."""
+        try:
+            if not deltalake.DeltaTable.is_deltatable(self._where, self._options):
+                return []
+            found: list[dict[str, Any]] = self._load().to_pyarrow_dataset().head(rows).to_pylist()
+        except (exceptions.DeltaError, OSError, ValueError) as error:
+            raise self._failed("read", error) from error
+        return found
+
     def note(self, number: int) -> Mapping[str, str]:
         """See `sink.Sink`. Commits are told by their application and number; others may have been made since."""
         try:

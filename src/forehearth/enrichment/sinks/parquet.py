@@ -4,6 +4,7 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from forehearth.enrichment.arrow import pa, parquet
 from forehearth.enrichment.sink import Chunk, SinkFailed
@@ -45,6 +46,17 @@ class ParquetFolder:
         finally:
             beside.unlink(missing_ok=True)
         return True
+
+    def some(self, rows: int) -> list[dict[str, Any]]:
+        """See `sink.Sink`."""
+        number = self.landed()
+        if not number:
+            return []
+        with parquet.ParquetFile(self._path(number)) as file:
+            found: list[dict[str, Any]] = next(
+                file.iter_batches(batch_size=rows), file.schema_arrow.empty_table()
+            ).to_pylist()
+        return found
 
     def note(self, number: int) -> Mapping[str, str]:
         """See `sink.Sink`."""
