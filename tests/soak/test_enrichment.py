@@ -9,7 +9,7 @@ from tests.integration.enrichment.killing import CONCURRENCY, Figures, at_once, 
 from tests.soak.length import part
 
 KILLS = 24
-ROWS = 20_000
+ROWS = 40_000
 
 
 def told(figures: Figures, record_property: Callable[[str, object], None]) -> None:

@@ -86,6 +86,8 @@ def say_run(run: Any, *, working: bool) -> None:
     }
     for name, words in lines.items():
         click.echo(f"{name:<9} {words}")
+    for warning in run.warnings:
+        click.echo(f"{'warning':<9} {warning}")
 
 
 def say_course(run: Any) -> None:
@@ -99,7 +101,8 @@ def say_course(run: Any) -> None:
         click.echo("")
         most = max(count for _, count in classes)
         bars = [
-            (f"≤ {name}", f"{count:,}", "█" * max(1, _BAR * count // most) if count else "") for name, count in classes
+            (f"≤ {name}", f"{count:,}", "\u2588" * max(1, _BAR * count // most) if count else "")
+            for name, count in classes
         ]
         say_table([("LATENCY", "CALLS", ""), *bars])
 

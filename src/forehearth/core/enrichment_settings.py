@@ -10,7 +10,7 @@ import msgspec
 from forehearth.core.price_settings import ListedAs, Money, PriceSettings
 from forehearth.core.secret import Secret
 from forehearth.core.settings import ProviderSettings
-from forehearth.core.settings_types import Name, Seconds, Text, Unfit, Values
+from forehearth.core.settings_types import HttpUrl, Name, Seconds, Text, Unfit, Values
 
 Count = Annotated[int, msgspec.Meta(ge=1)]
 Column = Annotated[str, msgspec.Meta(min_length=1, max_length=255)]
@@ -127,6 +127,24 @@ class JobLimits(Values, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Seconds of work, those before an interruption included."""
 
 
+class LineageSettings(Values, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where the job tells what it read and wrote, as OpenLineage events: when it begins, and when it ends."""
+
+    path: Text | None = None
+    """A file, to which each event is added as a line of JSON."""
+    url: HttpUrl | None = None
+    """An address to which each event is posted, such as `https://marquez.example/api/v1/lineage`."""
+    api_key: Secret | None = None
+    """Sent there as bearer token."""
+    namespace: Text = "forehearth"
+    """What the job belongs to there."""
+
+    def __post_init__(self) -> None:
+        """Refuse to tell nobody. Raises `Unfit`."""
+        if self.path is None and self.url is None:
+            raise Unfit("the events have no place to go to", hint="add path: FILE or url: ADDRESS")
+
+
 class Job(Values, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The whole file."""
 
@@ -163,6 +181,11 @@ class Job(Values, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The provider and the model whose listed price they have, such as `openai/gpt-4o`; instead of `prices`."""
     columns: tuple[MetadataColumn, ...] = _ALL_METADATA
     """What is told of each answer beside it, in columns that begin with `_`."""
+    private: tuple[Column, ...] = ()
+    """Columns whose values may not leave this machine: `prompt` may name them only where `deployment.backend` is on it.
+    They land beside the answers as all columns do."""
+    lineage: LineageSettings | None = None
+    """Who is told what was read and written; nobody, unless given."""
     concurrency: Annotated[int, msgspec.Meta(ge=1, le=1_024)] = 64
     """Calls at the same time, at most. Fewer are made while the host asks for it."""
     chunk_rows: Annotated[int, msgspec.Meta(ge=1, le=100_000)] = 5_000

@@ -3,6 +3,7 @@
 import os
 import random
 import time
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from forehearth.core.clock import SystemClock
 from forehearth.core.enrichment_settings import Job
 from forehearth.core.errors import Misconfigured
 from forehearth.core.ids import request_ids
-from forehearth.enrichment import columns, spec, tables
+from forehearth.enrichment import columns, lineage, spec, tables
 from forehearth.enrichment.arrow import pa
 from forehearth.enrichment.asking import Asker, Host
 from forehearth.enrichment.budget import Budget
@@ -88,12 +89,29 @@ async def record_of(prepared: Prepared, state: JobState) -> Run:
     return run
 
 
+def lineage_of(prepared: Prepared) -> lineage.Told | None:
+    """What this attempt at the run tells of itself; None where it tells nothing."""
+    job = prepared.file.job
+    if job.lineage is None:
+        return None
+    return lineage.Told(
+        job=job,
+        folder=prepared.file.folder,
+        namespace=job.lineage.namespace,
+        attempt=str(uuid.uuid4()),
+        source_schema=prepared.source.schema,
+        sink_schema=landing(prepared.question, prepared.source.schema, job),
+        asked=prepared.question.template.columns,
+        answers=list(prepared.question.answers),
+    )
+
+
 def begin(run: Run, *, only_resume: bool) -> None:
     """It is worked on from now on. Raises `Misconfigured` where there has to be something to go on with, and is not."""
     if only_resume and run.status in ("planned", "completed"):
         raise Misconfigured("this job, as it and its source are now, has no run to go on with: 'forehearth enrich run'")
     run.process = os.getpid()
-    run.status, run.reason, run.limit, run.ended = "running", "", "", None
+    run.status, run.reason, run.limit, run.ended, run.warnings = "running", "", "", None, []
 
 
 def asker_of(prepared: Prepared, record: Run, host: Host) -> Asker:

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import time
 from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -11,8 +12,19 @@ import uvloop
 
 from forehearth.core.errors import Misconfigured
 from forehearth.enrich import hosts
-from forehearth.enrich.composing import Show, asker_of, begin, label_of, prepare, record_of, runner_of, sinks_of
-from forehearth.enrichment import job_file, job_state, tables
+from forehearth.enrich.composing import (
+    Show,
+    asker_of,
+    begin,
+    label_of,
+    lineage_of,
+    prepare,
+    record_of,
+    runner_of,
+    sinks_of,
+)
+from forehearth.enrich.telling import tell
+from forehearth.enrichment import job_file, job_state, lineage, tables
 from forehearth.enrichment import plan as planning
 from forehearth.enrichment import report as reporting
 from forehearth.enrichment.arrow import pa
@@ -20,6 +32,7 @@ from forehearth.enrichment.enricher import Enricher
 from forehearth.enrichment.failed_rows import FailedRows, failed_rows
 from forehearth.enrichment.job_file import JobFile
 from forehearth.enrichment.job_state import JobState
+from forehearth.enrichment.lineage import Told
 from forehearth.enrichment.plan import Plan
 from forehearth.enrichment.run_record import Run
 from forehearth.enrichment.runner import Runner
@@ -95,10 +108,23 @@ async def carry_on(
                 await state.forget_cancel(record)
                 await state.note(record)
                 ready(runner)
+                events = lineage_of(prepared)
+                await _tell(file, events, record)
                 ended = await runner.go()
+                await _tell(file, events, ended)
+                await state.note(ended)
             if ended.status == "completed":
                 (folder / KEPT).unlink(missing_ok=True)
             return ended
+
+
+async def _tell(file: JobFile, told: Told | None, run: Run) -> None:
+    """Tell how a run is, where the job wants that. That nobody hears it is noted."""
+    if told is None or file.job.lineage is None:
+        return
+    problem = await tell(file.job.lineage, file.folder, lineage.event(told, run, time.time()))
+    if problem:
+        run.warnings.append(problem)
 
 
 async def report(file: JobFile, folder: Path, path: Path | None) -> tuple[Run, Path]:

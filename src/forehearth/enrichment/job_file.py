@@ -1,7 +1,9 @@
 """Reads a job file: all of it or nothing, with every problem at its place, prompt and schema included."""
 
+import ipaddress
 from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -37,7 +39,7 @@ def read_text(
 
 def _check(binder: Binder, job: Job) -> None:
     try:
-        Template(job.prompt)
+        _check_private(binder, job, Template(job.prompt))
     except BadTemplate as error:
         binder.tell(binder.values["prompt",].mark, ("prompt",), str(error), error.hint)
     try:
@@ -53,3 +55,29 @@ def _check(binder: Binder, job: Job) -> None:
         where = ("output",) if schema is None else ("schema", "properties", name)
         message = f"the column '{name}' begins with '_', which is for what is told of answers"
         binder.tell(binder.values[where].mark, where, message, "give it another name")
+
+
+def _check_private(binder: Binder, job: Job, template: Template) -> None:
+    """What may not leave this machine goes to no host that is not on it, or of which nobody can tell."""
+    named = [name for name in job.private if name in template.columns]
+    if not named or is_here(job.deployment.backend):
+        return
+    whose = "the server's deployment may send it on" if job.deployment.backend is None else "its host is elsewhere"
+    binder.tell(
+        binder.values["prompt",].mark,
+        ("prompt",),
+        f"the column '{named[0]}' is private, and {whose}",
+        "take it out of the prompt, or name a deployment.backend on this machine",
+    )
+
+
+def is_here(backend: ProviderSettings | None) -> bool:
+    """Whether a host is on this machine, by its address; a script is no host at all."""
+    address = getattr(backend, "address", None)
+    if backend is None or address is None:
+        return backend is not None
+    host = (urlsplit(address).hostname or "").rstrip(".").lower()
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -59,6 +59,8 @@ class Run(msgspec.Struct, kw_only=True):
     chunks: int = 0
     """Chunks that this run has landed."""
     spent: Spent = msgspec.field(default_factory=Spent)
+    warnings: list[str] = []
+    """What went wrong without ending it."""
     errors: dict[str, int] = {}
     """Rows without an answer, by the code of the reason."""
     latency: list[int] = msgspec.field(default_factory=lambda: [0] * CLASSES)

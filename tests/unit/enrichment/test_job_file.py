@@ -38,6 +38,22 @@ def test_a_host_has_the_keys_of_a_backend(tmp_path):
     assert "a-key" not in repr(found)
 
 
+@pytest.mark.parametrize(
+    "backend",
+    [
+        "{provider: openai_compatible, base_url: 'http://127.0.0.1:11434/v1'}",
+        "{provider: openai_compatible, base_url: 'http://[::1]/v1'}",
+        "{provider: openai_compatible, base_url: 'http://LOCALHOST:8080/openai/v1'}",
+        "{provider: scripted}",
+    ],
+)
+def test_private_values_go_to_hosts_of_this_machine(tmp_path, backend):
+    text = GOOD.replace("{name: chat}", f"{{name: m, backend: {backend}}}") + "private: [text]\n"
+    assert read(tmp_path, text).job.private == ("text",)
+
+
+ELSEWHERE = "deployment: {name: m, backend: {provider: openai_compatible, base_url: 'http://127.0.0.1.example/v1'}}"
+
 WRONG = [
     ("prompt: x\nprompts: y", "2:1: prompts: unknown key 'prompts'", "did you mean 'prompt'?"),
     ("prompt: 'a {text'", "1:9: prompt: the '{' in line 1, column 3 of the text", "write {{ for a brace"),
@@ -79,6 +95,17 @@ WRONG = [
         "taken here are",
     ),
     ("prompt: x\noutput: _model", "2:9: output: the column '_model' begins with '_'", "another name"),
+    (
+        "prompt: 'about {mail}'\nprivate: [mail]",
+        "1:9: prompt: the column 'mail' is private, and the server's deployment may send it on",
+        "take it out of the prompt",
+    ),
+    (
+        f"prompt: 'about {{mail}}'\nprivate: [mail]\n{ELSEWHERE}",
+        "the column 'mail' is private, and its host is elsewhere",
+        "on this machine",
+    ),
+    ("prompt: x\nlineage: {namespace: team}", "2:10: lineage: the events have no place to go to", "add path: FILE"),
     ("prompt: x\ncolumns: [modle]", "columns[0]: expected", "did you mean 'model'?"),
     (
         "prompt: x\ndeployment: {name: c, backend: {provider: embedded}}",
