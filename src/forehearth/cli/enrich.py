@@ -14,6 +14,9 @@ from forehearth.cli.output import CommandFailed, Exit, say_json
 WORKS: Final = "forehearth.cli.enrich_work"
 """What needs the libraries of tables, which are an extra: loaded when a command is carried out, not for its help."""
 
+EVERY: Final = 5.0
+"""Seconds between two looks for what came in."""
+
 _job = click.argument("job", type=click.Path(path_type=Path))
 _state = click.option(
     "--state",
@@ -74,6 +77,35 @@ def plan(job: Path, state: Path | None, sample: int | None, no_sample: bool, in_
         say_json(plan_as_json(found))
     else:
         say_plan(found)
+
+
+@enrich.command()
+@_job
+@_state
+@click.option("--every", type=click.FloatRange(min=0.1), help="Seconds between two looks.  [default: 5]")
+@click.option("--once", is_flag=True, help="Enrich what is there and not yet enriched, and end.")
+def follow(job: Path, state: Path | None, every: float | None, once: bool) -> int:
+    r"""Enrich what comes into the source of JOB: files of a folder, or versions of a Delta table with a change feed.
+
+    Each file, and each version's new and changed rows, is a run of its own: its rows land once, however often this is
+    begun again, and the job's limits hold for each of them. Files are taken once nobody has written to them for a
+    second; names that begin with '.' or '_' are left alone. Ctrl-C, SIGTERM and 'forehearth enrich cancel' end it in
+    good order. The exit status is 0 then, 4 when a limit was reached, and 1 when a run stopped for another reason.
+
+    \b
+    Examples:
+      forehearth enrich follow incoming.yaml
+      forehearth enrich follow nightly.yaml --once
+    """
+    progress = Progress(sys.stderr)
+
+    def landed(name: str, found: Any) -> None:
+        progress.finish()
+        click.echo(f"{name}: {found.done:,} rows landed, {found.failed:,} of them failed")
+
+    found = _works().follow(job, state, None if once else every or EVERY, (progress.show, landed))
+    progress.finish()
+    return Exit.OK if found is None else _ended(job, found)
 
 
 @enrich.command()
@@ -153,6 +185,11 @@ def _carried_on(job: Path, state: Path | None, deed: str, *, in_json: bool) -> i
         say_json(as_json(found))
     else:
         say_run(found, working=False)
+    return _ended(job, found)
+
+
+def _ended(job: Path, found: Any) -> int:
+    """The exit status of a run. Raises `CommandFailed` where it is not complete."""
     if found.status == "completed":
         return Exit.OK
     if found.status == "interrupted":

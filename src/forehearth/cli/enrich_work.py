@@ -9,6 +9,7 @@ from pathlib import Path
 from forehearth import enrich
 from forehearth.cli.output import CommandFailed, Exit
 from forehearth.enrich import work
+from forehearth.enrich.following import Follower
 from forehearth.enrich.work import Deed, to_the_end
 from forehearth.enrichment import job_state
 from forehearth.enrichment.asking import RunStopped
@@ -26,6 +27,21 @@ def carry_on(job: Path, state: Path | None, show: Callable[[Run], None], deed: D
 
     async def work() -> Run:
         return await enrich.carry_on(file, folder, show=show, ready=_heed_signals, deed=deed)
+
+    return to_the_end(work())
+
+
+def follow(
+    job: Path, state: Path | None, every: float | None, told: tuple[Callable[[Run], None], Callable[[str, Run], None]]
+) -> Run | None:
+    """Follow a job's source until somebody ends it; the answer is a run that came to no good end."""
+    file = enrich.load(job)
+    show, landed = told
+    follower = Follower(file, enrich.state_folder(file, state), show=show, landed=landed)
+
+    async def work() -> Run | None:
+        _heed(follower.stop)
+        return await follower.follow(every)
 
     return to_the_end(work())
 
@@ -88,11 +104,16 @@ def _folder(job: Path, state: Path | None) -> Path:
 
 
 def _heed_signals(runner: Runner) -> None:
+    _heed(lambda: runner.stop("interrupted"))
+
+
+def _heed(stop: Callable[[], None]) -> None:
+    """Stop at the first Ctrl-C or SIGTERM; the second one ends the process."""
     loop = asyncio.get_running_loop()
 
     def end(number: signal.Signals) -> None:
         loop.remove_signal_handler(number)
-        runner.stop("interrupted")
+        stop()
 
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, end, number)

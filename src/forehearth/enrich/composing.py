@@ -48,26 +48,30 @@ class Prepared(msgspec.Struct, frozen=True, kw_only=True):
 
 def prepare(file: JobFile, state: Path, failed: FailedRows | None = None) -> Prepared:
     """Open a job's source, and see that it has what is asked for. It blocks. Raises `Misconfigured`."""
-    source = tables.source_of(file, state) if failed is None else failed.source
+    return prepare_of(file, tables.source_of(file, state) if failed is None else failed.source, failed)
+
+
+def prepare_of(file: JobFile, source: Source, failed: FailedRows | None = None) -> Prepared:
+    """The same of a source that is open."""
     question = spec.of_job(file.job)
     columns.check(question, source.schema, file.job.key)
     return Prepared(
         file=file,
         source=source,
         question=question,
-        fingerprint=fingerprint_of(file.job, question, source),
+        fingerprint=fingerprint_of(file.job, question, source.version),
         tariff=tariff_of(file.job, time.time()),
         failed=failed,
     )
 
 
-def fingerprint_of(job: Job, question: spec.Spec, source: Source) -> str:
+def fingerprint_of(job: Job, question: spec.Spec, source_version: str) -> str:
     """What tells a job from one with other results: what is asked of what, and how it lands. Limits are not in it."""
     host = job.deployment.backend
     kind = type(host).__name__ if host is not None else ""
     address = getattr(host, "address", "") if host is not None else ""
     lands = [job.prompt, job.output, job.mode, job.key, job.on_error, job.columns, job.chunk_rows]
-    return spec.digest(question.asked().hex(), kind, address, source.version, *lands).hex()
+    return spec.digest(question.asked().hex(), kind, address, source_version, *lands).hex()
 
 
 async def record_of(prepared: Prepared, state: JobState) -> Run:

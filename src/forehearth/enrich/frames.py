@@ -13,7 +13,7 @@ from forehearth.enrich import hosts
 from forehearth.enrich.work import to_the_end
 from forehearth.enrichment import columns, job_file, job_state, spec
 from forehearth.enrichment.answers import NoCache
-from forehearth.enrichment.arrow import pa, parquet
+from forehearth.enrichment.arrow import pa, parquet, plain
 from forehearth.enrichment.asking import Asker
 from forehearth.enrichment.budget import Budget, Spent
 from forehearth.enrichment.enricher import Enricher
@@ -91,23 +91,14 @@ def _reader(frame: Any) -> Any:
         return pa.Table.from_batches([frame]).to_reader()
     if hasattr(frame, "__arrow_c_stream__"):
         reader = pa.RecordBatchReader.from_stream(frame)
-        plain = pa.schema([pa.field(each.name, _plain(each.type), metadata=each.metadata) for each in reader.schema])
-        return (
-            reader
-            if plain == reader.schema
-            else pa.RecordBatchReader.from_batches(plain, (each.cast(plain) for each in reader))
-        )
+        schema = plain(reader.schema)
+        if schema == reader.schema:
+            return reader
+        return pa.RecordBatchReader.from_batches(schema, (each.cast(schema) for each in reader))
     raise Misconfigured(
         f"a {type(frame).__name__} is no frame of Arrow: give a pyarrow or Polars table, "
         "or anything else that has __arrow_c_stream__"
     )
-
-
-def _plain(kind: Any) -> Any:
-    """Views of text, which Polars has, as text, which everybody reads."""
-    if pa.types.is_string_view(kind):
-        return pa.large_string()
-    return pa.large_binary() if pa.types.is_binary_view(kind) else kind
 
 
 def _write(frame: Any, path: Path) -> None:

@@ -13,6 +13,7 @@ import uvloop
 from forehearth.core.errors import Misconfigured
 from forehearth.enrich import hosts
 from forehearth.enrich.composing import (
+    Prepared,
     Show,
     asker_of,
     begin,
@@ -105,17 +106,23 @@ async def carry_on(
             begin(record, only_resume=deed == "resume")
             async with hosts.opened(file.job.deployment, environ) as host:
                 runner = runner_of(prepared, record, state, host, show)
-                await state.forget_cancel(record)
-                await state.note(record)
                 ready(runner)
-                events = lineage_of(prepared)
-                await _tell(file, events, record)
-                ended = await runner.go()
-                await _tell(file, events, ended)
-                await state.note(ended)
+                ended = await attempt(prepared, runner, state)
             if ended.status == "completed":
                 (folder / KEPT).unlink(missing_ok=True)
             return ended
+
+
+async def attempt(prepared: Prepared, runner: Runner, state: JobState) -> Run:
+    """Run it to its end, or to a reason to stop, and say so to whom the job wants to be told."""
+    await state.forget_cancel(runner.run)
+    await state.note(runner.run)
+    events = lineage_of(prepared)
+    await _tell(prepared.file, events, runner.run)
+    ended = await runner.go()
+    await _tell(prepared.file, events, ended)
+    await state.note(ended)
+    return ended
 
 
 async def _tell(file: JobFile, told: Told | None, run: Run) -> None:

@@ -68,7 +68,8 @@ class Runner:
     """Carries a run on from where it is. `show` is told whenever something changed."""
 
     def __init__(self, run: Run, plumbing: Plumbing, show: Callable[[Run], None] = lambda _: None) -> None:
-        self._run = run
+        self.run = run
+        """The run, as it is now."""
         self._reused_before = run.reused
         plumbing.asker.latency = run.latency  # the classes go on counting where they were
         self._of = plumbing
@@ -84,10 +85,10 @@ class Runner:
         try:
             await self._work()
             await asyncio.to_thread(self._of.finish)
-            self._run.rows = self._run.done
+            self.run.rows = self.run.done
             self._ended("completed")
         except LimitReached as limit:
-            self._run.limit = limit.limit
+            self.run.limit = limit.limit
             self._ended("incomplete", f"{limit}")
         except Stopped as stopped:
             self._ended(stopped.status, f"{stopped}")
@@ -100,18 +101,18 @@ class Runner:
             watching.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await watching
-            await self._of.state.note(self._run)
-            self._show(self._run)
-        return self._run
+            await self._of.state.note(self.run)
+            self._show(self.run)
+        return self.run
 
     def _ended(self, status: Status, reason: str = "") -> None:
-        self._run.status, self._run.reason = status, reason
-        self._run.ended = self._run.updated = self._of.clock.unix()
+        self.run.status, self.run.reason = status, reason
+        self.run.ended = self.run.updated = self._of.clock.unix()
 
     async def _work(self) -> None:
         of = self._of
         landed = await asyncio.to_thread(of.sink.landed)
-        self._run.done = 0
+        self.run.done = 0
         working: deque[tuple[int, Any, asyncio.Task[Any]]] = deque()
         try:
             async for number, batch in self._numbered():
@@ -135,7 +136,7 @@ class Runner:
 
     async def _had_landed(self, number: int, batch: Any, *, last: bool) -> None:
         """Count rows of an earlier time; of the last chunk the rows that failed may not be in the quarantine yet."""
-        self._run.done += batch.num_rows
+        self.run.done += batch.num_rows
         if last:
             await asyncio.to_thread(self._put_aside, number, batch, None)
 
@@ -155,13 +156,13 @@ class Runner:
         landed = await asyncio.to_thread(self._of.sink.write, chunk)
         if apart:
             await asyncio.to_thread(self._put_aside, number, batch, failures if landed else None)
-        self._run.done += batch.num_rows
-        self._run.failed += len(failures)
+        self.run.done += batch.num_rows
+        self.run.failed += len(failures)
         for _, code, _ in failures:
-            self._run.errors[code] = self._run.errors.get(code, 0) + 1
-        self._run.chunks += landed
+            self.run.errors[code] = self.run.errors.get(code, 0) + 1
+        self.run.chunks += landed
         self._tell()
-        await self._of.state.note(self._run)
+        await self._of.state.note(self.run)
 
     def _put_aside(self, number: int, batch: Any, failures: Failures | None) -> None:
         """Put a chunk's failed rows into the quarantine; those that its commit names, where another run made that."""
@@ -171,23 +172,23 @@ class Runner:
             text = self._of.sink.note(number).get(FAILED, "[]")
             failures = msgspec.json.decode(text, type=Failures)
         if failures:
-            rows = _aside(batch, failures, self._run)
+            rows = _aside(batch, failures, self.run)
             self._of.quarantine.write(Chunk(number=number, rows=rows, note=self._of.note))
 
     async def _watch(self) -> None:
         while True:
             await asyncio.sleep(_LOOK_EVERY)
-            if await self._of.state.cancel_asked(self._run):
-                await self._of.state.forget_cancel(self._run)
+            if await self._of.state.cancel_asked(self.run):
+                await self._of.state.forget_cancel(self.run)
                 self.stop("cancelled")
             self._tell()
-            await self._of.state.note(self._run)
+            await self._of.state.note(self.run)
 
     def _tell(self) -> None:
-        self._run.reused = self._reused_before + self._of.enricher.reused
-        self._run.updated = self._of.clock.unix()
-        self._run.mark()
-        self._show(self._run)
+        self.run.reused = self._reused_before + self._of.enricher.reused
+        self.run.updated = self._of.clock.unix()
+        self.run.mark()
+        self._show(self.run)
 
 
 def quarantine_schema(schema: Any) -> Any:

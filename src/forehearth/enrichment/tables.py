@@ -6,11 +6,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from forehearth.core.enrichment_settings import (
-    CsvSource,
     DeltaSink,
     DeltaSource,
-    JsonlSource,
-    ParquetSource,
     PostgresSource,
 )
 from forehearth.enrichment.job_file import JobFile
@@ -20,16 +17,14 @@ from forehearth.enrichment.sinks.delta import DeltaTableSink
 from forehearth.enrichment.sinks.parquet import ParquetFolder
 from forehearth.enrichment.source import Source
 from forehearth.enrichment.sources.delta import open_delta
-from forehearth.enrichment.sources.files import open_csv, open_jsonl, open_parquet
+from forehearth.enrichment.sources.files import OPENERS
 
 POSTGRES: Final = "forehearth.enrichment.sources.postgres"
 """Loaded where a job has such a source, because its driver is an extra of its own."""
 
 SOURCES: Final[Mapping[type, Callable[[Any, Path], Source]]] = {
-    CsvSource: open_csv,
     DeltaSource: open_delta,
-    JsonlSource: open_jsonl,
-    ParquetSource: open_parquet,
+    **{kind: opened for kind, (opened, _) in OPENERS.items()},
 }
 
 

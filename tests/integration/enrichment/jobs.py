@@ -36,6 +36,11 @@ def tickets(folder: Path, rows: int, bad: tuple[int, ...] = (), *, distinct: int
     return table
 
 
+def rows_of(ids: range) -> pa.Table:
+    """A table of rows with these ids."""
+    return pa.table({"id": list(ids), "text": [f"good {n}" for n in ids]})
+
+
 def job(folder: Path, host: Upstream | None = None, **members: Any) -> Path:
     """A job file. JSON is YAML."""
     backend = {"provider": "openai_compatible", "base_url": f"{host.url}/v1"} if host is not None else None

@@ -187,6 +187,13 @@ async def test_a_delta_table_is_read_at_its_version(tmp_path: Path, host: Upstre
     assert landed(tmp_path).column("id").to_pylist() == list(range(20))
 
 
+async def test_columns_that_a_delta_table_is_parted_by_are_there(tmp_path: Path, host: Upstream) -> None:
+    table = tickets(tmp_path, 30).append_column("part", pa.array([str(n % 3) for n in range(30)]))
+    write_deltalake(str(tmp_path / "in"), table, partition_by=["part"])
+    await run(job(tmp_path, host, source={"format": "delta", "path": "in"}, prompt="{part} {text}"))
+    assert landed(tmp_path).column("word").to_pylist() == [str(n % 3) for n in range(30)]
+
+
 async def test_a_query_is_asked_once_for_a_run(
     tmp_path: Path, host: Upstream, postgres: PostgresServer, monkeypatch
 ) -> None:

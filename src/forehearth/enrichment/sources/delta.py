@@ -23,9 +23,11 @@ def open_delta(settings: DeltaSource, folder: Path) -> Source:
     schema = pa.schema(table.schema().to_arrow())
 
     def read() -> Iterator[Any]:
-        # In order, so that a run that goes on finds each row in the chunk in which it was.
-        rows = table.to_pyarrow_dataset().to_batches(batch_size=8_192)
-        yield from (each.cast(schema) if each.schema != schema else each for each in rows)
+        # File by file, in an order of their own, so that a run that goes on finds each row in the chunk where it was.
+        rows = table.to_pyarrow_dataset()
+        for fragment in sorted(rows.get_fragments(), key=lambda each: str(each.path)):
+            for batch in fragment.to_batches(schema=rows.schema, batch_size=8_192):
+                yield batch.cast(schema) if batch.schema != schema else batch
 
     version = f"delta:{table.metadata().id}@{table.version()}"
     return Source(schema=schema, version=version, read=read, rows=table.count())

@@ -1,7 +1,7 @@
 """Files of rows: CSV, JSON lines and Parquet, by path, folder or pattern."""
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -36,7 +36,7 @@ def open_csv(settings: CsvSource, folder: Path) -> Source:
         options = csv.ConvertOptions(column_types=known, strings_can_be_null=True)
         return csv.open_csv(path, parse_options=parsing, convert_options=options)
 
-    return _source(_found(settings.path, folder, "csv"), opened)
+    return _source(found(settings.path, folder, "csv"), opened)
 
 
 def open_jsonl(settings: JsonlSource, folder: Path) -> Source:
@@ -46,12 +46,20 @@ def open_jsonl(settings: JsonlSource, folder: Path) -> Source:
         options = json.ParseOptions(explicit_schema=schema, newlines_in_values=False)
         return json.open_json(path, parse_options=options)
 
-    return _source(_found(settings.path, folder, "jsonl"), opened)
+    return _source(found(settings.path, folder, "jsonl"), opened)
 
 
 def open_parquet(settings: ParquetSource, folder: Path) -> Source:
     """Rows of Parquet files."""
-    return of_parquet(_found(settings.path, folder, "parquet"))
+    return of_parquet(found(settings.path, folder, "parquet"))
+
+
+OPENERS: Final[Mapping[type, tuple[Callable[[Any, Path], Source], str]]] = {
+    CsvSource: (open_csv, "csv"),
+    JsonlSource: (open_jsonl, "jsonl"),
+    ParquetSource: (open_parquet, "parquet"),
+}
+"""What opens each kind of files, and how their names end."""
 
 
 def of_parquet(files: list[Path]) -> Source:
@@ -105,8 +113,11 @@ def _unreadable(path: Path, error: Exception) -> Misconfigured:
     return Misconfigured(f"source: {path} cannot be read: {words}")
 
 
-def _found(given: str, folder: Path, ending: str) -> list[Path]:
-    """The files that a path, a folder or a pattern names, in their order. Raises `Misconfigured`."""
+def found(given: str, folder: Path, ending: str, *, may_be_none: bool = False) -> list[Path]:
+    """The files that a path, a folder or a pattern names, in their order.
+
+    Raises `Misconfigured` where there are none, unless that may be.
+    """
     path = (folder / given).absolute()
     if path.is_dir():
         files = sorted(path.glob(f"*.{ending}"))
@@ -115,7 +126,7 @@ def _found(given: str, folder: Path, ending: str) -> list[Path]:
     else:
         anchor = Path(path.anchor)
         files = sorted(anchor.glob(str(path.relative_to(anchor))))
-    if not files:
+    if not files and not may_be_none:
         what = f"has no *.{ending}" if path.is_dir() else "is not there"
         raise Misconfigured(f"source: {path} {what}; a relative path begins at the folder of the job file")
     return files
