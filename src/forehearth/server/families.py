@@ -14,12 +14,14 @@ from forehearth.jobs.desk import Desk
 from forehearth.ports.blobs import Blobs
 from forehearth.ports.documents import DocumentStore
 from forehearth.ports.door import Door
+from forehearth.server.assistants import made_assistants
 from forehearth.server.responses import KIND, Around, made_responses
 from forehearth.server.working import Workshop
 from forehearth.stored_completions.service import StoredCompletions
 from forehearth.wire import agent_endpoint, conversations, responses, stored_completions
 from forehearth.wire import agents as agents_wire
 from forehearth.wire import assets as assets_wire
+from forehearth.wire import assistants as assistants_wire
 from forehearth.wire import connections as connections_wire
 from forehearth.wire import files as files_wire
 from forehearth.wire.connections import Connections
@@ -70,10 +72,18 @@ def families(
     def made(resource: str, door: Door) -> Families:
         answered, work = made_responses(around, door)
         workshop.add(KIND, resource, work)
-        v1 = (*responses.rows(answered), *conversations.rows(talks), *stored_completions.rows(stored), *files)
-        classic = (*responses.rows(answered), *responses.with_deployment(answered), *files)
+        classic_agents = made_assistants(around, door, workshop, resource)
+        v1 = (
+            *responses.rows(answered),
+            *conversations.rows(talks),
+            *stored_completions.rows(stored),
+            *files,
+            *classic_agents,
+        )
+        classic = (*responses.rows(answered), *responses.with_deployment(answered), *files, *classic_agents)
         project = (
             *agents_wire.rows(agents),
+            *assistants_wire.of_project(classic_agents),
             *agent_endpoint.rows((*responses.rows(answered), *conversations.rows(talks))),
             *connections_wire.rows(connections),
             *assets_wire.rows(indexes, datasets),
