@@ -125,7 +125,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     top_p: float | None = None
     max_completion_tokens: int | None = None
     max_prompt_tokens: int | None = None
-    truncation_strategy: Json = {"type": "auto", "last_messages": None}
+    truncation_strategy: Json = msgspec.field(default_factory=lambda: {"type": "auto", "last_messages": None})
     incomplete_details: Reason | None = None
     usage: Tokens | None = None
     response_format: str | Json = "auto"
