@@ -57,5 +57,7 @@ class Permission(StrEnum):
     ADMINISTER = f"{_ACCOUNT}/write"
 
 
+CLASSIC_AGENTS = frozenset(each for each in Permission if "/OpenAI/assistants/" in each)
+"""What is asked of those who work with classic agents at a resource."""
 DATA_ACTIONS = frozenset(Permission) - {Permission.ADMINISTER}
 """What a role's data actions can give. No wildcard among them reaches the control plane."""

@@ -17,10 +17,14 @@ KIND: Final = "thread_run"
 """The kind of the jobs that carry out runs."""
 
 
-def made_assistants(around: Around, door: Door, workshop: Workshop, resource: str) -> tuple[Row, ...]:
-    """The endpoints of the resource whose models the `door` leads to; runs are carried out in the `workshop`."""
+def made_assistants(around: Around, door: Door, workshop: Workshop, resource: str) -> tuple[list[Row], list[Row]]:
+    """The endpoints of the resource whose models the `door` leads to, and of its projects.
+
+    Runs are carried out in the `workshop`.
+    """
     kept = Kept(around.documents, new_id=around.conversations.new_id, clock=around.clock)
     jobs, threads = Jobs(around.jobs, KIND), Threads(kept)
     runs = Runs(kept, threads, jobs, nudge=around.nudge)
     workshop.add(KIND, resource, Work(kept, jobs, door, counting))
-    return (*assistants.rows(kept, threads, runs), *thread_runs.rows(threads, runs, jobs))
+    family = [*assistants.rows(kept, threads, runs), *thread_runs.rows(threads, runs, jobs)]
+    return family, assistants.of_project(threads, family)

@@ -21,7 +21,6 @@ from forehearth.stored_completions.service import StoredCompletions
 from forehearth.wire import agent_endpoint, conversations, responses, stored_completions
 from forehearth.wire import agents as agents_wire
 from forehearth.wire import assets as assets_wire
-from forehearth.wire import assistants as assistants_wire
 from forehearth.wire import connections as connections_wire
 from forehearth.wire import files as files_wire
 from forehearth.wire.connections import Connections
@@ -72,23 +71,17 @@ def families(
     def made(resource: str, door: Door) -> Families:
         answered, work = made_responses(around, door)
         workshop.add(KIND, resource, work)
-        classic_agents = made_assistants(around, door, workshop, resource)
-        v1 = (
-            *responses.rows(answered),
-            *conversations.rows(talks),
-            *stored_completions.rows(stored),
-            *files,
-            *classic_agents,
-        )
+        classic_agents, classic_agents_of_project = made_assistants(around, door, workshop, resource)
+        v1 = (*responses.rows(answered), *conversations.rows(talks), *stored_completions.rows(stored), *files)
         classic = (*responses.rows(answered), *responses.with_deployment(answered), *files, *classic_agents)
         project = (
             *agents_wire.rows(agents),
-            *assistants_wire.of_project(classic_agents),
+            *classic_agents_of_project,
             *agent_endpoint.rows((*responses.rows(answered), *conversations.rows(talks))),
             *connections_wire.rows(connections),
             *assets_wire.rows(indexes, datasets),
         )
-        return Families(v1=v1, classic=classic, project=project)
+        return Families(v1=v1, v1_of_resource=classic_agents, classic=classic, project=project)
 
     return made
 

@@ -86,10 +86,6 @@ class _Acts:
         await self._kept.assistants.delete(entry.place, assistant)
         return as_json({"id": assistant, "object": "assistant.deleted", "deleted": True})
 
-    async def list_threads(self, entry: Entry, body: bytes) -> Reply:  # noqa: ARG002 - the shape of an act
-        """A page of them."""
-        return shown_page(*await self._threads.page(entry.place, order(entry.head)))
-
     async def create_thread(self, entry: Entry, body: bytes) -> Reply:
         """A new one, with messages."""
         return as_json(await self._threads.create(entry.place, read_body(body or b"{}", ThreadBody)))
@@ -154,7 +150,6 @@ def rows(kept: Kept, threads: Threads, runs: Runs) -> list[Row]:
         ("GET", assistant, P.READ_ASSISTANTS, "assistants_get", acts.get_assistant),
         ("POST", assistant, P.WRITE_ASSISTANTS, "assistants_update", acts.update_assistant),
         ("DELETE", assistant, P.DELETE_ASSISTANTS, "assistants_delete", acts.delete_assistant),
-        ("GET", all_threads, P.READ_THREADS, "threads_list", acts.list_threads),
         ("POST", all_threads, P.WRITE_THREADS, "threads_create", acts.create_thread),
         ("GET", thread, P.READ_THREADS, "threads_get", acts.get_thread),
         ("POST", thread, P.WRITE_THREADS, "threads_update", acts.update_thread),
@@ -171,12 +166,20 @@ def rows(kept: Kept, threads: Threads, runs: Runs) -> list[Row]:
     ]
 
 
-def of_project(family: Sequence[Row]) -> list[Row]:
-    """The same endpoints below a project."""
-    return [
+def of_project(threads: Threads, family: Sequence[Row]) -> list[Row]:
+    """The same endpoints below a project, and the list of threads, which is there alone."""
+
+    async def listed(entry: Entry, body: bytes) -> Reply:  # noqa: ARG001 - the shape of an act
+        return shown_page(*await threads.page(entry.place, order(entry.head)))
+
+    rows = [
         msgspec.structs.replace(row, permission=OF_PROJECT[row.permission], name=f"project_{row.name}")
         for row in family
         if row.permission is not None
+    ]
+    return [
+        *rows,
+        Row(method="GET", form="/threads", permission=P.READ_AGENTS, name="project_threads_list", act=listed),
     ]
 
 
