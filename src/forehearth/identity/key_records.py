@@ -48,7 +48,8 @@ STORED = frozenset(
     }
     | CLASSIC_AGENTS
 )
-"""What a key may do with everybody's stored answers, files and classic agents, unless it is limited in any way to some calls."""
+"""What a key may do with everybody's stored answers, files and classic agents, unless it is limited in any way to some
+calls."""
 INFERENCE = READING.union(KEEPING, STORED, *OPERATIONS.values())
 """What a key without limits opens of its resource."""
 _ASSIGNED_BY_KEYS = frozenset(named("Foundry Account Owner").assigns or ())

@@ -1,11 +1,16 @@
 """The statuses of a run, and what moves it from one to the next; what is not in the table cannot happen.
 
-    | status          | begin       | call            | submit | complete  | cut        | fail   | ask to cancel | cancel    | expire    |
-    |-----------------|-------------|-----------------|--------|-----------|------------|--------|---------------|-----------|-----------|
-    | queued          | in_progress |                 |        |           |            | failed | cancelling    | cancelled | expired   |
-    | in_progress     | in_progress | requires_action |        | completed | incomplete | failed | cancelling    | cancelled | expired   |
-    | requires_action |             |                 | queued |           |            |        | cancelled     | cancelled | expired   |
-    | cancelling      | cancelling  | cancelled       |        | cancelled | cancelled  | cancelled | cancelling | cancelled | cancelled |
+    | comes         | queued      | in_progress     | requires_action | cancelling |
+    |---------------|-------------|-----------------|-----------------|------------|
+    | begin         | in_progress | in_progress     |                 | cancelling |
+    | call          |             | requires_action |                 | cancelled  |
+    | submit        |             |                 | queued          |            |
+    | complete      |             | completed       |                 | cancelled  |
+    | cut           |             | incomplete      |                 | cancelled  |
+    | fail          | failed      | failed          |                 | cancelled  |
+    | ask to cancel | cancelling  | cancelling      | cancelled       | cancelling |
+    | cancel        | cancelled   | cancelled       | cancelled       | cancelled  |
+    | expire        | expired     | expired         | expired         | cancelled  |
 
 - *begin*: a worker has it, perhaps because the one before died.
 - *call*: the model calls functions; whoever asked for the run carries them out. Nobody works on it until then.
@@ -13,7 +18,7 @@
 - *complete*, *cut*, *fail*: the model has said all, was cut short, or could not be asked.
 - *ask to cancel*, *cancel*: nobody wants it any more; its worker lets go of it.
 - *expire*: it is not over ten minutes after it was asked for.
-"""  # noqa: E501 - a table
+"""
 
 from collections.abc import Mapping
 from enum import StrEnum
