@@ -12,11 +12,9 @@ output before what comes now, because somebody may have seen it. A call of a fun
 carried out: then the model is not asked anew, and what there is is the answer.
 """
 
-import asyncio
-import contextlib
 import logging
-from collections.abc import AsyncIterator, Awaitable
-from typing import Any, Final, TypeVar
+from collections.abc import AsyncIterator
+from typing import Any, Final
 
 import msgspec
 
@@ -30,7 +28,7 @@ from forehearth.dialects.responses.asked import Question
 from forehearth.dialects.responses.items import NewId
 from forehearth.dialects.responses.objects import Frame
 from forehearth.jobs.desk import Jobs
-from forehearth.jobs.run import JobCancelled, Run
+from forehearth.jobs.run import JobCancelled, Run, unless_cancelled
 from forehearth.ports.door import Door
 from forehearth.responses.caller import Asker, Caller
 from forehearth.responses.kept import KeptResponses
@@ -45,7 +43,6 @@ _OWN: Final = frozenset({"type", "sequence_number", "response"})
 """Members of events that are not recorded with them: they are known, or, as the response is, stored elsewhere."""
 _TOGETHER: Final = 100
 _log = logging.getLogger("forehearth.responses")
-T = TypeVar("T")
 
 
 class Parts(msgspec.Struct, frozen=True, kw_only=True):
@@ -107,7 +104,7 @@ class Work:
         record, source = caller.record, None
         held: list[Event] = []
         try:
-            reply = await _unless_cancelled(run, self._reply(caller, question))
+            reply = await unless_cancelled(run, self._reply(caller, question))
             source = reply.stream
             if source is None:
                 held = answer.whole(reply.body)
@@ -140,7 +137,7 @@ class Work:
         held: list[Event] = []
         while not answer.over:
             try:
-                piece = await _unless_cancelled(run, source.__anext__())
+                piece = await unless_cancelled(run, source.__anext__())
             except StopAsyncIteration:
                 return held + answer.finish()
             events = answer.feed(piece)
@@ -214,23 +211,6 @@ def _recorded(each: Event) -> tuple[str, dict[str, Any]]:
 
 def _is_last(each: Event) -> bool:
     return each["type"] in (states.COMPLETED, states.INCOMPLETE, states.FAILED)
-
-
-async def _unless_cancelled(run: Run, work: Awaitable[T]) -> T:
-    """What `work` gives. Raises `JobCancelled` where cancelling is asked for first."""
-    doing = asyncio.ensure_future(work)
-    asked_for = asyncio.ensure_future(run.cancelling.wait())
-    try:
-        await asyncio.wait([doing, asked_for], return_when=asyncio.FIRST_COMPLETED)
-        if not doing.done():
-            raise JobCancelled
-        return doing.result()
-    finally:
-        asked_for.cancel()
-        if not doing.done():
-            doing.cancel()
-            with contextlib.suppress(asyncio.CancelledError, StopAsyncIteration, ForehearthError):
-                await doing
 
 
 async def _never() -> object:

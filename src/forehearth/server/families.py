@@ -14,6 +14,7 @@ from forehearth.jobs.desk import Desk
 from forehearth.ports.blobs import Blobs
 from forehearth.ports.documents import DocumentStore
 from forehearth.ports.door import Door
+from forehearth.server.assistants import made_assistants
 from forehearth.server.responses import KIND, Around, made_responses
 from forehearth.server.working import Workshop
 from forehearth.stored_completions.service import StoredCompletions
@@ -70,15 +71,17 @@ def families(
     def made(resource: str, door: Door) -> Families:
         answered, work = made_responses(around, door)
         workshop.add(KIND, resource, work)
+        classic_agents, classic_agents_of_project = made_assistants(around, door, workshop, resource)
         v1 = (*responses.rows(answered), *conversations.rows(talks), *stored_completions.rows(stored), *files)
-        classic = (*responses.rows(answered), *responses.with_deployment(answered), *files)
+        classic = (*responses.rows(answered), *responses.with_deployment(answered), *files, *classic_agents)
         project = (
             *agents_wire.rows(agents),
+            *classic_agents_of_project,
             *agent_endpoint.rows((*responses.rows(answered), *conversations.rows(talks))),
             *connections_wire.rows(connections),
             *assets_wire.rows(indexes, datasets),
         )
-        return Families(v1=v1, classic=classic, project=project)
+        return Families(v1=v1, v1_of_resource=classic_agents, classic=classic, project=project)
 
     return made
 

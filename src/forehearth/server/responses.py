@@ -49,10 +49,11 @@ def made_responses(around: Around, door: Door) -> tuple[Responses, Work]:
     questions = Questions(kept, talks, around.agents, new_id)
     background = Background(kept, jobs, new_id=new_id, clock=clock, sleep=asyncio.sleep, nudge=around.nudge)
     parts = Parts(kept=kept, talks=talks, questions=questions, jobs=jobs, door=door, new_id=new_id, clock=clock)
-    responses = Responses(kept, talks, questions, door, background, new_id=new_id, clock=clock, counting=_counting)
+    responses = Responses(kept, talks, questions, door, background, new_id=new_id, clock=clock, counting=counting)
     return responses, Work(parts)
 
 
-def _counting() -> Count | None:
+def counting() -> Count | None:
+    """Counts tokens, where the vocabularies are installed."""
     found = vocabulary(_COUNTED_BY)
     return None if found is None else found.count
