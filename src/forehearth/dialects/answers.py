@@ -132,14 +132,22 @@ class StreamText:
         end = text.rfind(b"\n") + 1 if whole_only else len(text)
         self._kept, self._kept_size = [text[end:]], 0
         for line in _LINE.finditer(text, 0, end):
-            chunk = _read(line.group(1))
-            self.last = chunk if chunk.id or not self.last.id else self.last
-            for choice in chunk.choices:
-                (self.finished if choice.finish_reason else self.open).add(choice.index)
-                if said := choice.said():
-                    self._spoken += 1
-                    self._said_size += len(said.encode("utf-8", "surrogatepass"))
-                    self._said.setdefault(choice.index, []).append(said)
+            self.take(line.group(1))
+
+    def take(self, data: bytes) -> None:
+        """Look at the data of one event."""
+        chunk = _read(data)
+        self.last = chunk if chunk.id or not self.last.id else self.last
+        for choice in chunk.choices:
+            (self.finished if choice.finish_reason else self.open).add(choice.index)
+            if said := choice.said():
+                self.say(choice.index, said)
+
+    def say(self, choice: int, said: str) -> None:
+        """An event says something."""
+        self._spoken += 1
+        self._said_size += len(said.encode("utf-8", "surrogatepass"))
+        self._said.setdefault(choice, []).append(said)
 
 
 def cut_short(text: StreamText, message: str) -> bytes:

@@ -31,8 +31,11 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
     forward: Mapping[bytes, bytes] = {}
     record: CallRecord = msgspec.field(default_factory=CallRecord)
 
-    def call(self, question: Question, body: bytes) -> Call:
-        """The call of chat completions with that `body`, which asks the `question`."""
+    def call(self, question: Question, body: bytes, passed: bytes | None = None) -> Call:
+        """The call of chat completions with that `body`, which asks the `question`.
+
+        `passed` is the same question for hosts that have this API; they alone can be asked one that is read loosely.
+        """
         asked = question.body
         bound = asked.max_output_tokens
         return Call(
@@ -42,6 +45,8 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
             project=self.place.project,
             name=asked.model or "",
             body=body,
+            responses=passed,
+            only_responses=question.loose,
             model_in_body=asked.model,
             has_model_member=True,
             stream=bool(asked.stream),

@@ -132,7 +132,7 @@ class Work:
     async def _reply(self, caller: Caller, question: Question) -> Reply:
         streamed = msgspec.structs.replace(question.body, stream=True)
         question = msgspec.structs.replace(question, body=streamed)
-        _, body = await self._parts.questions.asked(caller, question)
+        _, body, _ = await self._parts.questions.asked(caller, question)
         return await self._parts.door(caller.call(question, body))
 
     async def _follow(self, run: Run, source: Stream, answer: Answer) -> list[Event]:

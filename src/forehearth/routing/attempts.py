@@ -88,6 +88,8 @@ class Attempts:
             tokens = _may_use(call) if self._pool.is_limited else 0
             plan = self._planner.plan(call, tokens, now)
             self._budget.called(now)
+        if call.only_responses:
+            plan = plan.only([member for member in plan.order if member.backend.responses])
         failures: Failures = []
         for member in plan.order:
             left = self._deadline
@@ -110,7 +112,13 @@ class Attempts:
                 headers = [(name, response.headers[name]) for name in response.headers if name in _PASSED]
                 if failures or plan.left_out:
                     headers += self._spillover(call, plan, failures, member)
-                return Reply(status=response.status, headers=headers, body=response.body, stream=response.stream)
+                return Reply(
+                    status=response.status,
+                    headers=headers,
+                    body=response.body,
+                    stream=response.stream,
+                    in_responses=call.responses is not None and member.backend.responses,
+                )
         raise self._no_answer(call, plan, failures, tokens)
 
     async def _ask(

@@ -2,6 +2,7 @@
 
 import secrets
 import uuid
+from collections.abc import Callable
 from typing import Protocol
 
 from forehearth.agents.service import Agents
@@ -67,8 +68,8 @@ def families(
         nudge=workshop.nudge,
     )
 
-    def made(resource: str, door: Door) -> Families:
-        answered, work = made_responses(around, door)
+    def made(resource: str, door: Door, passes: Callable[[str], bool]) -> Families:
+        answered, work = made_responses(around, door, passes)
         workshop.add(KIND, resource, work)
         v1 = (*responses.rows(answered), *conversations.rows(talks), *stored_completions.rows(stored), *files)
         classic = (*responses.rows(answered), *responses.with_deployment(answered), *files)

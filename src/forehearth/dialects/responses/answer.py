@@ -326,5 +326,8 @@ class Answer:
 
 def encoded(event: Event) -> bytes:
     """The event as the stream has it."""
+    raw: bytes | None = getattr(event, "raw", None)
+    if raw is not None:  # of a host whose events are passed through
+        return raw
     kind: str = event["type"]
     return b"event: " + kind.encode() + b"\ndata: " + msgspec.json.encode(event) + b"\n\n"
