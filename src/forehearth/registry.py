@@ -114,14 +114,10 @@ def over_http(provider: Callable[..., Provider]) -> Callable[[str, Any, Surround
         most, responses = connection.total_seconds, getattr(settings, "responses", False)
         if credential is None:
             sender = Veil(around.http, held(settings))
-            return Opened(
-                provider=provider(name, settings), sender=sender, total_seconds=most, responses=responses
-            )
+            return Opened(provider=provider(name, settings), sender=sender, total_seconds=most, responses=responses)
         keeper = around.tokens.keeper(credential, lambda: _issuer(credential), backend=name)
         sender = Veil(RefusalWatch(around.http, keeper), held(settings), lambda: keeper.issued)
-        return Opened(
-            provider=provider(name, settings, keeper), sender=sender, total_seconds=most, responses=responses
-        )
+        return Opened(provider=provider(name, settings, keeper), sender=sender, total_seconds=most, responses=responses)
 
     return opened
 

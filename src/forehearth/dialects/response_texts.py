@@ -1,4 +1,4 @@
-"""What an answer of the Responses API says, as text: whole, or piece by piece as a stream passes. For counting alone."""
+"""What an answer of the Responses API says, as text: whole, or piece by piece as a stream passes. For counting."""
 
 from typing import Any, Final
 

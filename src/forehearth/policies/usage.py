@@ -112,9 +112,7 @@ class CountUsage:
         return (self._by_token and text.spoken() > tokens) or text.said_size() > _LONGEST_TOKEN * tokens
 
     def _note_whole(self, call: Call, reply: Reply) -> None:
-        read, texts = (
-            (usage.read_response, response_texts.texts) if reply.in_responses else (usage.read, answers.texts)
-        )
+        read, texts = (usage.read_response, response_texts.texts) if reply.in_responses else (usage.read, answers.texts)
         found = read(reply.body)
         self.note(call, found, () if found is not None else texts(reply.body))
 
@@ -284,7 +282,7 @@ class _Drained(_Watched):
 
     __slots__ = ("_drains", "_outlasting")
 
-    def __init__(  # noqa: PLR0913 - those of `_Watched`, and who reads on
+    def __init__(
         self, policy: CountUsage, call: Call, stream: Stream, looks: _Chat, *, hides: bool, drains: Drains
     ) -> None:
         self._outlasting = _Outlasting(stream)

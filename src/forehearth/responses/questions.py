@@ -21,7 +21,7 @@ from forehearth.responses.talk import Talks
 class Questions:
     """Reads questions. `agents` finds those that are asked of."""
 
-    def __init__(  # noqa: PLR0913 - its parts, each by its name
+    def __init__(
         self,
         kept: KeptResponses,
         talks: Talks,

@@ -181,7 +181,7 @@ class Responses:
     ) -> None:
         if question.conversation is not None:
             new = without_references(question, items)
-            await self._talks.add(caller, question.conversation, new, response)
+            await self._talks.add(caller, question.conversation, new, response, renames=True)
         await self._kept.keep(caller, response, items)
 
 

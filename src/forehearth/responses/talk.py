@@ -6,7 +6,7 @@ import msgspec
 
 from forehearth.conversations.items import Item, read_items
 from forehearth.conversations.service import Conversations
-from forehearth.core.errors import NotFound
+from forehearth.core.errors import InvalidField, NotFound
 from forehearth.core.place import Place
 from forehearth.dialects.responses import items
 from forehearth.dialects.responses import loose as loosely
@@ -38,9 +38,15 @@ class Talks:
         return list(read(given, self._new_id, "conversation"))
 
     async def add(
-        self, caller: Caller, conversation: str, said: tuple[Resource, ...], response: dict[str, Any]
+        self,
+        caller: Caller,
+        conversation: str,
+        said: tuple[Resource, ...],
+        response: dict[str, Any],
+        *,
+        renames: bool = False,
     ) -> None:
-        """Add what was said, and the answer to it.
+        """Add what was said, and the answer to it; with `renames` under new ids where those of a host are taken.
 
         Raises `NotFound` where the conversation is gone, and `InvalidField` where an item's id is taken.
         """
@@ -52,8 +58,16 @@ class Talks:
             for each in whole_items(response["output"])
             if each["type"] != "function_call" or each.get("status", "completed") == "completed"
         ]
-        added = [*self.new(said), *self.new(tuple(output), "output")]
-        await self._conversations.append(caller.place, conversation, added, at="input")
+        new = self.new(said)
+        try:
+            added = [*new, *self.new(tuple(output), "output")]
+            await self._conversations.append(caller.place, conversation, added, at="input")
+        except InvalidField:
+            if not renames:
+                raise
+            renamed = tuple({name: value for name, value in each.items() if name != "id"} for each in output)
+            added = [*new, *self.new(renamed, "output")]
+            await self._conversations.append(caller.place, conversation, added, at="input")
 
     async def added(self, place: Place, conversation: str, response: dict[str, Any]) -> bool:
         """Whether the answer was added before: by a worker that died before it could say so. Raises `NotFound`."""

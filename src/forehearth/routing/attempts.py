@@ -88,10 +88,8 @@ class Attempts:
             tokens = _may_use(call) if self._pool.is_limited else 0
             plan = self._planner.plan(call, tokens, now)
             self._budget.called(now)
-        if call.only_responses:
-            plan = plan.only([member for member in plan.order if member.backend.responses])
         failures: Failures = []
-        for member in plan.order:
+        for member in plan.order if not call.only_responses else _with_responses(plan):
             left = self._deadline
             if call.record.attempts:  # of this deployment, or of one before it in a chain
                 now = self._now()
@@ -199,6 +197,11 @@ class Attempts:
             return AllDown(words, backend=names, retry_after=wait)
         words = "All backends of this deployment are busy. Please retry later."
         return AllBusy(words, backend=names, retry_after=wait)
+
+
+def _with_responses(plan: Plan) -> Sequence[Member]:
+    """Those that can be asked what chat completions cannot say."""
+    return [member for member in plan.order if member.backend.responses]
 
 
 def _outcome(error: BaseException) -> str:

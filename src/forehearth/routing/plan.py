@@ -30,10 +30,6 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     order: Sequence[Member]
     left_out: Sequence[LeftOut] = ()
 
-    def only(self, order: Sequence[Member]) -> "Plan":
-        """The same, and others of those to ask cannot be asked this."""
-        return Plan(order=order, left_out=self.left_out)
-
     def without(self, member: Member) -> "Plan":
         """The same, and that one turned out to have no room."""
         return Plan(order=self.order, left_out=[*self.left_out, LeftOut(member, State.FULL)])

@@ -1,4 +1,4 @@
-"""The output of a response while a host that has this API tells of it: its items, those that nobody here knows included."""
+"""The output of a response while a host that has this API tells of it: its items, unknown ones included."""
 
 from typing import Any, Final
 

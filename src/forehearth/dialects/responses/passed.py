@@ -78,7 +78,7 @@ class Passed:
     def became(self) -> objects.State:
         """What has become of it."""
         became = self._became or objects.State(output=self._output.shown("in_progress"))
-        return msgspec.structs.replace(became, host=self._host)
+        return msgspec.structs.replace(became, host=self._host or None)
 
     def begin(self) -> list[Event]:
         """The call begins: its host tells so."""
@@ -132,6 +132,11 @@ class Passed:
             self._became = None
             self._leave("cancelled", None)
             self.over = True
+
+    def restore(self, became: objects.State) -> None:
+        """It is over, and this had become of it."""
+        self._became = became
+        self.over = True
 
     def _last(self) -> list[Event]:
         self.over = True
@@ -199,25 +204,25 @@ class Passed:
                 raise Broken(_NO_RESPONSE)
             raise error
         self.failure = error
-        self._became = objects.State(
-            status="failed", error=chunks.told(error), output=self._output.shown("incomplete")
-        )
+        self._became = objects.State(status="failed", error=chunks.told(error), output=self._output.shown("incomplete"))
         return self._sent(event, block)
 
     def _end(self, response: dict[str, Any], raw: bytes, status: str) -> bytes:
         """What the host says of the end; the response as it is sent."""
-        if not isinstance(response.get("output"), list):
-            response["output"] = self._output.shown("incomplete")[self._output.start :]
-        output = [*self._before, *(item | self._made_by for item in response["output"] if isinstance(item, dict))]
+        told = response.get("output")
+        if isinstance(told, list):
+            output = [*self._before, *(item | self._made_by for item in told if isinstance(item, dict))]
+        else:
+            output = self._output.shown("incomplete")
         said = response.get("status")
         status = said if said in _STATUSES else status
         now = int(self._unix()) if status == "completed" else None
-        self._host = response
+        self._host = {name: value for name, value in response.items() if name != "output"}
         self._became = objects.State(status=status, output=output, completed_at=now, error=response.get("error"))
         return self._whole(response, raw)
 
     def _shown(self, response: dict[str, Any], raw: bytes, kind: str) -> bytes:
-        self._host = response
+        self._host = {name: value for name, value in response.items() if name != "output"}
         return self._whole(response, raw, status="queued" if kind == states.QUEUED else "in_progress")
 
     def _whole(self, response: dict[str, Any], raw: bytes, **missing: Any) -> bytes:

@@ -85,7 +85,7 @@ def _shown(item: Resource) -> Resource | None:
 
 
 def _include(question: Question) -> bytes | None:
-    """`include` with what reasoning needs, where the question says that the model reasons; None to leave it as it is."""
+    """`include` with what reasoning needs, where the question says that the model reasons; None to leave it alone."""
     given: Any = question.members.get("include") or []
     if not question.members.get("reasoning") or ENCRYPTED in given or not isinstance(given, list):
         return None
