@@ -38,4 +38,4 @@ def all_families(
     stores = _Stores(documents=documents or MemoryDocuments(), jobs=MemoryJobs(clock))
     return families(
         stores, clock, connections or {}, Workshop(), blobs=blobs or MemoryBlobs(), upload_bytes=UPLOAD_BYTES
-    )("here", _no_models)
+    )("here", _no_models, lambda _: False)

@@ -31,10 +31,14 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
     forward: Mapping[bytes, bytes] = {}
     record: CallRecord = msgspec.field(default_factory=CallRecord)
 
-    def call(self, question: Question, body: bytes) -> Call:
-        """The call of chat completions with that `body`, which asks the `question`."""
+    def call(self, question: Question, body: bytes, passed: bytes | None = None) -> Call:
+        """The call of chat completions with that `body`, which asks the `question`.
+
+        `passed` is the same question for hosts that have this API; they alone can be asked one that is read loosely.
+        """
         asked = question.body
-        return self.ask(asked.model, body, stream=bool(asked.stream), output=asked.max_output_tokens)
+        call = self.ask(asked.model, body, stream=bool(asked.stream), output=asked.max_output_tokens)
+        return msgspec.structs.replace(call, responses=passed, only_responses=question.loose)
 
     def ask(self, model: str | None, body: bytes, *, stream: bool, output: int | None) -> Call:
         """The call of chat completions with that `body`; `output` is its `max_completion_tokens`."""

@@ -10,6 +10,7 @@ from forehearth.core.exchange import Stream
 from forehearth.core.record import CallRecord
 from forehearth.dialects.responses import states
 from forehearth.dialects.responses.answer import Answer, Event, encoded
+from forehearth.dialects.responses.passed import Passed
 
 Keep = Callable[[dict[str, Any]], Awaitable[None]]
 """Stores a response, to the end although whoever waits for it is gone. Raises `StoreFailed`, or what else keeps it
@@ -27,7 +28,7 @@ class Run:
 
     __slots__ = ("_answer", "_due", "_keep", "_record", "_source")
 
-    def __init__(self, answer: Answer, source: Stream | None, keep: Keep | None, record: CallRecord) -> None:
+    def __init__(self, answer: Answer | Passed, source: Stream | None, keep: Keep | None, record: CallRecord) -> None:
         self._answer = answer
         self._source = source
         self._keep = keep

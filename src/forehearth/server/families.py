@@ -2,6 +2,7 @@
 
 import secrets
 import uuid
+from collections.abc import Callable
 from typing import Protocol
 
 from forehearth.agents.service import Agents
@@ -68,8 +69,8 @@ def families(
         nudge=workshop.nudge,
     )
 
-    def made(resource: str, door: Door) -> Families:
-        answered, work = made_responses(around, door)
+    def made(resource: str, door: Door, passes: Callable[[str], bool]) -> Families:
+        answered, work = made_responses(around, door, passes)
         workshop.add(KIND, resource, work)
         classic_agents, classic_agents_of_project = made_assistants(around, door, workshop, resource)
         v1 = (*responses.rows(answered), *conversations.rows(talks), *stored_completions.rows(stored), *files)

@@ -28,8 +28,9 @@ class Families(msgspec.Struct, frozen=True, kw_only=True):
 
 
 NONE = Families()
-FamiliesOf = Callable[[str, Door], Families]
-"""What is done on a resource besides calls, from its name and the way to its models."""
+FamiliesOf = Callable[[str, Door, Callable[[str], bool]], Families]
+"""What is done on a resource besides calls, from its name, the way to its models, and which names of them can lead to
+a host that has the Responses API itself."""
 
 
 def surfaces(
