@@ -46,6 +46,13 @@ MEASURES = {
 """The keys of which a limit has exactly one."""
 
 
+_HEADER_HINTS = {
+    "remaining_tokens_header_name": "it goes with tokens_per_minute",
+    "remaining_quota_tokens_header_name": "it goes with tokens_per_hour, _day, _week, _month or _year",
+    "tokens_consumed_header_name": "it goes with limits of tokens",
+}
+
+
 class LimitSettings(Values, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One limit: exactly one of the keys that say how much, and for whom it is counted.
 
@@ -108,9 +115,25 @@ class LimitSettings(Values, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         if self.wait_up_to is not None and not (measure.period is Period.MINUTE or measure.unit == "calls"):
             hint = "leave it out: a call does not wait for the end of a day"
             raise Unfit(f"nobody waits for {given[0]}", member="wait_up_to", hint=hint)
+        self._check_headers(measure)
+        if measure.unit == "output" and self.counter_key is not None:
+            hint = "leave it out: it bounds each answer by itself"
+            raise Unfit("output_tokens has no counter", member="counter_key", hint=hint)
         twice = next((each for each, other in pairwise(sorted(self.counter_key or ())) if each == other), None)
         if twice is not None:
             raise Unfit(f"{twice} is there twice", member="counter_key", hint="leave it out once")
+
+    def _check_headers(self, measure: Measure) -> None:
+        """Refuse names of headers that this limit never sends. Raises `Unfit`."""
+        is_rate = measure.period is Period.MINUTE
+        sent = {
+            "remaining_tokens_header_name": measure.unit == "tokens" and is_rate,
+            "remaining_quota_tokens_header_name": measure.unit == "tokens" and not is_rate,
+            "tokens_consumed_header_name": measure.unit == "tokens",
+        }
+        for member, is_sent in sent.items():
+            if getattr(self, member) is not None and not is_sent:
+                raise Unfit(f"{self.key} has no such header", member=member, hint=_HEADER_HINTS[member])
 
     @property
     def key(self) -> str:

@@ -46,6 +46,7 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
             request_id=self.request_id,
             surface=self.surface,
             operation=Operation.CHAT,
+            asked_as="responses",
             project=self.place.project,
             name=model or "",
             body=body,

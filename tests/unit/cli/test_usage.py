@@ -178,7 +178,11 @@ def test_a_request_is_explained(data: Path, said: Said):
             Attempt(backend="north", began=0.3, seconds=0.2, outcome="ok", status=200),
         ),
         limits=(Touched(name="deployments.chat.limits[0].tokens_per_minute", reserved=1_400, left=600),),
-        words=(("routing", "It spilled over to north: status 429 before."), ("cache", "The answer was not kept.")),
+        words=(
+            ("routing", "It spilled over to north: status 429 before."),
+            ("cache", "The answer was not kept."),
+            ("responses", "It is the response resp_1, kept."),
+        ),
     )
     keep(
         data,
@@ -220,6 +224,7 @@ def test_a_request_is_explained(data: Path, said: Said):
         "limit    deployments.chat.limits[0].tokens_per_minute: held 1,400, 600 left",
         "routing  It spilled over to north: status 429 before.",
         "cache    The answer was not kept.",
+        "responses It is the response resp_1, kept.",
     ]
 
 

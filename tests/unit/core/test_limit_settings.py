@@ -28,6 +28,11 @@ def test_money_is_what_is_written() -> None:
         ({"tokens_per_hour": 5, "wait_up_to": 1.0}, "nobody waits"),
         ({"output_tokens": 5, "wait_up_to": 1.0}, "nobody waits"),
         ({"tokens_per_day": 5, "counter_key": ("key", "project", "key")}, "twice"),
+        ({"output_tokens": 5, "counter_key": ("key",)}, "has no counter"),
+        ({"tokens_per_day": 5, "remaining_tokens_header_name": "left"}, "tokens_per_day has no such header"),
+        ({"tokens_per_minute": 5, "remaining_quota_tokens_header_name": "left"}, "tokens_per_minute has no such"),
+        ({"requests_per_minute": 5, "tokens_consumed_header_name": "used"}, "requests_per_minute has no such"),
+        ({"amount_per_day": 5, "remaining_quota_tokens_header_name": "left"}, "amount_per_day has no such"),
     ],
 )
 def test_what_is_no_limit(given: dict[str, Any], problem: str) -> None:
