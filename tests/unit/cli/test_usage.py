@@ -105,17 +105,20 @@ def test_the_last_thirty_days_unless_said_otherwise(data: Path, said: Said):
     assert calls("--from", "60d", "--to", "7d") == 2
     assert calls("--only-key", "desk") == 0
     assert calls("--only-key", "shop", "--only-deployment", "chat", "--only-project", "") == 2
+    assert calls("--only-product", "gold") == 0
+    assert calls("--only-product", "") == 2
 
 
 def test_as_csv(data: Path, said: Said):
-    keep(data, own("a", amount=10**12), own("b", amount=5, currency="EUR"), own("c", deployment="small", amount=None))
+    unknown = own("c", deployment="small", amount=None, currency="", caller_name="=cmd()")
+    keep(data, own("a", amount=10**12), own("b", amount=5, currency="EUR"), unknown)
     lines = said("usage", "--csv", "--by", "deployment,key")[1].splitlines()
-    counts = "calls,promptTokens,cachedTokens,completionTokens,reasoningTokens,unpricedCalls,flaggedCalls"
+    counts = "calls,prompt_tokens,cached_tokens,completion_tokens,reasoning_tokens,unpriced_calls,flagged_calls"
     assert lines == [
         f"deployment,key,{counts},amount,currency",
         "chat,shop,2,24,0,60,0,0,0,0.000000000005,EUR",
         "chat,shop,0,0,0,0,0,0,0,1,USD",
-        "small,shop,1,12,0,30,0,1,0,0,USD",
+        "small,'=cmd(),1,12,0,30,0,1,0,unknown,",
     ]
 
 
