@@ -52,6 +52,7 @@ class Budget:
             period=self.period,
             sliding=settings.window == "sliding",
             waits=settings.wait_up_to is not None,
+            kept=settings.places_kept,
         )
         self.is_rate = self.period in (None, Period.MINUTE)
         self.rate_headers = _rate_headers(self)
