@@ -78,13 +78,27 @@ def ended(ask: Callable[..., tuple[int, Any]], project: str, response: Any) -> A
     return response
 
 
+def run_of_a_thread(ask: Callable[..., tuple[int, Any]], project: str) -> Any:
+    """A run of a classic agent, when it is over."""
+    _, agent = ask("POST", "/assistants", {"model": "chat"}, project=project)
+    thread = {"messages": [{"role": "user", "content": "Hello?"}]}
+    status, run = ask("POST", "/threads/runs", {"assistant_id": agent["id"], "thread": thread}, project=project)
+    assert status == 200, run
+    until = time.monotonic() + 20
+    while run["status"] in ("queued", "in_progress") and time.monotonic() < until:
+        time.sleep(0.05)
+        _, run = ask("GET", f"/threads/{run['thread_id']}/runs/{run['id']}", project=project)
+    return run
+
+
 def test_each_way_is_booked_once_with_what_was_used(server: ForehearthServer, ask: Callable[..., tuple[int, Any]]):
     for _, path, body in WAYS.values():
         status, answer = ask("POST", path, body, project="open")
         assert status == 200, answer
         assert ended(ask, "open", answer).get("status") in (None, "completed")
+    assert run_of_a_thread(ask, "open")["status"] == "completed"
     found = {each["group"]["operation"]: each for each in booked(server, "open")}
-    assert {name: each["calls"] for name, each in found.items()} == {"chat_completions": 2, "responses": 4}
+    assert {name: each["calls"] for name, each in found.items()} == {"chat_completions": 2, "responses": 4, "runs": 1}
     for each in found.values():
         used = (each["promptTokens"], each["completionTokens"])
         assert used == (PROMPT * each["calls"], ANSWER * each["calls"])
@@ -112,3 +126,11 @@ def test_each_way_is_refused_by_the_project_s_limit(
     assert sum(each["calls"] for each in after) == before + 1
     assert {"operation": operation, "outcome": "quota_exceeded"} in [each["group"] for each in after]
     assert sum(each["promptTokens"] for each in after) == 0
+
+
+def test_a_run_is_refused_by_the_project_s_limit(server: ForehearthServer, ask: Callable[..., tuple[int, Any]]):
+    run = run_of_a_thread(ask, "full")
+    assert (run["status"], run["last_error"]["code"]) == ("failed", "rate_limit_exceeded")
+    assert "projects.full.limits[0].tokens_per_day" in run["last_error"]["message"]
+    groups = [each["group"] for each in booked(server, "full")]
+    assert {"operation": "runs", "outcome": "quota_exceeded"} in groups
