@@ -10,6 +10,7 @@ from forehearth.admin.cache import CacheOffice
 from forehearth.admin.key_scope import Tenant
 from forehearth.admin.keys import Keys
 from forehearth.admin.role_assignments import RoleAssignments
+from forehearth.admin.runs import Runs
 from forehearth.admin.usage import LedgerOffice
 from forehearth.core.clock import Clock
 from forehearth.core.principal import Principal
@@ -21,6 +22,7 @@ class Office(msgspec.Struct, frozen=True, kw_only=True):
     keys: Keys
     roles: RoleAssignments
     audit: Audit
+    runs: Runs
     tenants: Mapping[str, Tenant]
     """By resource."""
     default: str

@@ -17,6 +17,7 @@ from forehearth.admin.key_scope import Tenant
 from forehearth.admin.keys import Keys, KeyTools
 from forehearth.admin.office import Office
 from forehearth.admin.role_assignments import RoleAssignments, RoleTools
+from forehearth.admin.runs import Runs
 from forehearth.core.clock import Clock
 from forehearth.core.errors import PathNotFound
 from forehearth.core.exchange import Head
@@ -32,6 +33,7 @@ from forehearth.server.compose import all_resources
 from forehearth.server.context import WorkerContext
 from forehearth.server.identity import Identities, holders
 from forehearth.server.ledger import Ledger
+from forehearth.server.responses import RUN_KINDS
 from forehearth.server.stores import Stores
 from forehearth.wire.admin import AdminPages, AdminRoute, Authorise
 
@@ -100,6 +102,7 @@ async def opened_office(
             keys=keys,
             roles=RoleAssignments(stores.documents, keys, role_tools),
             audit=audit,
+            runs=Runs(stores.documents, stores.jobs, RUN_KINDS, clock),
             tenants=_tenants(settings),
             default=settings.server.resource,
             clock=clock,

@@ -13,6 +13,7 @@ from forehearth.wire.admin_bodies import DEFAULT_LIMIT, AdminFailure, AuditView,
 from forehearth.wire.admin_cache import CachesPage
 from forehearth.wire.admin_requests import RequestView
 from forehearth.wire.admin_roles import AssignmentView, NewAssignment
+from forehearth.wire.admin_runs import RunEvents, RunsPage, WholeRunView
 from forehearth.wire.admin_usage import UsagePage
 
 VERSION = "3.1.0"
@@ -68,6 +69,9 @@ _SHAPES: Mapping[str, _Shape] = {
     "cache.purge": _Shape(summary="Empty the caches in every worker.", status=NO_CONTENT),
     "usage.show": _Shape(summary="What calls used and cost.", answer=UsagePage),
     "requests.get": _Shape(summary="One request, explained.", answer=RequestView),
+    "runs.list": _Shape(summary="The newest runs, the latest begun first.", answer=RunsPage),
+    "runs.get": _Shape(summary="One run: its steps, items, tools, tokens and times.", answer=WholeRunView),
+    "runs.events": _Shape(summary="What a run told.", answer=RunEvents),
     "openapi.get": _Shape(summary="This document.", answer=dict),
 }
 _TEXT, _TIME = {"type": "string"}, {"type": "string", "format": "date-time"}
@@ -77,7 +81,7 @@ _PARAMETERS: Mapping[str, tuple[str, Mapping[str, object]]] = {
         "Entries of one page.",
         {"type": "integer", "minimum": 1, "maximum": MOST, "default": DEFAULT_LIMIT},
     ),
-    "after": ("The id of the last entry of the page before.", _TEXT),
+    "after": ("The id or the number of the last entry of the page before.", _TEXT),
     "name": ("Only the key of that name.", _TEXT),
     "secret": ("Only the secret of that id.", _TEXT),
     "role": ("Only assignments of that role.", _TEXT),
