@@ -75,6 +75,7 @@ class FoundRun(msgspec.Struct, frozen=True, kw_only=True):
     place: Place
     facts: RunFacts
     job: Job | None
+    """Without its input and its result."""
 
 
 class WholeRun(msgspec.Struct, frozen=True, kw_only=True):
@@ -151,7 +152,8 @@ class Runs:
         if there is None:
             raise ValueError("a run has a document or a job")
         facts = self._kind(there.kind).facts(document, job)
-        return FoundRun(id=there.id, place=there.place, facts=facts, job=job)
+        known = None if job is None else msgspec.structs.replace(job, input=b"", result=None)
+        return FoundRun(id=there.id, place=there.place, facts=facts, job=known)
 
     def _kind(self, name: str) -> RunKind:
         return self._kinds.get(name) or _AnyJob()

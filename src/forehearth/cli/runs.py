@@ -1,4 +1,4 @@
-"""`forehearth runs`: what callers had done in the background or by a tool loop, drawn, listed, and followed."""
+"""`forehearth runs`: responses and what else is done by jobs, drawn, listed and followed."""
 
 import asyncio
 import shutil
@@ -99,30 +99,30 @@ def tail(*, target: Target, run_id: str, resource: str | None, as_json: bool) ->
       forehearth runs tail resp_6f1c2a
       forehearth runs tail resp_6f1c2a --json | jq -r .name
     """
+    return run(target, lambda api: followed(api, run_id, _query(resource), as_json=as_json))
 
-    async def act(api: AdminApi) -> str:
-        whole = await api.call("GET", _path(run_id), query=_query(resource))
-        if not as_json:
-            _say(facts(whole))
-        pieces = 0
-        async for event in _events(api, run_id, _query(resource)):
-            if as_json:
-                say_line(event)
-                continue
-            if event["name"].endswith(".delta"):
-                pieces += 1
-                continue
+
+async def followed(api: AdminApi, run_id: str, query: dict[str, str], *, as_json: bool) -> Exit:
+    """Print what it tells until it ends; with which status the command does then."""
+    whole = await api.call("GET", _path(run_id), query=query)
+    if not as_json:
+        _say(facts(whole))
+    pieces = 0
+    async for event in _events(api, run_id, query):
+        if as_json:
+            say_line(event)
+        elif event["name"].endswith(".delta"):
+            pieces += 1
+        else:
             _say(told(event, pieces))
             pieces = 0
-        whole = await api.call("GET", _path(run_id), query=_query(resource))
-        status: str = whole["status"]
-        if as_json:
-            say_line({"status": status, "seconds": whole["seconds"], "tokens": whole["tokens"]})
-        else:
-            click.echo(f"{whole['seconds']:9.3f} s  {shown(status)}")
-        return status
-
-    return Exit.OK if run(target, act) in _GOOD else Exit.FAILED
+    whole = await api.call("GET", _path(run_id), query=query)
+    status: str = whole["status"]
+    if as_json:
+        say_line({"status": status, "seconds": whole["seconds"], "tokens": whole["tokens"]})
+    else:
+        click.echo(f"{whole['seconds']:9.3f} s  {shown(status)}")
+    return Exit.OK if status in _GOOD else Exit.FAILED
 
 
 async def _events(api: AdminApi, run_id: str, query: dict[str, str]) -> AsyncIterator[Any]:

@@ -46,7 +46,7 @@ class ResponseRuns:
             background=response["background"],
             tools=tuple(map(_tool, response["tools"])),
             request_id=kept.request,
-            began=job.created if job is not None else float(response["created_at"]),
+            began=job.created if job is not None else kept.arrived or float(response["created_at"]),
             ended=ended,
             items=tuple(_item(each, kept.times) for each in response["output"]),
             usage=_usage(response["usage"]),

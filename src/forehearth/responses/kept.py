@@ -45,6 +45,8 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
     """The version of an agent that gave some of these members."""
     request: str = ""
     """The id of the request that asked for it."""
+    arrived: float = 0.0
+    """When that did, in Unix seconds; 0 where nobody noted that yet."""
     times: Times = {}
     """When its items were made, where nobody else notes that."""
 
@@ -84,6 +86,7 @@ class KeptResponses:
             input=list(items),
             tenant=caller.principal.tenant,
             request=caller.request_id,
+            arrived=self._clock.unix() - (self._clock.monotonic() - caller.started),
             times=times or {},
         )
         await self._create(caller, kept)

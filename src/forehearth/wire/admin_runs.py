@@ -172,7 +172,7 @@ class RunPages:
         limit = bodies.count(asked.query.get("limit"), most=MOST)
         now = self._office.clock.unix()
         found = await self._office.runs.newest(asked.resource, limit)
-        return json_reply(OK, RunsPage(value=tuple(_head(each, each.facts.began, now) for each in found)))
+        return json_reply(OK, RunsPage(value=tuple(_head(each, now) for each in found)))
 
     async def _get(self, asked: Asked) -> Reply:
         found = await self._office.runs.get(asked.resource, asked.id)
@@ -193,8 +193,8 @@ class RunPages:
         return json_reply(OK, RunEvents(status=facts.status, ended=facts.ended is not None, value=shown))
 
 
-def _head(found: FoundRun, began: float, now: float) -> RunView:
-    facts, used = found.facts, found.facts.usage
+def _head(found: FoundRun, now: float) -> RunView:
+    facts, used, began = found.facts, found.facts.usage, found.facts.began
     tokens = None
     if used is not None:
         tokens = RunTokens(prompt=used.prompt, cached=used.cached, completion=used.completion, reasoning=used.reasoning)
@@ -217,15 +217,13 @@ def _head(found: FoundRun, began: float, now: float) -> RunView:
 def _whole(whole: WholeRun, calls: list[LedgerRecord] | None, now: float) -> WholeRunView:
     found, facts, job = whole.found, whole.found.facts, whole.found.job
     began = facts.began
-    if job is None and calls:  # a response says in which second it was begun, its request when exactly
-        began = calls[0].at
 
     def after(at: float | None) -> float | None:
         return None if at is None else round(at - began, 6)
 
     error = None if facts.error is None else RunFault(code=facts.error.code, message=facts.error.message)
     return WholeRunView(
-        **msgspec.structs.asdict(_head(found, began, now)),
+        **msgspec.structs.asdict(_head(found, now)),
         request=facts.request_id or None,
         tools=facts.tools,
         error=error,

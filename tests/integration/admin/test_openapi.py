@@ -61,6 +61,10 @@ def test_every_endpoint_answers_as_it_is_described(client: Client, described: De
     called = client.ask("POST", CHAT, QUESTION)
     number = called.head.split("x-request-id: ")[1].split("\n")[0].strip()
     ask("GET", "/admin/requests/{id}", known=number)
+    run = client.ask("POST", "/openai/v1/responses", {"model": "chat", "input": "Hello?", "background": True}).json
+    ask("GET", "/admin/runs")
+    ask("GET", "/admin/runs/{id}", known=run["id"])
+    ask("GET", "/admin/runs/{id}/events", known=run["id"])
     ask("GET", "/admin/usage?by=key")
     ask("GET", "/admin/usage?format=csv")
     ask("GET", "/admin/audit")

@@ -220,6 +220,12 @@ class Client:
         assert answer.status // 100 == 2, answer
         return answer.request_id
 
+    def new_run(self) -> str:
+        """The id of a response that the administrator made."""
+        answer = self.ask("POST", "/openai/v1/responses", RESPONSE, self._administrator)
+        assert answer.status // 100 == 2, answer
+        return str(json.loads(answer.body)["id"])
+
     def new_conversation(self, base: str, caller: Caller) -> tuple[str, str]:
         """The ids of a conversation where the caller asks, and of an item in it."""
         headers, query = self._headers(caller), _query(f"{base}/conversations")
@@ -339,6 +345,8 @@ def ask(client: Client, line: Line, caller: Caller, path: str | None = None) -> 
         one = client.new_assignment()
     elif line.path.startswith("/admin/requests/"):
         one = client.new_call()
+    elif line.path.startswith("/admin/runs/"):
+        one = client.new_run()
     elif "/conversations/{id}" in line.path:
         base = line.path.partition("/conversations/")[0].format(project=caller.project, agent_name=agent)
         one, item = client.new_conversation(base, caller)
