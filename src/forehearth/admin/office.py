@@ -12,6 +12,7 @@ from forehearth.admin.keys import Keys
 from forehearth.admin.role_assignments import RoleAssignments
 from forehearth.admin.runs import Runs
 from forehearth.admin.usage import LedgerOffice
+from forehearth.connections.service import Connections
 from forehearth.core.clock import Clock
 from forehearth.core.principal import Principal
 
@@ -23,6 +24,7 @@ class Office(msgspec.Struct, frozen=True, kw_only=True):
     roles: RoleAssignments
     audit: Audit
     runs: Runs
+    connections: Connections
     tenants: Mapping[str, Tenant]
     """By resource."""
     default: str

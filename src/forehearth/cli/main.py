@@ -64,6 +64,11 @@ COMMANDS: Final[dict[str, Entry]] = {
     "runs": Entry(
         "forehearth.cli.runs:runs", "Draw what a response or another run did, or follow it.", "forehearth runs list"
     ),
+    "connections": Entry(
+        "forehearth.cli.connections:connections",
+        "Make and remove connections of a project, with encrypted credentials.",
+        "forehearth connections list",
+    ),
     "login": Entry(
         "forehearth.cli.login:login",
         "Get tokens of 'serve --dev-issuer', with no cloud.",

@@ -30,6 +30,7 @@ from forehearth.ports.identity import Identity
 from forehearth.routing.resources import by_host
 from forehearth.routing.states import Pools
 from forehearth.server.compose import all_resources
+from forehearth.server.connections import made_connections
 from forehearth.server.context import WorkerContext
 from forehearth.server.identity import Identities, holders
 from forehearth.server.ledger import Ledger
@@ -69,6 +70,7 @@ async def administered(
         async with (
             opened_office(settings, stores, clock, spread, configured, metrics.audit_lost) as office,
             identities.refusals.recorded_in(office.audit, metrics.refusals_unrecorded),
+            identities.disclosures.recorded_in(office.audit),
         ):
             ports = {each.port for each in context.listeners if each.admin}
             authorise = _authorise(identities.callers, ports)
@@ -102,6 +104,7 @@ async def opened_office(
             keys=keys,
             roles=RoleAssignments(stores.documents, keys, role_tools),
             audit=audit,
+            connections=made_connections(settings, stores, clock),
             runs=Runs(stores.documents, stores.jobs, RUN_KINDS, clock),
             tenants=_tenants(settings),
             default=settings.server.resource,

@@ -8,7 +8,6 @@ import msgspec
 
 from forehearth.core.clock import SystemClock
 from forehearth.core.ids import request_ids
-from forehearth.core.place import Place
 from forehearth.core.settings import ResourceSettings, Settings
 from forehearth.gateway import Gateway, Parts, Resource, carry
 from forehearth.policies.journal import WriteDown
@@ -24,7 +23,6 @@ from forehearth.server.limiting import Limiting
 from forehearth.server.pooling import Pooling
 from forehearth.server.pricing import Pricing
 from forehearth.telemetry.metrics import Metrics
-from forehearth.wire.connections import Connections
 from forehearth.wire.surfaces import FamiliesOf, surface_of
 
 
@@ -83,15 +81,6 @@ def all_resources(settings: Settings) -> dict[str, ResourceSettings]:
         products=settings.products,
     )
     return {settings.server.resource: default, **settings.resources}
-
-
-def connections(settings: Settings) -> Connections:
-    """Those of every project of every resource."""
-    return {
-        Place(resource=name, project=project): its.connections
-        for name, resource in all_resources(settings).items()
-        for project, its in resource.projects.items()
-    }
 
 
 class _Parts(msgspec.Struct, frozen=True, kw_only=True):

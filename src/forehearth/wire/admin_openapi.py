@@ -11,6 +11,13 @@ from forehearth.wire.admin_asked import CREATED, MOST, NO_CONTENT, OK
 from forehearth.wire.admin_backends import BackendsPage
 from forehearth.wire.admin_bodies import DEFAULT_LIMIT, AdminFailure, AuditView, KeyView, NewKey, Rotation
 from forehearth.wire.admin_cache import CachesPage
+from forehearth.wire.admin_connections import (
+    ConnectionBody,
+    ConnectionsPage,
+    ConnectionView,
+    NewConnection,
+    ResealedView,
+)
 from forehearth.wire.admin_requests import RequestView
 from forehearth.wire.admin_roles import AssignmentView, NewAssignment
 from forehearth.wire.admin_runs import RunEvents, RunsPage, WholeRunView
@@ -31,6 +38,10 @@ _ALSO: Mapping[str, tuple[int, ...]] = {
     "roles.assign": (409,),
     "roles.remove": (409,),
     "usage.show": (409,),
+    "connections.create": (409,),
+    "connections.replace": (409,),
+    "connections.delete": (409,),
+    "connections.reseal": (409,),
     "requests.get": (409,),
 }
 
@@ -72,6 +83,16 @@ _SHAPES: Mapping[str, _Shape] = {
     "runs.list": _Shape(summary="The newest runs, the latest begun first.", answer=RunsPage),
     "runs.get": _Shape(summary="One run: its steps, items, tools, tokens and times.", answer=WholeRunView),
     "runs.events": _Shape(summary="What a run told.", answer=RunEvents),
+    "connections.list": _Shape(summary="The connections of a project, by name.", answer=ConnectionsPage),
+    "connections.create": _Shape(
+        summary="Make a connection.", answer=ConnectionView, status=CREATED, body=NewConnection
+    ),
+    "connections.get": _Shape(summary="One connection, without its credentials.", answer=ConnectionView),
+    "connections.replace": _Shape(
+        summary="Write a connection anew, its credentials included.", answer=ConnectionView, body=ConnectionBody
+    ),
+    "connections.delete": _Shape(summary="Remove a connection.", status=NO_CONTENT),
+    "connections.reseal": _Shape(summary="Encrypt all credentials anew, with a new key.", answer=ResealedView),
     "openapi.get": _Shape(summary="This document.", answer=dict),
 }
 _TEXT, _TIME = {"type": "string"}, {"type": "string", "format": "date-time"}

@@ -13,6 +13,7 @@ from forehearth.admin.office import Office
 from forehearth.admin.role_assignments import RoleAssignments, RoleTools
 from forehearth.admin.role_scope import Holders, RoleScope
 from forehearth.admin.runs import Runs
+from forehearth.connections.service import Connections
 from forehearth.core.audit import AuditQuery, AuditRecord
 from forehearth.core.backend_state import BackendState
 from forehearth.core.identity_settings import AssignmentSettings
@@ -29,6 +30,7 @@ from forehearth.server.responses import RUN_KINDS
 from forehearth.stores.memory import MemoryAudit, MemoryDocuments
 from forehearth.stores.memory_jobs import MemoryJobs
 from forehearth.testing.clock import VirtualClock
+from tests.families import sealer
 from tests.unit.identity.keyed import DEVELOPMENT, OTHER, PEPPER, RESOURCE, head
 
 TENANTS = {
@@ -92,6 +94,7 @@ class TestOffice:
             keys=self.keys,
             roles=self.roles,
             audit=self.audit,
+            connections=Connections(self.documents, {}, sealer(), self.clock),
             runs=Runs(self.documents, self.jobs, RUN_KINDS, self.clock),
             tenants=TENANTS,
             default=RESOURCE,
