@@ -75,11 +75,13 @@ class Connections:
         given = self._of(place).get(name)
         if given is not None:
             return revealed(given)
-        document = await self._documents.get(place, name)
-        try:
-            return self._opened(document)
-        except Unsealable as error:
-            raise Broken(f"The credentials of the connection '{name}' cannot be read: {error.message}.") from None
+        for _ in range(2):  # it may have been sealed anew, and the key of before be gone, since it was read
+            document = await self._documents.get(place, name)
+            try:
+                return self._opened(document)
+            except Unsealable as error:
+                why = error.message
+        raise Broken(f"The credentials of the connection '{name}' cannot be read: {why}.")
 
     async def create(self, place: Place, name: str, new: ConnectionSettings) -> Connection:
         """Make one. Raises `Conflict` where there is one of that name, or as many as there may be."""
