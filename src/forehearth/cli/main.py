@@ -66,7 +66,7 @@ COMMANDS: Final[dict[str, Entry]] = {
     ),
     "connections": Entry(
         "forehearth.cli.connections:connections",
-        "Make and remove connections of a project, with encrypted credentials.",
+        "Make connections of a project, or remove them.",
         "forehearth connections list",
     ),
     "login": Entry(
