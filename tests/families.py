@@ -61,5 +61,5 @@ def all_families(
     stores = _Stores(documents=documents, jobs=MemoryJobs(clock))
     rows = connections_wire.rows(Connections(documents, connections or {}, sealer(), clock), disclosures or Told())
     return families(stores, clock, rows, Workshop(), blobs=blobs or MemoryBlobs(), upload_bytes=UPLOAD_BYTES)(
-        "here", _no_models
+        "here", _no_models, lambda _: False
     )

@@ -14,9 +14,13 @@ Take = Callable[[bytes], bool]
 """Takes a piece; whether it wants more of them poured."""
 
 
-def pour(stream: Stream, take: Take) -> asyncio.Future[None] | None:
+Ended = Callable[[], object]
+
+
+def pour(stream: Stream, take: Take, ended: Ended) -> asyncio.Future[None] | None:
     """Have the pieces of a stream handed to `take` as they arrive, without a task being woken for each.
 
+    `ended` is called when all of it was poured, to the end: what it writes goes out together with the last piece.
     The future is done when there are no more, or `take` wanted none; what is left, and how it ended, is then to be
     asked for as ever. None for a stream that cannot.
     """
@@ -24,8 +28,15 @@ def pour(stream: Stream, take: Take) -> asyncio.Future[None] | None:
     while isinstance(stream, Tap):
         taps.append(stream)
         stream = stream.tapped
-    source: Callable[[Take], asyncio.Future[None]] | None = getattr(stream, "pour", None)
-    return None if source is None else source(_through(taps, take))
+    source: Callable[[Take, Ended], asyncio.Future[None]] | None = getattr(stream, "pour", None)
+    if source is None:
+        return None
+
+    def finished() -> None:
+        _end(taps, take)
+        ended()
+
+    return source(_through(taps, take), finished)
 
 
 def _through(taps: Sequence["Tap"], take: Take) -> Take:
@@ -41,6 +52,17 @@ def _through(taps: Sequence["Tap"], take: Take) -> Take:
         return take(piece) and not (cutting and any(tap.over for tap in cutting))
 
     return passed
+
+
+def _end(taps: Sequence["Tap"], take: Take) -> None:
+    """What each of `taps` says at its end, through those around it, and then to `take`. The last one is the first."""
+    for index in reversed(range(len(taps))):
+        taps[index].over = True
+        piece = taps[index].end()
+        for outer in reversed(taps[:index]):
+            piece = piece and outer.take(piece)
+        if piece:
+            take(piece)
 
 
 class Tap:

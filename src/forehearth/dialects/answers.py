@@ -5,6 +5,9 @@ from collections.abc import Iterator
 
 import msgspec
 
+from forehearth.core.usage import Usage
+from forehearth.dialects.usage import StreamUsage
+
 _LINE = re.compile(rb"^data:[ \t]*(\{.*)$", re.MULTILINE)
 _KEPT = 65_536
 """Bytes of a stream that are kept before they are read: most streams end before, and report their usage."""
@@ -69,15 +72,17 @@ def texts(body: bytes) -> list[str]:
 class StreamText:
     """Follows a stream of server-sent events, in pieces cut anywhere.
 
-    Events are read only when there are many of them, or when it is asked what they said.
+    Events are read only when there are many of them, or when it is asked what they said or reported. `usage` looks for
+    what is reported, and says how long a line may be that is looked into.
     """
 
     __slots__ = (
         "_kept",
-        "_kept_size",
+        "_read_at",
         "_said",
         "_said_size",
         "_spoken",
+        "_usage",
         "counted",
         "events",
         "finished",
@@ -86,9 +91,10 @@ class StreamText:
         "size",
     )
 
-    def __init__(self) -> None:
+    def __init__(self, usage: StreamUsage | None = None) -> None:
         self._kept: list[bytes] = []
-        self._kept_size = 0
+        self._read_at = _KEPT
+        self._usage = usage or StreamUsage()
         self._said_size = 0
         self.size = 0
         """Bytes that have passed."""
@@ -97,7 +103,7 @@ class StreamText:
         self._said: dict[int, list[str]] = {}
         self._spoken = 0
         self.events = 0
-        """Events that have passed, and perhaps a few that only look like ones."""
+        """For who bounds an answer: events that have passed, and perhaps a few that only look like ones."""
         self.last = Chunk()
         """The latest event that was read."""
         self.open: set[int] = set()
@@ -106,11 +112,18 @@ class StreamText:
     def feed(self, piece: bytes) -> None:
         """The next piece passes."""
         self._kept.append(piece)
-        self._kept_size += len(piece)
         self.size += len(piece)
-        self.events += piece.count(b"data:")
-        if self._kept_size > _KEPT:
+        if self.size > self._read_at:
             self._read(whole_only=True)
+
+    def count(self, piece: bytes) -> None:
+        """Count the events of a piece, for who bounds the answer."""
+        self.events += piece.count(b"data:")
+
+    def usage(self) -> Usage | None:
+        """The last usage that was reported, once the stream has ended; None where none was."""
+        self._usage.feed(b"".join(self._kept))
+        return self._usage.finish()
 
     def texts(self) -> list[str]:
         """What each choice said."""
@@ -130,16 +143,26 @@ class StreamText:
     def _read(self, *, whole_only: bool) -> None:
         text = b"".join(self._kept)
         end = text.rfind(b"\n") + 1 if whole_only else len(text)
-        self._kept, self._kept_size = [text[end:]], 0
+        rest = text[end:]
+        self._kept, self._read_at = [rest if len(rest) <= self._usage.longest else b""], self.size + _KEPT
+        self._usage.feed(text[:end])
         for line in _LINE.finditer(text, 0, end):
-            chunk = _read(line.group(1))
-            self.last = chunk if chunk.id or not self.last.id else self.last
-            for choice in chunk.choices:
-                (self.finished if choice.finish_reason else self.open).add(choice.index)
-                if said := choice.said():
-                    self._spoken += 1
-                    self._said_size += len(said.encode("utf-8", "surrogatepass"))
-                    self._said.setdefault(choice.index, []).append(said)
+            self.take(line.group(1))
+
+    def take(self, data: bytes) -> None:
+        """Look at the data of one event."""
+        chunk = _read(data)
+        self.last = chunk if chunk.id or not self.last.id else self.last
+        for choice in chunk.choices:
+            (self.finished if choice.finish_reason else self.open).add(choice.index)
+            if said := choice.said():
+                self.say(choice.index, said)
+
+    def say(self, choice: int, said: str) -> None:
+        """An event says something."""
+        self._spoken += 1
+        self._said_size += len(said.encode("utf-8", "surrogatepass"))
+        self._said.setdefault(choice, []).append(said)
 
 
 def cut_short(text: StreamText, message: str) -> bytes:

@@ -242,15 +242,14 @@ class Connection(HttpToolsProtocol):
             if reply.length is not None:
                 await self._write_sized(pieces, reply.length)
                 return
-            poured = pour(pieces, self._write_piece)
+            poured = pour(pieces, self._write_piece, self._write_end)
             if poured is not None:
                 await poured
                 await self.flow.drain()
             async for piece in pieces:
                 if piece and not self._write_piece(piece):
                     await self.flow.drain()
-            if self.in_chunks:
-                write(LAST_CHUNK)
+            self._write_end()
         finally:
             await pieces.aclose()
 
@@ -270,6 +269,12 @@ class Connection(HttpToolsProtocol):
         """Write a piece of a stream, which is not empty; whether the client reads fast enough for more."""
         self.transport.write(b"%x\r\n%b\r\n" % (len(piece), piece) if self.in_chunks else piece)
         return not self.flow.write_paused
+
+    def _write_end(self) -> None:
+        """Write what ends a stream in chunks, once."""
+        if self.in_chunks:
+            self.in_chunks = False
+            self.transport.write(LAST_CHUNK)
 
     def fail(self) -> None:
         """Answer for a mistake of ours; an answer that has begun is cut short, so that it does not seem whole."""

@@ -106,7 +106,7 @@ class HoldToLimits:
             return reply
         # What a backend says of its own limits is not what this caller has left.
         kept = [header for header in reply.headers if not header[0].startswith(_RATES)]
-        return Reply(status=reply.status, headers=kept + told, body=reply.body, stream=reply.stream)
+        return msgspec.structs.replace(reply, headers=kept + told)
 
     def _that_apply(self, call: Call) -> Applying:
         key = (call.principal.product, call.project)

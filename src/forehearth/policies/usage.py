@@ -19,9 +19,9 @@ from forehearth.core.exchange import Reply, Stream
 from forehearth.core.limit_settings import TokenSettings
 from forehearth.core.tap import Tap
 from forehearth.core.usage import Usage
-from forehearth.dialects import answers, json_members, usage
+from forehearth.dialects import answers, json_members, response_texts, usage
 from forehearth.dialects.answers import StreamText
-from forehearth.dialects.usage import StreamUsage
+from forehearth.dialects.response_texts import ResponseText
 from forehearth.dialects.usage_events import WithoutUsage
 from forehearth.policies.drains import Drains
 from forehearth.policies.onion import Proceed
@@ -67,7 +67,7 @@ class CountUsage:
         sent = _asking(call) if hides else call
         reply = await (proceed(sent) if self._drains is None else self._outlasting(sent, proceed, self._drains))
         if reply.stream is not None:
-            return msgspec.structs.replace(reply, stream=self._watched(call, reply.stream, hides=hides))
+            return msgspec.structs.replace(reply, stream=self._watched(call, reply, reply.stream, hides=hides))
         self._note_whole(call, reply)
         return reply
 
@@ -109,13 +109,15 @@ class CountUsage:
         return (self._by_token and text.spoken() > tokens) or text.said_size() > _LONGEST_TOKEN * tokens
 
     def _note_whole(self, call: Call, reply: Reply) -> None:
-        found = usage.read(reply.body)
-        self.note(call, found, () if found is not None else answers.texts(reply.body))
+        read, texts = (usage.read_response, response_texts.texts) if reply.in_responses else (usage.read, answers.texts)
+        found = read(reply.body)
+        self.note(call, found, () if found is not None else texts(reply.body))
 
-    def _watched(self, call: Call, stream: Stream, *, hides: bool) -> "_Watched":
+    def _watched(self, call: Call, reply: Reply, stream: Stream, *, hides: bool) -> "_Watched":
+        looks = _Responses if reply.in_responses else _Chat
         if self._drains is None:
-            return _Watched(self, call, stream, hides=hides)
-        return _Drained(self, call, stream, hides=hides, drains=self._drains)
+            return _Watched(self, call, stream, looks(), hides=hides)
+        return _Drained(self, call, stream, looks(), hides=hides, drains=self._drains)
 
     async def _outlasting(self, call: Call, proceed: Proceed, drains: Drains) -> Reply:
         """The reply; when the client leaves before there is one, it is waited for all the same."""
@@ -133,32 +135,66 @@ class CountUsage:
             if reply.stream is None:
                 self._note_whole(call, reply)
             else:
-                await _Drained(self, call, reply.stream, hides=False, drains=drains).drain()
+                looks = _Responses if reply.in_responses else _Chat
+                await _Drained(self, call, reply.stream, looks(), hides=False, drains=drains).drain()
         except ForehearthError as error:
             call.record.say(_NAME, f"The client had left, and the backend failed: {error.code}.")
         finally:
             call.record.close()
 
 
+class _Chat:
+    """How a stream of chat completions, or of text completions, is looked at."""
+
+    __slots__ = ("text",)
+
+    def __init__(self) -> None:
+        self.text = StreamText()
+
+    def cut_short(self, message: str, reported: Usage | None) -> bytes:
+        """The end of a stream whose budget is used up; with what it used, where that is to be reported."""
+        end = answers.cut_short(self.text, message)
+        if reported is not None:
+            end += answers.usage_event(self.text, reported.prompt, reported.completion)
+        return end + _DONE
+
+
+class _Responses(_Chat):
+    """The same of one of the Responses API."""
+
+    __slots__ = ()
+
+    def __init__(self) -> None:
+        self.text = ResponseText()
+
+    def cut_short(self, message: str, reported: Usage | None) -> bytes:  # noqa: ARG002 - it is put in by who hands it on
+        """See above."""
+        return response_texts.cut_short(message)
+
+
 class _Watched(Tap):
     """A stream that is looked at as it passes, and reported on once: when it ends, breaks off or is let go."""
 
-    __slots__ = ("_call", "_hidden", "_is_bounded", "_most", "_policy", "_reported", "_text", "_usage")
+    __slots__ = ("_call", "_hidden", "_is_bounded", "_is_plain", "_looks", "_most", "_policy", "_reported", "_text")
 
-    def __init__(self, policy: CountUsage, call: Call, stream: Stream, *, hides: bool) -> None:
+    def __init__(self, policy: CountUsage, call: Call, stream: Stream, looks: _Chat, *, hides: bool) -> None:
         super().__init__(stream)
         self._policy = policy
         self._call = call
-        self._usage = StreamUsage()
-        self._text = StreamText()
+        self._looks = looks
+        self._text = looks.text
         self._hidden = WithoutUsage() if hides else None
         self._most = call.record.reserved - call.record.estimated
         self.may_cut = self._is_bounded = call.record.reserved > 0
+        self._is_plain = not self._is_bounded and self._hidden is None
         self._reported = False
 
     def take(self, piece: bytes) -> bytes:
         """See `core.tap`."""
-        self._look_at(piece)
+        self._text.feed(piece)
+        if self._is_plain:
+            return piece
+        self._count(piece)
         shown = piece if self._hidden is None else self._hidden.feed(piece)
         return shown + self._cut_off() if self._is_bounded and self._is_too_long() else shown
 
@@ -177,9 +213,9 @@ class _Watched(Tap):
         self._report(cut=not self.over)
         await super().aclose()
 
-    def _look_at(self, piece: bytes) -> None:
-        self._usage.feed(piece)
-        self._text.feed(piece)
+    def _count(self, piece: bytes) -> None:
+        if self._is_bounded:
+            self._text.count(piece)
 
     def _is_too_long(self) -> bool:
         """Whether the backend has ignored its bound."""
@@ -191,18 +227,14 @@ class _Watched(Tap):
         message = f"The answer was ended after {self._most} tokens: what was reserved for it is used up."
         self._call.record.say(_NAME, "The backend went beyond the bound that it was sent; its stream was ended.")
         self._report(cut=True)
-        end = answers.cut_short(self._text, message)
-        found = self._call.record.usage
-        if self._call.usage_asked and found is not None:
-            end += answers.usage_event(self._text, found.prompt, found.completion)
-        return end + _DONE
+        return self._looks.cut_short(message, self._call.record.usage if self._call.usage_asked else None)
 
     def _report(self, *, cut: bool = False) -> None:
         if self._reported:
             return
         self._reported = True
         self._call.record.cut = cut
-        found = self._usage.finish()
+        found = self._text.usage()
         if found is not None and not cut and self._is_bounded:
             self._policy.learn(self._text, found)
         self._policy.note(self._call, found, () if found is not None else self._text.texts())
@@ -248,9 +280,11 @@ class _Drained(_Watched):
 
     __slots__ = ("_drains", "_outlasting")
 
-    def __init__(self, policy: CountUsage, call: Call, stream: Stream, *, hides: bool, drains: Drains) -> None:
+    def __init__(
+        self, policy: CountUsage, call: Call, stream: Stream, looks: _Chat, *, hides: bool, drains: Drains
+    ) -> None:
         self._outlasting = _Outlasting(stream)
-        super().__init__(policy, call, self._outlasting, hides=hides)
+        super().__init__(policy, call, self._outlasting, looks, hides=hides)
         self._drains = drains
 
     def broke(self, error: BaseException) -> bytes:
@@ -274,7 +308,8 @@ class _Drained(_Watched):
         cut = True
         try:
             async for piece in self._outlasting.rest():
-                self._look_at(piece)
+                self._text.feed(piece)
+                self._count(piece)
                 if self._is_bounded and self._is_too_long():
                     break
             else:

@@ -178,4 +178,4 @@ class KeptResponses:
 def whole_items(output: Sequence[Resource]) -> list[Resource]:
     """What a model is shown of an output: not what a worker left unfinished that died, and others came behind."""
     last = len(output) - 1
-    return [item for index, item in enumerate(output) if index == last or item["status"] != "incomplete"]
+    return [item for index, item in enumerate(output) if index == last or item.get("status") != "incomplete"]

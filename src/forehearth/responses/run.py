@@ -10,6 +10,7 @@ from forehearth.core.exchange import Stream
 from forehearth.core.record import CallRecord
 from forehearth.dialects.responses import states
 from forehearth.dialects.responses.answer import Answer, Event, encoded
+from forehearth.dialects.responses.passed import Passed
 from forehearth.responses.marks import Marks, Times
 
 Keep = Callable[[dict[str, Any], Times], Awaitable[None]]
@@ -31,7 +32,7 @@ class Run:
     __slots__ = ("_answer", "_due", "_keep", "_marks", "_record", "_source")
 
     def __init__(
-        self, answer: Answer, source: Stream | None, keep: Keep | None, record: CallRecord, marks: Marks
+        self, answer: Answer | Passed, source: Stream | None, keep: Keep | None, record: CallRecord, marks: Marks
     ) -> None:
         self._answer = answer
         self._marks = marks

@@ -17,6 +17,7 @@ from forehearth.dialects.responses.asked import Question
 from forehearth.dialects.responses.chat import Count
 from forehearth.dialects.responses.items import NewId, Resource
 from forehearth.dialects.responses.objects import Frame
+from forehearth.dialects.responses.passed import Passed
 from forehearth.documents.repository import MOST, NEWEST, Order
 from forehearth.ports.door import Door
 from forehearth.responses.background import Background
@@ -64,12 +65,13 @@ class Responses:
         `deployment` is the model where the path names it. Raises the `ForehearthError` that fits.
         """
         question = await self._questions.read(caller, body, deployment)
-        items, chat_body = await self._questions.asked(caller, question)
+        items, chat_body, passed = await self._questions.asked(caller, question)
         if question.body.background:
             return await self._begin(caller, question, items)
         frame = Frame(id=self._new_id("resp"), created_at=int(self._clock.unix()), question=question)
-        answer = Answer(frame, self._new_id, self._clock.unix)
-        reply = await self._call(caller.call(question, chat_body))
+        reply = await self._call(caller.call(question, chat_body, passed))
+        unix = self._clock.unix
+        answer = Passed(frame, unix) if reply.in_responses else Answer(frame, self._new_id, unix)
         keep = self._keeper(caller, question, items) if question.stored else None
         caller.record.say("responses", f"It is the response {frame.id}, {'kept' if keep else 'not kept'}.")
         headers = [header for header in reply.headers if header[0].lower() not in _OWN]
@@ -81,7 +83,8 @@ class Responses:
         answer.whole(reply.body)
         if keep is not None:
             await keep(answer.response, {})
-        return Reply(status=reply.status, headers=[_JSON, *headers], body=msgspec.json.encode(answer.response))
+        sent = answer.body if isinstance(answer, Passed) else msgspec.json.encode(answer.response)
+        return Reply(status=reply.status, headers=[_JSON, *headers], body=sent)
 
     async def get(self, caller: Caller, id: str) -> dict[str, Any]:  # noqa: A002 - what it is
         """A stored response, as it is now. Raises `NotFound`."""
@@ -127,7 +130,7 @@ class Responses:
     async def input_tokens(self, caller: Caller, body: bytes) -> dict[str, Any]:
         """How many tokens the model would read, counted here. Raises as `create` does."""
         question = asked.read_counted(body, self._new_id)
-        items, chat_body = await self._questions.asked(caller, question)
+        items, chat_body, _ = await self._questions.asked(caller, question)
         if any(part["type"] in ("input_image", "input_file") for part in _contents(items)):
             raise NotSupported("Images and files cannot be counted here: their model alone can.", param="input")
         count = await asyncio.to_thread(self._counting)
@@ -184,7 +187,7 @@ class Responses:
     ) -> None:
         if question.conversation is not None:
             new = without_references(question, items)
-            await self._talks.add(caller, question.conversation, new, response)
+            await self._talks.add(caller, question.conversation, new, response, renames=True)
         await self._kept.keep(caller, response, items, times)
 
 

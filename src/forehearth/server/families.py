@@ -2,7 +2,7 @@
 
 import secrets
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from forehearth.agents.service import Agents
@@ -15,6 +15,7 @@ from forehearth.jobs.desk import Desk
 from forehearth.ports.blobs import Blobs
 from forehearth.ports.documents import DocumentStore
 from forehearth.ports.door import Door
+from forehearth.server.assistants import made_assistants
 from forehearth.server.responses import KIND, Around, made_responses
 from forehearth.server.working import Workshop
 from forehearth.stored_completions.service import StoredCompletions
@@ -67,18 +68,20 @@ def families(
         nudge=workshop.nudge,
     )
 
-    def made(resource: str, door: Door) -> Families:
-        answered, work = made_responses(around, door)
+    def made(resource: str, door: Door, passes: Callable[[str], bool]) -> Families:
+        answered, work = made_responses(around, door, passes)
         workshop.add(KIND, resource, work)
+        classic_agents, classic_agents_of_project = made_assistants(around, door, workshop, resource)
         v1 = (*responses.rows(answered), *conversations.rows(talks), *stored_completions.rows(stored), *files)
-        classic = (*responses.rows(answered), *responses.with_deployment(answered), *files)
+        classic = (*responses.rows(answered), *responses.with_deployment(answered), *files, *classic_agents)
         project = (
             *agents_wire.rows(agents),
+            *classic_agents_of_project,
             *agent_endpoint.rows((*responses.rows(answered), *conversations.rows(talks))),
             *connections,
             *assets_wire.rows(indexes, datasets),
         )
-        return Families(v1=v1, classic=classic, project=project)
+        return Families(v1=v1, v1_of_resource=classic_agents, classic=classic, project=project)
 
     return made
 

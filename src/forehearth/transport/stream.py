@@ -6,7 +6,7 @@ from types import TracebackType
 from typing import Protocol
 
 from forehearth.core.errors import Failed
-from forehearth.core.tap import Take
+from forehearth.core.tap import Ended, Take
 
 
 class Source(Protocol):
@@ -32,11 +32,24 @@ class BodyStream(AsyncGenerator[bytes, None]):
     its code, and the connection would stay open. It is for one reader; cancelling that reader closes it.
     """
 
-    __slots__ = ("_error", "_held", "_high", "_loop", "_pieces", "_poured", "_size", "_source", "_take", "_wake")
+    __slots__ = (
+        "_ended",
+        "_error",
+        "_held",
+        "_high",
+        "_loop",
+        "_pieces",
+        "_poured",
+        "_size",
+        "_source",
+        "_take",
+        "_wake",
+    )
 
     def __init__(self, source: Source, high: int, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self._take: Take | None = None
+        self._ended: Ended | None = None
         self._poured: asyncio.Future[None] | None = None
         self._source: Source | None = source
         """None once the body has ended, failed or been closed: the connection is then no longer ours."""
@@ -68,7 +81,7 @@ class BodyStream(AsyncGenerator[bytes, None]):
     def end(self) -> None:
         """The body is complete; what waits can still be read."""
         self._source = None
-        self._rouse()
+        self._finish()
 
     def fail(self, error: Failed) -> None:
         """The body will not be complete; the reader gets what waits, then `error`."""
@@ -84,15 +97,26 @@ class BodyStream(AsyncGenerator[bytes, None]):
             source.abort()
         self._rouse()
 
-    def pour(self, take: Take) -> asyncio.Future[None]:
+    def pour(self, take: Take, ended: Ended) -> asyncio.Future[None]:
         """See `core.tap.pour`."""
         self._poured = poured = self._loop.create_future()
-        self._take = take
+        self._take, self._ended = take, ended
         if self._pieces:
             self.feed(self._waiting())
         if self._source is None:
-            self._rouse()
+            self._finish()
         return poured
+
+    def _finish(self) -> None:
+        """Nothing more comes. Whoever pours hears of it at once, where all went well."""
+        if self._take is not None and self._ended is not None and self._error is None:
+            self._take = None
+            try:
+                self._ended()
+            except Exception as error:  # noqa: BLE001 - raised where it belongs, in the reader's task
+                self._spill(error)
+                return
+        self._rouse()
 
     def _spill(self, error: Exception) -> None:
         """Whoever waits for the end hears of a mistake in what takes the pieces: it is not the source's."""
@@ -101,7 +125,7 @@ class BodyStream(AsyncGenerator[bytes, None]):
         self._rouse()
 
     def _rouse(self) -> None:
-        poured, self._take, self._poured = self._poured, None, None
+        poured, self._take, self._ended, self._poured = self._poured, None, None, None
         if poured is not None and not poured.done():
             poured.set_result(None)
         wake, self._wake = self._wake, None

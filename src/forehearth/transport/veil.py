@@ -77,6 +77,14 @@ class _Hidden:
                 return True
         return False
 
+    def is_free_of(self, text: bytes) -> bool:
+        """Whether `text` has neither one nor, at its end, what may be the beginning of one."""
+        for form in self._forms:
+            if form in text:
+                return False
+        # Events end with a line, which no credential has: mostly that is all there is to look at.
+        return not text or text[-1] not in self._letters
+
     def taken_out(self, text: bytes) -> bytes:
         """`text` with `***` where there was one."""
         for form in self._forms:
@@ -85,10 +93,7 @@ class _Hidden:
 
     def begun_in(self, text: bytes) -> int:
         """How many bytes at the end of `text` may be the beginning of one."""
-        # Events end with a line, which no credential has: mostly that is all there is to look at.
-        if not text or text[-1] not in self._letters:
-            return 0
-        return max(_begun(text, form) for form in self._forms)
+        return max((_begun(text, form) for form in self._forms), default=0)
 
 
 class _Veiled(Tap):
@@ -106,6 +111,8 @@ class _Veiled(Tap):
         hidden = self._hidden
         if self._held:
             piece, self._held = self._held + piece, b""
+        if hidden.is_free_of(piece):
+            return piece
         if hidden.are_in(piece):
             piece = hidden.taken_out(piece)
         begun = hidden.begun_in(piece)

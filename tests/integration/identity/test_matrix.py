@@ -106,6 +106,11 @@ BODIES = (
     ("/items", {"items": [{"role": "user", "content": "hi"}]}),
     ("/indexes/{name}/versions/{version}", {"type": "ManagedAzureSearch", "vectorStoreId": "vs_1"}),
     ("/datasets/{name}/versions/{version}", {"type": "uri_file", "dataUri": "https://example.com"}),
+    ("/assistants", {"model": "chat"}),
+    ("/threads/{thread_id}/messages", {"role": "user", "content": "hi"}),
+    ("/threads/runs", {"assistant_id": "none"}),
+    ("/threads/{thread_id}/runs", {"assistant_id": "none"}),
+    ("/submit_tool_outputs", {"tool_outputs": []}),
     ("/agents", {"name": "", "definition": DEFINITION}),
     ("/versions", {"definition": DEFINITION}),
     ("/agents/{agent_name}", {"definition": DEFINITION}),
@@ -367,6 +372,7 @@ def ask(client: Client, line: Line, caller: Caller, path: str | None = None) -> 
         one = client.new_completion(line.path.partition("/chat/")[0].format(project=caller.project), caller)
     deployment = "vectors" if line.path.endswith("/embeddings") else "chat"
     names = {"agent_name": agent, "agent_version": "1", "version": "1"}
+    names |= dict.fromkeys(("assistant_id", "thread_id", "message_id", "run_id", "step_id"), "none")
     names |= {"project": caller.project, "id": one, "name": one, "deployment": deployment, "item": item}
     if "{file_id}" in line.path:
         path, query = target.partition("/files/")[0].format(**names), target.partition("?")[2]

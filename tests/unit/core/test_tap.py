@@ -74,7 +74,7 @@ async def poured(tapped, *, every=None):
         out.append(piece)
         return every is None or len(out) % every != 0
 
-    future = pour(tapped, take)
+    future = pour(tapped, take, lambda: None)
     assert future is not None
     await future
     out += [piece async for piece in tapped]
@@ -126,15 +126,59 @@ async def test_a_break_is_told_and_then_raised_poured_as_pulled():
 
 async def collect(tapped, seen, is_poured):
     if is_poured:
-        await pour(tapped, lambda piece: not seen.append(piece))
+        await pour(tapped, lambda piece: not seen.append(piece), lambda: None)
     async for piece in tapped:
         seen.append(piece)
+
+
+async def test_the_end_is_heard_of_together_with_the_last_piece():
+    _, body = stream()
+    out = []
+    future = pour(Doubled(Lines(body)), lambda piece: not out.append(piece), lambda: out.append("the end"))
+    body.feed(b"one\ntw")
+    body.end()
+    assert out == [b"ONE\nONE\n", b"twtw", "the end"]
+    await future
+    assert out[3:] == []
+
+
+@pytest.mark.parametrize("how", ["slow", "broken", "cut"])
+async def test_no_end_is_told_of_where_there_was_another(how):
+    _, body = stream()
+    ends = []
+    tapped = Lines(body, most=3 if how == "cut" else None)
+    future = pour(tapped, lambda piece: how != "slow", lambda: ends.append("the end"))
+    body.feed(b"one\n")
+    if how == "broken":
+        body.fail(Broken("the host went away"))
+    else:
+        body.end()
+    await future
+    assert ends == []
+
+
+async def test_a_mistake_at_the_end_is_raised_where_it_is_waited_for():
+    class Mistaken(Tap):
+        def take(self, piece):
+            return piece
+
+        def end(self):
+            raise LookupError("a mistake")
+
+    _, body = stream()
+    ends = []
+    future = pour(Mistaken(body), lambda piece: True, lambda: ends.append("the end"))
+    body.feed(b"one")
+    body.end()
+    with pytest.raises(LookupError):
+        await future
+    assert ends == []
 
 
 async def test_what_is_cut_off_says_no_more_and_closing_it_ends_the_source():
     source, body = stream()
     tapped, seen = Lines(body, most=4), []
-    future = pour(tapped, lambda piece: not seen.append(piece))
+    future = pour(tapped, lambda piece: not seen.append(piece), lambda: None)
     body.feed(b"one\n")
     assert future.done()
     body.feed(b"two\n")
@@ -149,7 +193,7 @@ async def test_a_mistake_in_what_takes_a_piece_is_raised_where_it_is_waited_for(
     def take(piece):
         raise LookupError("a mistake")
 
-    future = pour(Doubled(body), take)
+    future = pour(Doubled(body), take, lambda: None)
     body.feed(b"one")
     with pytest.raises(LookupError):
         await future
@@ -162,7 +206,7 @@ async def test_pieces_that_waited_come_first_and_the_source_reads_on():
     body.feed(b"12345")
     assert source.held == 1
     seen = []
-    future = pour(body, lambda piece: not seen.append(piece))
+    future = pour(body, lambda piece: not seen.append(piece), lambda: None)
     assert (seen, source.resumed) == ([b"12345"], 1)
     body.feed(b"6")
     assert seen == [b"12345", b"6"]
@@ -173,7 +217,7 @@ async def test_pieces_that_waited_come_first_and_the_source_reads_on():
 
 async def test_what_is_closed_while_it_is_poured_ends_for_whoever_waits():
     source, body = stream()
-    future = pour(body, lambda piece: True)
+    future = pour(body, lambda piece: True, lambda: None)
     await body.aclose()
     await future
     assert source.aborted == 1
@@ -186,5 +230,5 @@ async def test_a_generator_cannot_be_poured():
         yield b"one\n"
 
     tapped = Lines(pieces())
-    assert pour(tapped, lambda piece: True) is None
+    assert pour(tapped, lambda piece: True, lambda: None) is None
     assert await pulled(tapped) == b"ONE\n"

@@ -1,9 +1,11 @@
 import json
 from itertools import pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from forehearth.core.usage import Usage
 from forehearth.dialects.answers import StreamText, cut_short, texts, usage_event
 
 
@@ -36,9 +38,10 @@ def test_a_stream_is_read_when_it_is_asked_for() -> None:
         event(said(None, 0, "stop")),
     ):
         text.feed(piece)
+        text.count(piece)
     text.feed(b": ping\n\ndata: [DONE]\n\n")
     assert text.texts() == ["one two", "uno"]
-    assert (text.spoken(), text.events) == (3, 5)
+    assert (text.spoken(), text.events) == (3, 4)
     assert (text.open - text.finished, text.last.id) == ({1}, "c1")
 
 
@@ -59,6 +62,28 @@ def test_a_long_stream_is_not_kept() -> None:
     for _ in range(3_000):
         text.feed(event(said("word")))
     assert sum(map(len, text._kept)) < 70_000
+    assert text.texts() == ["word" * 3_000]
+
+
+def test_an_endless_line_is_not_kept() -> None:
+    text = StreamText()
+    for _ in range(64):
+        text.feed(b"x" * 65_536)
+    assert sum(map(len, text._kept)) <= 1 << 20
+    assert text.usage() is None
+
+
+@pytest.mark.parametrize("reported_at", [0, 10, 1_500, 2_999])
+@pytest.mark.parametrize("is_read", [False, True])
+def test_a_long_stream_reports_its_usage_wherever_that_stands(reported_at: int, is_read: bool) -> None:
+    report = b'data: {"choices": [], "usage": {"prompt_tokens": 7, "completion_tokens": 5}}\n\n'
+    whole = [event(said("word"), usage=None) + (report if at == reported_at else b"") for at in range(3_000)]
+    text = StreamText()
+    for piece in (b"".join(whole)[at : at + 1_000] for at in range(0, sum(map(len, whole)), 1_000)):
+        text.feed(piece)
+        if is_read:
+            text.spoken()
+    assert text.usage() == Usage(prompt=7, completion=5)
     assert text.texts() == ["word" * 3_000]
 
 

@@ -470,3 +470,13 @@ async def test_the_record_says_who_was_left_out_and_why():
     await board.ask()
     call, _ = await board.ask()
     assert call.record.words == [("routing", "one was not asked: ejected, status 500.")]
+
+
+async def test_what_only_the_responses_api_can_say_goes_to_hosts_that_have_it():
+    have_it = ({"responses": False}, {"responses": True}, {"responses": True})
+    board = Table(Host(OK, OK, OK), Host(BUSY), Host(OK), each=have_it)
+    call, reply = await board.ask(a_call(responses=b"{}", only_responses=True))
+    assert [each.backend for each in call.record.attempts] == ["two", "three"]
+    assert reply.in_responses
+    _, reply = await board.ask(a_call(responses=b"{}"))
+    assert not reply.in_responses, "the first one was asked, as chat completions"
