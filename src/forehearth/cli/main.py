@@ -61,6 +61,14 @@ COMMANDS: Final[dict[str, Entry]] = {
     "explain": Entry(
         "forehearth.cli.explain:explain", "Show what became of one request.", "forehearth explain REQUEST_ID"
     ),
+    "runs": Entry(
+        "forehearth.cli.runs:runs", "Draw what a response or another run did, or follow it.", "forehearth runs list"
+    ),
+    "connections": Entry(
+        "forehearth.cli.connections:connections",
+        "Make connections of a project, or remove them.",
+        "forehearth connections list",
+    ),
     "login": Entry(
         "forehearth.cli.login:login",
         "Get tokens of 'serve --dev-issuer', with no cloud.",

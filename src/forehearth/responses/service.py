@@ -23,6 +23,7 @@ from forehearth.ports.door import Door
 from forehearth.responses.background import Background
 from forehearth.responses.caller import Caller
 from forehearth.responses.kept import KeptResponses
+from forehearth.responses.marks import Marks, Times
 from forehearth.responses.questions import Questions, without_references
 from forehearth.responses.run import Keep, Run
 from forehearth.responses.talk import Talks
@@ -75,13 +76,13 @@ class Responses:
         caller.record.say("responses", f"It is the response {frame.id}, {'kept' if keep else 'not kept'}.")
         headers = [header for header in reply.headers if header[0].lower() not in _OWN]
         if question.body.stream:
-            run = Run(answer, reply.stream, keep, caller.record)
+            run = Run(answer, reply.stream, keep, caller.record, Marks(self._clock.unix))
             await run.begin(answer.begin() + ([] if reply.stream is not None else answer.whole(reply.body)))
             return Reply(status=reply.status, headers=[_EVENTS, *headers], stream=run)
         answer.begin()
         answer.whole(reply.body)
         if keep is not None:
-            await keep(answer.response)
+            await keep(answer.response, {})
         sent = answer.body if isinstance(answer, Passed) else msgspec.json.encode(answer.response)
         return Reply(status=reply.status, headers=[_JSON, *headers], body=sent)
 
@@ -162,8 +163,8 @@ class Responses:
     def _keeper(self, caller: Caller, question: Question, items: tuple[Resource, ...]) -> Keep:
         """Stores a response, to the end although whoever waits for it is gone."""
 
-        async def keep(response: dict[str, Any]) -> None:
-            task = asyncio.create_task(self._keep(caller, question, items, response))
+        async def keep(response: dict[str, Any], times: Times) -> None:
+            task = asyncio.create_task(self._keep(caller, question, items, response, times))
             self._keeping.add(task)
             task.add_done_callback(self._ended)
             await asyncio.shield(task)
@@ -177,12 +178,17 @@ class Responses:
             _log.warning("a response was not stored: %s", error)
 
     async def _keep(
-        self, caller: Caller, question: Question, items: tuple[Resource, ...], response: dict[str, Any]
+        self,
+        caller: Caller,
+        question: Question,
+        items: tuple[Resource, ...],
+        response: dict[str, Any],
+        times: Times,
     ) -> None:
         if question.conversation is not None:
             new = without_references(question, items)
             await self._talks.add(caller, question.conversation, new, response, renames=True)
-        await self._kept.keep(caller, response, items)
+        await self._kept.keep(caller, response, items, times)
 
 
 def _contents(items: tuple[Resource, ...]) -> list[Resource]:

@@ -8,7 +8,6 @@ import msgspec
 
 from forehearth.core.clock import SystemClock
 from forehearth.core.ids import request_ids
-from forehearth.core.place import Place
 from forehearth.core.settings import ResourceSettings, Settings
 from forehearth.gateway import Gateway, Parts, Resource, carry
 from forehearth.policies.journal import WriteDown
@@ -25,7 +24,6 @@ from forehearth.server.pooling import Pooling
 from forehearth.server.pricing import Pricing
 from forehearth.server.tenants import all_resources
 from forehearth.telemetry.metrics import Metrics
-from forehearth.wire.connections import Connections
 from forehearth.wire.surfaces import FamiliesOf, surface_of
 
 
@@ -73,15 +71,6 @@ def build_gateway(
             keep=around.keep,
         )
     )
-
-
-def connections(settings: Settings) -> Connections:
-    """Those of every project of every resource."""
-    return {
-        Place(resource=name, project=project): its.connections
-        for name, resource in all_resources(settings).items()
-        for project, its in resource.projects.items()
-    }
 
 
 class _Parts(msgspec.Struct, frozen=True, kw_only=True):

@@ -2,7 +2,7 @@
 
 import secrets
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from forehearth.agents.service import Agents
@@ -22,10 +22,9 @@ from forehearth.stored_completions.service import StoredCompletions
 from forehearth.wire import agent_endpoint, conversations, responses, stored_completions
 from forehearth.wire import agents as agents_wire
 from forehearth.wire import assets as assets_wire
-from forehearth.wire import connections as connections_wire
 from forehearth.wire import files as files_wire
-from forehearth.wire.connections import Connections
 from forehearth.wire.surfaces import Families, FamiliesOf
+from forehearth.wire.table import Row
 
 _RANDOM_BYTES = 24
 
@@ -45,11 +44,11 @@ class Kept(Protocol):
 
 
 def families(
-    stores: Kept, clock: Clock, connections: Connections, workshop: Workshop, *, blobs: Blobs, upload_bytes: int
+    stores: Kept, clock: Clock, connections: Sequence[Row], workshop: Workshop, *, blobs: Blobs, upload_bytes: int
 ) -> FamiliesOf:
     """What makes them for a resource, from the way to its models. Things are kept in `stores`, bytes in `blobs`.
 
-    What is done in the background is done in the `workshop`.
+    What is done in the background is done in the `workshop`. `connections` are the endpoints of those.
     """
     documents = stores.documents
     agents = Agents(documents, clock=clock, new_id=lambda: str(uuid.uuid4()))
@@ -79,7 +78,7 @@ def families(
             *agents_wire.rows(agents),
             *classic_agents_of_project,
             *agent_endpoint.rows((*responses.rows(answered), *conversations.rows(talks))),
-            *connections_wire.rows(connections),
+            *connections,
             *assets_wire.rows(indexes, datasets),
         )
         return Families(v1=v1, v1_of_resource=classic_agents, classic=classic, project=project)

@@ -18,10 +18,12 @@ from forehearth.server.administration import Inside, administered
 from forehearth.server.app import create_app
 from forehearth.server.blobs import opened_blobs
 from forehearth.server.caching import opened_caches
-from forehearth.server.compose import build_gateway, connections
+from forehearth.server.compose import build_gateway
+from forehearth.server.connections import connection_rows
 from forehearth.server.context import WorkerContext
 from forehearth.server.counters import opened_leases
 from forehearth.server.development import open_development_issuer
+from forehearth.server.encryption_keys import written_keys
 from forehearth.server.families import families
 from forehearth.server.fetching import Fetching
 from forehearth.server.identity import build_identities
@@ -50,7 +52,7 @@ async def run_worker(context: WorkerContext) -> None:
         opened_ledger(context, clock) as ledger,
         Drains() as drains,
     ):
-        context.conceal(*written(stores.pepper))
+        context.conceal(*written(stores.pepper), *written_keys(context.data))
         context.metrics.watch_connections(lambda: client.counters.connections_opened)
         issuer = open_development_issuer(context, clock)
         identities = build_identities(
@@ -75,7 +77,7 @@ async def run_worker(context: WorkerContext) -> None:
             families=families(
                 stores,
                 clock,
-                connections(settings),
+                connection_rows(settings, stores, clock, identities.disclosures),
                 workshop,
                 blobs=blobs,
                 upload_bytes=settings.server.limits.upload_bytes,

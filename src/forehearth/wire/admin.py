@@ -1,4 +1,4 @@
-"""`/admin`: keys, role assignments, the audit log, the backends, caches and usage, for operators.
+"""`/admin`: keys, roles, the audit log, backends, caches, usage, runs and connections, for operators.
 
 Everything here is decided on the raw path, as it was sent: a path that needs decoding is none of ours. Who calls is
 asked before anything else; then what they ask for, and whether they may; only then is a body read.
@@ -42,7 +42,7 @@ from forehearth.core.trace import Trace
 from forehearth.identity.access import require
 from forehearth.ports.refusals import Refusals
 from forehearth.wire import admin_bodies as bodies
-from forehearth.wire import admin_cache, admin_roles, admin_usage
+from forehearth.wire import admin_cache, admin_connections, admin_roles, admin_runs, admin_usage
 from forehearth.wire.admin_asked import (
     CREATED,
     MOST,
@@ -57,9 +57,11 @@ from forehearth.wire.admin_asked import (
     page_reply,
 )
 from forehearth.wire.admin_backends import backends_page
+from forehearth.wire.admin_connections import ConnectionPages
 from forehearth.wire.admin_openapi import document
 from forehearth.wire.admin_requests import request_view
 from forehearth.wire.admin_roles import RolePages
+from forehearth.wire.admin_runs import RunPages
 from forehearth.wire.envelope import JSON
 from forehearth.wire.verdict import verdict
 
@@ -87,6 +89,8 @@ ENDPOINTS = (
     admin_endpoint("DELETE", "/admin/cache", "cache.purge"),
     admin_endpoint("GET", "/admin/usage", "usage.show"),
     admin_endpoint("GET", "/admin/requests/{id}", "requests.get"),
+    *admin_runs.ENDPOINTS,
+    *admin_connections.ENDPOINTS,
     admin_endpoint("GET", "/admin/openapi.json", "openapi.get"),
 )
 _PARAMETERS: Mapping[str, frozenset[str]] = {
@@ -97,6 +101,8 @@ _PARAMETERS: Mapping[str, frozenset[str]] = {
     "cache.purge": admin_cache.PURGE_PARAMETERS,
     **admin_roles.PARAMETERS,
     "usage.show": admin_usage.PARAMETERS,
+    **admin_runs.PARAMETERS,
+    **admin_connections.PARAMETERS,
 }
 _EVERY_PARAMETER = frozenset[str]().union(*_PARAMETERS.values())
 
@@ -128,6 +134,8 @@ class AdminPages:
             **RolePages(office).handlers,
             "usage.show": self._show_usage,
             "requests.get": self._get_request,
+            **RunPages(office).handlers,
+            **ConnectionPages(office).handlers,
             "openapi.get": self._get_document,
         }
 
@@ -148,7 +156,7 @@ class AdminPages:
         note = Note(resource=self.resource(asked.query, default), target=key)
         try:
             reply = await self._answer(endpoint, asked, actor.principal, note)
-        except Refused as error:
+        except ForehearthError as error:
             note.detail = error.message
             reply = refusal(error)
         except StoreFailed as error:

@@ -8,7 +8,7 @@ import csv
 import http.client
 import itertools
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +80,7 @@ CHAT = {"model": "chat", "messages": [{"role": "user", "content": "hi"}]}
 TEXT = {"model": "chat", "prompt": "hi"}
 VECTORS = {"model": "vectors", "input": "hi"}
 RESPONSE = {"model": "chat", "input": "hi"}
+CONNECTION = {"type": "ApiKey", "target": "x", "entra": True}
 DEFINITION = {"kind": "prompt", "model": "chat"}
 FORM = "multipart/form-data; boundary=b"
 UPLOAD = (
@@ -96,6 +97,8 @@ BODIES = (
     ("/responses/input_tokens", RESPONSE),
     ("/admin/keys", {"name": ""}),
     ("/admin/role-assignments", {"role": "Foundry User", "principalType": "user", "principalId": ""}),
+    ("/admin/connections", CONNECTION | {"name": ""}),
+    ("/admin/connections/{id}", CONNECTION),
     ("/rotate", {}),
     ("/conversations", {}),
     ("/conversations/{id}", {"metadata": {}}),
@@ -194,6 +197,14 @@ class Client:
         self._user = {"authorization": f"Bearer {user}"}
         self._administrator = {"api-key": server.key}
         self._numbers = itertools.count()
+        self.administered: Mapping[str, Callable[[], str]] = {
+            "/admin/keys/": lambda: str(self.new_key()["id"]),
+            "/admin/role-assignments/": self.new_assignment,
+            "/admin/requests/": self.new_call,
+            "/admin/connections/{id}": self.new_connection,
+            "/admin/runs/": self.new_run,
+        }
+        """What makes the one thing that a path of operators is about, by how the path begins."""
 
     def close(self) -> None:
         self._connection.close()
@@ -224,6 +235,19 @@ class Client:
         answer = self.ask("POST", "/openai/v1/chat/completions", body, self._administrator)
         assert answer.status // 100 == 2, answer
         return answer.request_id
+
+    def new_connection(self) -> str:
+        """The name of a connection."""
+        body = CONNECTION | {"name": self.new_name()}
+        answer = self.ask("POST", "/admin/connections", body, self._administrator)
+        assert answer.status // 100 == 2, answer
+        return str(body["name"])
+
+    def new_run(self) -> str:
+        """The id of a response that the administrator made."""
+        answer = self.ask("POST", "/openai/v1/responses", RESPONSE, self._administrator)
+        assert answer.status // 100 == 2, answer
+        return str(json.loads(answer.body)["id"])
 
     def new_conversation(self, base: str, caller: Caller) -> tuple[str, str]:
         """The ids of a conversation where the caller asks, and of an item in it."""
@@ -331,19 +355,16 @@ def ask(client: Client, line: Line, caller: Caller, path: str | None = None) -> 
     target = path or line.path + next((query for start, query in VERSIONS if line.path.startswith(start)), "")
     body = (
         next((body for end, body in BODIES if line.path.endswith(end)), None)
-        if line.method in ("POST", "PATCH")
+        if line.method in ("POST", "PUT", "PATCH")
         else None
     )
     if isinstance(body, dict):
         body = {name: value if value != "" else client.new_name() for name, value in body.items()}
     one, item = "chat", ""
     agent = client.new_agent(caller) if "{agent_name}" in line.path else ""
-    if line.path.startswith("/admin/keys/"):
-        one = client.new_key()["id"]
-    elif line.path.startswith("/admin/role-assignments/"):
-        one = client.new_assignment()
-    elif line.path.startswith("/admin/requests/"):
-        one = client.new_call()
+    made = next((make for start, make in client.administered.items() if line.path.startswith(start)), None)
+    if made is not None:
+        one = made()
     elif "/conversations/{id}" in line.path:
         base = line.path.partition("/conversations/")[0].format(project=caller.project, agent_name=agent)
         one, item = client.new_conversation(base, caller)
