@@ -16,6 +16,7 @@ from forehearth.cli.output import CommandFailed, Exit, say_error, say_problems
 from forehearth.config.nearest import nearest
 from forehearth.config.problems import ConfigError
 from forehearth.core.errors import ForehearthError, Misconfigured
+from forehearth.core.imports import for_good
 from forehearth.telemetry.redaction import Redactor
 
 
@@ -105,7 +106,8 @@ class Commands(click.Group):
         if cmd_name not in COMMANDS:
             return None
         module, _, name = COMMANDS[cmd_name].target.partition(":")
-        command: click.Command = getattr(importlib.import_module(module), name)
+        with for_good():
+            command: click.Command = getattr(importlib.import_module(module), name)
         _prepare_help(command)
         return command
 
