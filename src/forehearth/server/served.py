@@ -22,7 +22,7 @@ from forehearth.server.working import Workshop
 from forehearth.stores.memory import MemoryDocuments
 from forehearth.stores.memory_blobs import MemoryBlobs
 from forehearth.stores.memory_jobs import MemoryJobs
-from forehearth.wire import admin, descriptions
+from forehearth.wire import admin_table, descriptions
 from forehearth.wire.connections import rows as connection_rows
 from forehearth.wire.surfaces import surfaces
 
@@ -48,7 +48,9 @@ def endpoints() -> Mapping[str, tuple[Endpoint, ...]]:
     )
     tables = surfaces(Directory({}, {}, created=0), families=made)
     found = {surface.name: tuple(surface.endpoints) for _, surface in tables}
-    return MappingProxyType({**found, ADMIN: tuple(admin.ENDPOINTS), SERVER: (*app.ENDPOINTS, *descriptions.ENDPOINTS)})
+    return MappingProxyType(
+        {**found, ADMIN: tuple(admin_table.ENDPOINTS), SERVER: (*app.ENDPOINTS, *descriptions.ENDPOINTS)}
+    )
 
 
 class _Nobody:

@@ -10,8 +10,10 @@ from starlette.routing import BaseRoute
 
 from forehearth.core.clock import SystemClock
 from forehearth.core.ids import request_ids
+from forehearth.core.settings import Settings
 from forehearth.gateway import Gateway
 from forehearth.http.server import HttpServer, Listener
+from forehearth.identity.development.issuer import DevelopmentIssuer
 from forehearth.policies.drains import Drains
 from forehearth.registry import Surroundings
 from forehearth.server import describing
@@ -96,11 +98,17 @@ async def run_worker(context: WorkerContext) -> None:
                 administered(context, stores, identities, clock, Inside(around.pools, caches, ledger)) as admin,
                 workshop.open(stores.jobs, clock),
             ):
-                own = issuer_routes(issuer, settings.server.tls.names) if issuer is not None else []
-                documents = describing.routes([each.port for each in context.listeners if each.admin])
-                await _serve(context, gateway, [*own, *documents, admin])
+                await _serve(context, gateway, [*_issuing(issuer, settings), *_describing(context), admin])
         finally:
             await identities.tokens.aclose()
+
+
+def _issuing(issuer: DevelopmentIssuer | None, settings: Settings) -> Sequence[BaseRoute]:
+    return issuer_routes(issuer, settings.server.tls.names) if issuer is not None else ()
+
+
+def _describing(context: WorkerContext) -> Sequence[BaseRoute]:
+    return describing.routes([each.port for each in context.listeners if each.admin])
 
 
 async def _serve(context: WorkerContext, gateway: Gateway, routes: Sequence[BaseRoute]) -> None:
