@@ -16,7 +16,7 @@ run: ## install and start the server; PORT=8080 TLS_PORT=8443 ARGS='--config FIL
 
 test: ## install and run the tests; ARGS='-k NAME' chooses among them
 	@scripts/install --dev
-	@$(bin)/pytest $(ARGS)
+	@PYTHONDONTWRITEBYTECODE= $(bin)/pytest $(ARGS)
 
 check: ## everything that must pass: format, lint, types, layers, ceilings, docs, tests
 	@scripts/install --dev

@@ -39,12 +39,16 @@ def strange_contents(wheel: Path) -> Iterator[str]:
 
 
 def install(wheel: Path, folder: Path) -> Path:
-    """Make an environment in `folder` with the locked dependencies and the wheel; return its `forehearth`."""
-    venv.create(folder, with_pip=True)
-    pip = (str(folder / "bin" / "python"), "-I", "-m", "pip", "install", "--quiet", "--disable-pip-version-check")
-    run(*pip, "--require-hashes", "--only-binary", ":all:", "-r", str(ROOT / "requirements.lock"))
-    run(*pip, "--no-index", "--no-deps", str(wheel))
-    run(str(folder / "bin" / "python"), "-I", "-m", "pip", "check")
+    """Make an environment in `folder` with the locked dependencies and the wheel; return its `forehearth`.
+
+    The pip that is here installs into it, and compiles nothing that is never imported.
+    """
+    venv.create(folder)
+    pip = (sys.executable, "-I", "-m", "pip", "--python", str(folder), "--disable-pip-version-check")
+    quietly = (*pip, "install", "--quiet", "--no-compile")
+    run(*quietly, "--require-hashes", "--only-binary", ":all:", "-r", str(ROOT / "requirements.lock"))
+    run(*quietly, "--no-index", "--no-deps", str(wheel))
+    run(*pip, "check")
     return folder / "bin" / PACKAGE
 
 

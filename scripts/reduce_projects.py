@@ -19,6 +19,9 @@ METHODS = ("get", "post", "put", "patch", "delete")
 ONLY = {
     "AgentDefinition": ("prompt",),
     "Tool": ("function", "mcp", "openapi", "capture_structured_outputs"),
+    "ToolDefinition": ("function",),
+    "RunStepToolCall": ("function",),
+    "RunStepDeltaToolCall": ("function",),
 }
 """By the class with the discriminator: the kinds that this server gives back."""
 _KEPT = ("type", "enum", "minimum", "maximum")

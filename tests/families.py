@@ -1,18 +1,25 @@
 """Every family of endpoints that the server has, on a store in memory."""
 
+import secrets
+
 import msgspec
 
+from forehearth.connections.sealing import AeadSealer
+from forehearth.connections.service import Configured, Connections
 from forehearth.core.call import Call
 from forehearth.core.clock import Clock
+from forehearth.core.disclosure import Disclosure
 from forehearth.core.exchange import Reply
 from forehearth.ports.blobs import Blobs
+from forehearth.ports.disclosures import Disclosures
+from forehearth.server.encryption_keys import GivenKeys
 from forehearth.server.families import families
 from forehearth.server.working import Workshop
 from forehearth.stores.memory import MemoryDocuments
 from forehearth.stores.memory_blobs import MemoryBlobs
 from forehearth.stores.memory_jobs import MemoryJobs
 from forehearth.testing.clock import VirtualClock
-from forehearth.wire.connections import Connections
+from forehearth.wire import connections as connections_wire
 from forehearth.wire.surfaces import Families
 
 UPLOAD_BYTES = 100_000
@@ -23,19 +30,36 @@ class _Stores(msgspec.Struct, frozen=True, kw_only=True):
     jobs: MemoryJobs
 
 
+class Told:
+    """Who is told that secrets are shown."""
+
+    def __init__(self) -> None:
+        self.disclosures: list[Disclosure] = []
+
+    async def note(self, disclosure: Disclosure) -> None:
+        self.disclosures.append(disclosure)
+
+
+def sealer() -> AeadSealer:
+    """One with a key that everybody knows."""
+    return AeadSealer(GivenKeys([b"k" * 32]), secrets.token_bytes)
+
+
 async def _no_models(call: Call) -> Reply:
     raise AssertionError(call)
 
 
 def all_families(
     documents: MemoryDocuments | None = None,
-    connections: Connections | None = None,
+    connections: Configured | None = None,
     blobs: Blobs | None = None,
     clock: Clock | None = None,
+    disclosures: Disclosures | None = None,
 ) -> Families:
     """Those of one resource. A file has `UPLOAD_BYTES` at the most."""
-    clock = clock or VirtualClock()
-    stores = _Stores(documents=documents or MemoryDocuments(), jobs=MemoryJobs(clock))
-    return families(
-        stores, clock, connections or {}, Workshop(), blobs=blobs or MemoryBlobs(), upload_bytes=UPLOAD_BYTES
-    )("here", _no_models)
+    clock, documents = clock or VirtualClock(), documents or MemoryDocuments()
+    stores = _Stores(documents=documents, jobs=MemoryJobs(clock))
+    rows = connections_wire.rows(Connections(documents, connections or {}, sealer(), clock), disclosures or Told())
+    return families(stores, clock, rows, Workshop(), blobs=blobs or MemoryBlobs(), upload_bytes=UPLOAD_BYTES)(
+        "here", _no_models, lambda _: False
+    )

@@ -69,7 +69,7 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
     """What writes calls down; None where they are not."""
     keep: Keep | None = None
     """What stores answers; None where nothing does."""
-    families: FamiliesOf = lambda _, __: NONE
+    families: FamiliesOf = lambda *_: NONE
     """What is done on each resource besides calls."""
 
 
@@ -82,6 +82,8 @@ class Opened(msgspec.Struct, frozen=True, kw_only=True):
     """See `routing.directory.Backend`."""
     total_seconds: float
     """The longest that a call there may take."""
+    responses: bool = False
+    """See `routing.directory.Backend`."""
     by_script: bool = False
     """Whether each answer follows from its own call, so that a refusal says nothing of the next one."""
 
@@ -109,13 +111,13 @@ def over_http(provider: Callable[..., Provider]) -> Callable[[str, Any, Surround
         direct = chosen == "none" or (credential is not None and scheme == "http")
         connection = msgspec.structs.replace(settings.connection, proxy=None if direct else chosen)
         settings = msgspec.structs.replace(settings, connection=connection)
-        most = connection.total_seconds
+        most, responses = connection.total_seconds, getattr(settings, "responses", False)
         if credential is None:
             sender = Veil(around.http, held(settings))
-            return Opened(provider=provider(name, settings), sender=sender, total_seconds=most)
+            return Opened(provider=provider(name, settings), sender=sender, total_seconds=most, responses=responses)
         keeper = around.tokens.keeper(credential, lambda: _issuer(credential), backend=name)
         sender = Veil(RefusalWatch(around.http, keeper), held(settings), lambda: keeper.issued)
-        return Opened(provider=provider(name, settings, keeper), sender=sender, total_seconds=most)
+        return Opened(provider=provider(name, settings, keeper), sender=sender, total_seconds=most, responses=responses)
 
     return opened
 

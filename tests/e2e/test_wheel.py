@@ -21,6 +21,9 @@ deployments:
 """
 
 
+pytestmark = pytest.mark.timeout(300)  # the installation counts for the test that comes first
+
+
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return check_wheel.build(tmp_path_factory.mktemp("wheel"))

@@ -127,7 +127,11 @@ class TokenBounds:
         if not call.output_members:
             body = json_members.insert_first(body, self._member, value)
         members = call.output_members or (self._member,)
-        return msgspec.structs.replace(call, body=body, output=bounds.output, output_members=members)
+        call = msgspec.structs.replace(call, body=body, output=bounds.output, output_members=members)
+        if call.responses is None:
+            return call
+        passed = json_members.put(call.responses, {"max_output_tokens": value})
+        return msgspec.structs.replace(call, responses=passed)
 
 
 def vocabulary(name: Vocabulary | None) -> TokenCounter | None:

@@ -10,7 +10,9 @@ from forehearth.admin.cache import CacheOffice
 from forehearth.admin.key_scope import Tenant
 from forehearth.admin.keys import Keys
 from forehearth.admin.role_assignments import RoleAssignments
+from forehearth.admin.runs import Runs
 from forehearth.admin.usage import LedgerOffice
+from forehearth.connections.service import Connections
 from forehearth.core.clock import Clock
 from forehearth.core.principal import Principal
 
@@ -21,6 +23,8 @@ class Office(msgspec.Struct, frozen=True, kw_only=True):
     keys: Keys
     roles: RoleAssignments
     audit: Audit
+    runs: Runs
+    connections: Connections
     tenants: Mapping[str, Tenant]
     """By resource."""
     default: str

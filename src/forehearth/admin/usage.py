@@ -70,6 +70,14 @@ class LedgerOffice:
             waited += _LOOK_AGAIN
         return found
 
+    async def of_request(self, resource: str, request_id: str, limit: int) -> list[LedgerRecord]:
+        """The record of a request, and those of what was done for it later; as far as they are written by now.
+
+        Raises `StoreFailed`.
+        """
+        await self._fold()
+        return await self._reader.of_request(resource, request_id, limit)
+
 
 def _added(total: Total, found: Sum) -> Total:
     amounts = dict(total.amounts)

@@ -60,6 +60,8 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
 
 def fingerprint(call: Call, *, max_temperature: float) -> Fingerprint:
     """The fingerprint of everything. Raises `NotCacheable`."""
+    if call.responses is not None:
+        raise NotCacheable("its deployment has hosts that are asked by the Responses API")
     if len(call.body) > LONGEST_BODY:
         raise NotCacheable("its body is too long")
     body = _read(call.body)

@@ -44,6 +44,11 @@ def say_json(value: object) -> None:
     click.echo(json.dumps(value, indent=2))
 
 
+def say_line(value: object) -> None:
+    """Print one of many answers as a line of JSON."""
+    click.echo(json.dumps(value))
+
+
 def say_table(rows: Sequence[Sequence[str]]) -> None:
     """Print a table, whose first row has the columns' names."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]

@@ -24,6 +24,8 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     surface: str
     """Which surface it came in by: `foundry_models`, `openai_v1`, `azure_deployments` or `projects`."""
     operation: Operation
+    asked_as: str = ""
+    """What the caller asked for, where this one answers another operation: `responses` or `runs`."""
     name: str
     """The deployment or route asked for, by path or by the body's `model`."""
     body: bytes
@@ -41,6 +43,10 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     """The members in which it could, and which it has, if only null."""
     choices: int = 1
     """How many answers it asks for; 0 where the operation has none (embeddings)."""
+    responses: bytes | None = None
+    """The same question as a body of the Responses API, for backends that have it; None where it is no such one."""
+    only_responses: bool = False
+    """Whether it can be asked in no other way: then `body` is that body, too."""
     keep: Mapping[str, str] | None = None
     """Where the answer is to be stored, the metadata it is stored with; None where it is not."""
     project: str = ""

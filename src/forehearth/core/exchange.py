@@ -84,3 +84,5 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
     stream: Stream | None = None
     length: int | None = None
     """Bytes of the stream, where that is known; it then has exactly so many, or breaks off."""
+    in_responses: bool = False
+    """Whether it is an answer of the Responses API: of a backend that has it, to a call that can be asked so."""

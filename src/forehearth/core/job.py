@@ -169,6 +169,23 @@ class Recorded(msgspec.Struct, frozen=True, kw_only=True):
     """The number of the last event; -1 where there is none."""
 
 
+class Told(msgspec.Struct, frozen=True, kw_only=True):
+    """An event, and when it was recorded."""
+
+    event: JobEvent
+    at: float | None
+    """Unix seconds; None where nobody noted that yet."""
+
+
+class Past(msgspec.Struct, frozen=True, kw_only=True):
+    """How a job went, for whoever operates the server."""
+
+    attempts: Mapping[int, float]
+    """When it was claimed, by the fence."""
+    steps: Mapping[str, float | None]
+    """When each step was recorded, by its name; None where nobody noted that yet."""
+
+
 class Ending(msgspec.Struct, frozen=True, kw_only=True):
     """How a job ended: in one of the final states."""
 

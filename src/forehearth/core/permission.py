@@ -2,7 +2,8 @@
 
 Source: the provider operations of `Microsoft.CognitiveServices`, and the role definitions that name them. Foundry
 Models inference is `MaaS` there, and an agent's endpoint is one to `interact` with. Conversations have no actions of
-their own there: they are what responses are kept with, and ask for the same.
+their own there: they are what responses are kept with, and ask for the same. Removing a message of a thread is writing
+messages.
 """
 
 from enum import StrEnum
@@ -25,6 +26,17 @@ class Permission(StrEnum):
     READ_FILES = f"{_ACCOUNT}/OpenAI/files/read"
     WRITE_FILES = f"{_ACCOUNT}/OpenAI/files/write"
     DELETE_FILES = f"{_ACCOUNT}/OpenAI/files/delete"
+    READ_ASSISTANTS = f"{_ACCOUNT}/OpenAI/assistants/read"
+    WRITE_ASSISTANTS = f"{_ACCOUNT}/OpenAI/assistants/write"
+    DELETE_ASSISTANTS = f"{_ACCOUNT}/OpenAI/assistants/delete"
+    READ_THREADS = f"{_ACCOUNT}/OpenAI/assistants/threads/read"
+    WRITE_THREADS = f"{_ACCOUNT}/OpenAI/assistants/threads/write"
+    DELETE_THREADS = f"{_ACCOUNT}/OpenAI/assistants/threads/delete"
+    READ_MESSAGES = f"{_ACCOUNT}/OpenAI/assistants/threads/messages/read"
+    WRITE_MESSAGES = f"{_ACCOUNT}/OpenAI/assistants/threads/messages/write"
+    READ_RUNS = f"{_ACCOUNT}/OpenAI/assistants/threads/runs/read"
+    WRITE_RUNS = f"{_ACCOUNT}/OpenAI/assistants/threads/runs/write"
+    READ_RUN_STEPS = f"{_ACCOUNT}/OpenAI/assistants/threads/runs/steps/read"
     READ_OPENAI_DEPLOYMENTS = f"{_ACCOUNT}/OpenAI/deployments/read"
     MODELS_CHAT = f"{_ACCOUNT}/MaaS/chat/completions/action"
     MODELS_EMBEDDINGS = f"{_ACCOUNT}/MaaS/embeddings/action"
@@ -45,5 +57,7 @@ class Permission(StrEnum):
     ADMINISTER = f"{_ACCOUNT}/write"
 
 
+CLASSIC_AGENTS = frozenset(each for each in Permission if "/OpenAI/assistants/" in each)
+"""What is asked of those who work with classic agents at a resource."""
 DATA_ACTIONS = frozenset(Permission) - {Permission.ADMINISTER}
 """What a role's data actions can give. No wildcard among them reaches the control plane."""

@@ -11,6 +11,7 @@ from forehearth.core.settings_types import Unfit, Values
 
 PEPPER_BYTES = 32
 _ADDRESS = re.compile(r"postgres(ql)?://([^@/?#]*@)?[^@/?#]*/[^@/?#]+(\?[^#]*)?")
+_MAKE_A_KEY = "make one with 'head -c 32 /dev/urandom | base64'"
 _MAKE_ONE = "make one with 'head -c 32 /dev/urandom | base64', or take keys/pepper of a data directory"
 
 
@@ -25,6 +26,10 @@ class StoreSettings(Values, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     pepper: Secret | None = None
     """What keys are hashed with, the same for all who share a store: 32 bytes in base64. Without it, one is made, and
     kept in the data directory."""
+    encryption_keys: list[Secret] = []
+    """What credentials of connections are encrypted with before they are kept, the same for all who share a store: each
+    32 bytes in base64. The first one encrypts, all of them decrypt. Without any, one is made, and kept in the data
+    directory; with `postgres`, none is."""
 
     def __post_init__(self) -> None:
         if self.postgres is not None and not _ADDRESS.fullmatch(self.postgres.reveal()):
@@ -45,10 +50,15 @@ class StoreSettings(Values, frozen=True, kw_only=True, forbid_unknown_fields=Tru
                 decoded(self.pepper.reveal())
             except ValueError as error:
                 raise Unfit(str(error), member="pepper", hint=_MAKE_ONE) from None
+        for each in self.encryption_keys:
+            try:
+                decoded(each.reveal())
+            except ValueError as error:
+                raise Unfit(str(error), member="encryption_keys", hint=_MAKE_A_KEY) from None
 
 
 def decoded(text: str) -> bytes:
-    """The pepper that is written as this, in either alphabet of base64. Raises `ValueError` where it is none."""
+    """The secret that is written as this, in either alphabet of base64. Raises `ValueError` where it is none."""
     try:
         found = base64.b64decode(text.strip().translate({ord("-"): "+", ord("_"): "/"}), validate=True)
     except ValueError:

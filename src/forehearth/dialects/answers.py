@@ -11,8 +11,6 @@ from forehearth.dialects.usage import StreamUsage
 _LINE = re.compile(rb"^data:[ \t]*(\{.*)$", re.MULTILINE)
 _KEPT = 65_536
 """Bytes of a stream that are kept before they are read: most streams end before, and report their usage."""
-_LONGEST_LINE = 1 << 20
-"""One that is longer is not looked into; events of text are a few hundred bytes."""
 
 
 class _Function(msgspec.Struct):
@@ -74,7 +72,8 @@ def texts(body: bytes) -> list[str]:
 class StreamText:
     """Follows a stream of server-sent events, in pieces cut anywhere.
 
-    Events are read only when there are many of them, or when it is asked what they said or reported.
+    Events are read only when there are many of them, or when it is asked what they said or reported. `usage` looks for
+    what is reported, and says how long a line may be that is looked into.
     """
 
     __slots__ = (
@@ -92,10 +91,10 @@ class StreamText:
         "size",
     )
 
-    def __init__(self) -> None:
+    def __init__(self, usage: StreamUsage | None = None) -> None:
         self._kept: list[bytes] = []
         self._read_at = _KEPT
-        self._usage = StreamUsage()
+        self._usage = usage or StreamUsage()
         self._said_size = 0
         self.size = 0
         """Bytes that have passed."""
@@ -145,17 +144,25 @@ class StreamText:
         text = b"".join(self._kept)
         end = text.rfind(b"\n") + 1 if whole_only else len(text)
         rest = text[end:]
-        self._kept, self._read_at = [rest if len(rest) <= _LONGEST_LINE else b""], self.size + _KEPT
+        self._kept, self._read_at = [rest if len(rest) <= self._usage.longest else b""], self.size + _KEPT
         self._usage.feed(text[:end])
         for line in _LINE.finditer(text, 0, end):
-            chunk = _read(line.group(1))
-            self.last = chunk if chunk.id or not self.last.id else self.last
-            for choice in chunk.choices:
-                (self.finished if choice.finish_reason else self.open).add(choice.index)
-                if said := choice.said():
-                    self._spoken += 1
-                    self._said_size += len(said.encode("utf-8", "surrogatepass"))
-                    self._said.setdefault(choice.index, []).append(said)
+            self.take(line.group(1))
+
+    def take(self, data: bytes) -> None:
+        """Look at the data of one event."""
+        chunk = _read(data)
+        self.last = chunk if chunk.id or not self.last.id else self.last
+        for choice in chunk.choices:
+            (self.finished if choice.finish_reason else self.open).add(choice.index)
+            if said := choice.said():
+                self.say(choice.index, said)
+
+    def say(self, choice: int, said: str) -> None:
+        """An event says something."""
+        self._spoken += 1
+        self._said_size += len(said.encode("utf-8", "surrogatepass"))
+        self._said.setdefault(choice, []).append(said)
 
 
 def cut_short(text: StreamText, message: str) -> bytes:

@@ -6,7 +6,7 @@ valid JSON object (the surface parsed it); on anything else the result is unspec
 """
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
 import msgspec
@@ -81,6 +81,27 @@ def insert_first(body: bytes, key: str, value: bytes) -> bytes:
     brace = body.index(b"{")
     empty = body[brace + 1 :].lstrip().startswith(b"}")
     return body[: brace + 1] + b'"' + key.encode() + b'":' + value + (b"" if empty else b",") + body[brace + 1 :]
+
+
+def put(body: bytes, values: Mapping[str, bytes], *, missing: Mapping[str, bytes] = {}) -> bytes:
+    """`body` with these values: in their members' place, or behind all others where there are none.
+
+    What is `missing` is added, too, but never replaced. A member that is there twice is replaced twice.
+    """
+    found = members(body)
+    out = body
+    for member in reversed(found):
+        value = values.get(member.key)
+        if value is not None:
+            out = out[: member.value_start] + value + out[member.end :]
+    there = {member.key for member in found}
+    added = [
+        msgspec.json.encode(key) + b":" + value for key, value in {**missing, **values}.items() if key not in there
+    ]
+    if not added:
+        return out
+    brace = out.rindex(b"}")
+    return out[:brace] + (b"," if found else b"") + b",".join(added) + out[brace:]
 
 
 def remove(body: bytes, keys: Collection[str]) -> bytes:

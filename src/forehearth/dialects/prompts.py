@@ -37,6 +37,8 @@ class _Message(msgspec.Struct):
 
 class _Chat(msgspec.Struct):
     messages: list[_Message] = []
+    input: str | list[_Message] = []
+    """Of a call that can be asked by the Responses API alone."""
 
 
 _decoder = msgspec.json.Decoder(_Chat)
@@ -61,9 +63,10 @@ def attached(operation: Operation, body: bytes) -> tuple[int, int]:
     if operation is not Operation.CHAT or (b"image" not in body and not _hides_letters(body)):
         return 0, 0
     try:
-        messages = _decoder.decode(body).messages
+        chat = _decoder.decode(body)
     except msgspec.ValidationError:
         return 0, 0
+    messages = chat.messages or (chat.input if isinstance(chat.input, list) else [])
     images = [part for each in messages for part in each.content or () if not isinstance(part, str) and _is_image(part)]
     return len(images), sum(len(_url(part)) for part in images)
 
@@ -75,7 +78,7 @@ def prompt(operation: Operation, body: bytes) -> Prompt:
     tokens = size = images = 0
     if operation is Operation.CHAT:
         tokens = _PRIMING_TOKENS
-        for message in members.get("messages") or ():
+        for message in members.get("messages") or _input(members.get("input")):
             tokens += _MESSAGE_TOKENS
             for part in _parts(message):
                 if isinstance(part, str):
@@ -93,6 +96,13 @@ def prompt(operation: Operation, body: bytes) -> Prompt:
                 tokens += len(each) if isinstance(each, list) else 1
     size += sum(_size(value) for name, value in members.items() if name not in _NO_PROMPT)
     return Prompt(texts=tuple(texts), tokens=tokens, size=size, images=images)
+
+
+def _input(given: Any) -> list[dict[str, Any]]:
+    """The items of a body of the Responses API, each of which counts as a message."""
+    if isinstance(given, str):
+        return [{"content": given}]
+    return [item for item in given if isinstance(item, dict)] if isinstance(given, list) else []
 
 
 def _parts(message: dict[str, Any]) -> Iterator[str | dict[str, Any]]:

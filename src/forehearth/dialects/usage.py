@@ -4,6 +4,7 @@ Reading never changes a byte, and what cannot be read counts as not reported: us
 """
 
 import re
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Annotated
 
@@ -35,11 +36,28 @@ class _Counts(msgspec.Struct):
     completion_tokens_details: _Details | None = None
 
 
+class _ResponseCounts(msgspec.Struct):
+    input_tokens: _Tokens
+    output_tokens: _Tokens | None = None
+    input_tokens_details: _Details | None = None
+    output_tokens_details: _Details | None = None
+
+
 class _Body(msgspec.Struct):
     usage: _Counts | None = None
 
 
+class _Response(msgspec.Struct):
+    usage: _ResponseCounts | None = None
+
+
+class _ResponseEvent(msgspec.Struct):
+    response: _Response | None = None
+
+
 _decoder = msgspec.json.Decoder(_Body)
+_response_decoder = msgspec.json.Decoder(_Response)
+_event_decoder = msgspec.json.Decoder(_ResponseEvent)
 
 
 def read(body: bytes) -> Usage | None:
@@ -62,13 +80,48 @@ def read(body: bytes) -> Usage | None:
     )
 
 
+def read_response(body: bytes) -> Usage | None:
+    """The same of a response of the Responses API."""
+    return _of_response(body, _response_decoder.decode)
+
+
+def read_response_event(body: bytes) -> Usage | None:
+    """The same of one of its events."""
+    return _of_response(body, lambda text: _event_decoder.decode(text).response)
+
+
+def _of_response(body: bytes, decode: Callable[[bytes], _Response | None]) -> Usage | None:
+    try:
+        found = decode(body)
+    except msgspec.ValidationError:
+        return None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Broken("The model's host sent a body that is not JSON.") from error
+    counts = None if found is None else found.usage
+    if counts is None:
+        return None
+    before = counts.input_tokens_details or _Details()
+    after = counts.output_tokens_details or _Details()
+    return Usage(
+        prompt=counts.input_tokens,
+        completion=counts.output_tokens or 0,
+        cached=before.cached_tokens or 0,
+        reasoning=after.reasoning_tokens or 0,
+    )
+
+
 class StreamUsage:
-    """Watches a stream of server-sent events go by, in pieces cut anywhere, for the last usage that it reports."""
+    """Watches a stream of server-sent events go by, in pieces cut anywhere, for the last usage that it reports.
 
-    __slots__ = ("_rest", "usage")
+    `read_event` reads it from the data of one; `longest` is how many bytes of one are looked into.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_read", "_rest", "longest", "usage")
+
+    def __init__(self, read_event: Callable[[bytes], Usage | None] = read, longest: int = _LONGEST_EVENT) -> None:
         self._rest = b""
+        self._read = read_event
+        self.longest = longest
         self.usage: Usage | None = None
 
     def feed(self, piece: bytes) -> None:
@@ -80,7 +133,7 @@ class StreamUsage:
             return
         end = max(text.rfind(blank) for blank in _BLANK_LINES)
         complete, self._rest = (text[:end], text[end:]) if end >= 0 else (b"", text)
-        if len(self._rest) > _LONGEST_EVENT:
+        if len(self._rest) > self.longest:
             self._rest = b""
         self._read_events(complete)
 
@@ -99,7 +152,7 @@ class StreamUsage:
                 at = start
                 if text.startswith(b"data:", start):
                     with suppress(Broken):  # a stream passes as it is; its odd lines only count for nothing
-                        found = read(text[start + 5 : end])
+                        found = self._read(text[start + 5 : end])
                         if found is not None:
                             self.usage = found
                             return

@@ -8,7 +8,7 @@ import msgspec
 
 from forehearth.core.call import Operation
 from forehearth.core.document import Document
-from forehearth.core.permission import Permission
+from forehearth.core.permission import CLASSIC_AGENTS, Permission
 from forehearth.core.place import Place
 from forehearth.core.principal import Grant
 from forehearth.identity.roles import Role, allowed, named
@@ -46,8 +46,10 @@ STORED = frozenset(
         Permission.WRITE_FILES,
         Permission.DELETE_FILES,
     }
+    | CLASSIC_AGENTS
 )
-"""What a key may do with everybody's stored answers and files, unless it is limited in any way to some calls."""
+"""What a key may do with everybody's stored answers, files and classic agents, unless it is limited in any way to some
+calls."""
 INFERENCE = READING.union(KEEPING, STORED, *OPERATIONS.values())
 """What a key without limits opens of its resource."""
 _ASSIGNED_BY_KEYS = frozenset(named("Foundry Account Owner").assigns or ())

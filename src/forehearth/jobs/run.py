@@ -6,6 +6,7 @@ what an earlier attempt did.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final, TypeVar, overload
 
@@ -13,6 +14,7 @@ import msgspec
 
 from forehearth.core.clock import Clock
 from forehearth.core.document import storable
+from forehearth.core.errors import ForehearthError
 from forehearth.core.job import LONGEST_NAME, MOST_BYTES, Job, JobEvent, LeaseLost
 from forehearth.jobs.recorder import Recorder
 from forehearth.ports.jobs import JobRecords
@@ -175,6 +177,23 @@ class Run:
             await self.record(steps={name: await work()})
         finally:
             self._under_way.discard(name)
+
+
+async def unless_cancelled(run: Run, work: Awaitable[Result]) -> Result:
+    """What `work` gives. Raises `JobCancelled` where cancelling is asked for first; the work is ended then."""
+    doing = asyncio.ensure_future(work)
+    asked_for = asyncio.ensure_future(run.cancelling.wait())
+    try:
+        await asyncio.wait([doing, asked_for], return_when=asyncio.FIRST_COMPLETED)
+        if not doing.done():
+            raise JobCancelled
+        return doing.result()
+    finally:
+        asked_for.cancel()
+        if not doing.done():
+            doing.cancel()
+            with contextlib.suppress(asyncio.CancelledError, StopAsyncIteration, ForehearthError):
+                await doing
 
 
 def encoded(value: object) -> bytes:

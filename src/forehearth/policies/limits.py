@@ -106,7 +106,7 @@ class HoldToLimits:
             return reply
         # What a backend says of its own limits is not what this caller has left.
         kept = [header for header in reply.headers if not header[0].startswith(_RATES)]
-        return Reply(status=reply.status, headers=kept + told, body=reply.body, stream=reply.stream)
+        return msgspec.structs.replace(reply, headers=kept + told)
 
     def _that_apply(self, call: Call) -> Applying:
         key = (call.principal.product, call.project)
@@ -144,8 +144,10 @@ class HoldToLimits:
             except _Lacking:
                 return await turn.take(self._tokens.counted(call, bounds), strict=False)
         except _Lacking as lacking:
-            error = refusal(call, self._deployment, lacking.budget, lacking.need, lacking.denied)
-            self._meter.refused(lacking.budget.name)
+            budget, denied = lacking.budget, lacking.denied
+            error = refusal(call, self._deployment, budget, lacking.need, denied, self._leases.clock.unix())
+            self._meter.refused(budget.name)
+            call.record.limits.append(Touched(name=budget.name, reserved=0, left=denied.left))
             call.record.say(_NAME, error.message)
             raise error from None
         except StoreFailed as error:

@@ -19,8 +19,9 @@ from forehearth.core.exchange import Reply, Stream
 from forehearth.core.limit_settings import TokenSettings
 from forehearth.core.tap import Tap
 from forehearth.core.usage import Usage
-from forehearth.dialects import answers, json_members, usage
+from forehearth.dialects import answers, json_members, response_texts, usage
 from forehearth.dialects.answers import StreamText
+from forehearth.dialects.response_texts import ResponseText
 from forehearth.dialects.usage_events import WithoutUsage
 from forehearth.policies.drains import Drains
 from forehearth.policies.onion import Proceed
@@ -66,7 +67,7 @@ class CountUsage:
         sent = _asking(call) if hides else call
         reply = await (proceed(sent) if self._drains is None else self._outlasting(sent, proceed, self._drains))
         if reply.stream is not None:
-            return msgspec.structs.replace(reply, stream=self._watched(call, reply.stream, hides=hides))
+            return msgspec.structs.replace(reply, stream=self._watched(call, reply, reply.stream, hides=hides))
         self._note_whole(call, reply)
         return reply
 
@@ -75,6 +76,8 @@ class CountUsage:
         record = call.record
         if found is None:
             prompt = self._tokens.counted(call, self._tokens.of(call, None)).prompt
+            if record.reserved:  # what we put into the body ourselves is none of the caller's prompt
+                prompt = min(prompt, record.estimated)
             completion, most = self._tokens.count(texts), record.reserved - record.estimated
             if record.reserved and not record.cut:
                 completion = min(completion, most)
@@ -108,13 +111,15 @@ class CountUsage:
         return (self._by_token and text.spoken() > tokens) or text.said_size() > _LONGEST_TOKEN * tokens
 
     def _note_whole(self, call: Call, reply: Reply) -> None:
-        found = usage.read(reply.body)
-        self.note(call, found, () if found is not None else answers.texts(reply.body))
+        read, texts = (usage.read_response, response_texts.texts) if reply.in_responses else (usage.read, answers.texts)
+        found = read(reply.body)
+        self.note(call, found, () if found is not None else texts(reply.body))
 
-    def _watched(self, call: Call, stream: Stream, *, hides: bool) -> "_Watched":
+    def _watched(self, call: Call, reply: Reply, stream: Stream, *, hides: bool) -> "_Watched":
+        looks = _Responses if reply.in_responses else _Chat
         if self._drains is None:
-            return _Watched(self, call, stream, hides=hides)
-        return _Drained(self, call, stream, hides=hides, drains=self._drains)
+            return _Watched(self, call, stream, looks(), hides=hides)
+        return _Drained(self, call, stream, looks(), hides=hides, drains=self._drains)
 
     async def _outlasting(self, call: Call, proceed: Proceed, drains: Drains) -> Reply:
         """The reply; when the client leaves before there is one, it is waited for all the same."""
@@ -132,23 +137,54 @@ class CountUsage:
             if reply.stream is None:
                 self._note_whole(call, reply)
             else:
-                await _Drained(self, call, reply.stream, hides=False, drains=drains).drain()
+                looks = _Responses if reply.in_responses else _Chat
+                await _Drained(self, call, reply.stream, looks(), hides=False, drains=drains).drain()
         except ForehearthError as error:
             call.record.say(_NAME, f"The client had left, and the backend failed: {error.code}.")
         finally:
             call.record.close()
 
 
+class _Chat:
+    """How a stream of chat completions, or of text completions, is looked at."""
+
+    __slots__ = ("text",)
+
+    def __init__(self) -> None:
+        self.text = StreamText()
+
+    def cut_short(self, message: str, reported: Usage | None) -> bytes:
+        """The end of a stream whose budget is used up; with what it used, where that is to be reported."""
+        end = answers.cut_short(self.text, message)
+        if reported is not None:
+            end += answers.usage_event(self.text, reported.prompt, reported.completion)
+        return end + _DONE
+
+
+class _Responses(_Chat):
+    """The same of one of the Responses API."""
+
+    __slots__ = ()
+
+    def __init__(self) -> None:
+        self.text = ResponseText()
+
+    def cut_short(self, message: str, reported: Usage | None) -> bytes:  # noqa: ARG002 - it is put in by who hands it on
+        """See above."""
+        return response_texts.cut_short(message)
+
+
 class _Watched(Tap):
     """A stream that is looked at as it passes, and reported on once: when it ends, breaks off or is let go."""
 
-    __slots__ = ("_call", "_hidden", "_is_bounded", "_is_plain", "_most", "_policy", "_reported", "_text")
+    __slots__ = ("_call", "_hidden", "_is_bounded", "_is_plain", "_looks", "_most", "_policy", "_reported", "_text")
 
-    def __init__(self, policy: CountUsage, call: Call, stream: Stream, *, hides: bool) -> None:
+    def __init__(self, policy: CountUsage, call: Call, stream: Stream, looks: _Chat, *, hides: bool) -> None:
         super().__init__(stream)
         self._policy = policy
         self._call = call
-        self._text = StreamText()
+        self._looks = looks
+        self._text = looks.text
         self._hidden = WithoutUsage() if hides else None
         self._most = call.record.reserved - call.record.estimated
         self.may_cut = self._is_bounded = call.record.reserved > 0
@@ -193,11 +229,7 @@ class _Watched(Tap):
         message = f"The answer was ended after {self._most} tokens: what was reserved for it is used up."
         self._call.record.say(_NAME, "The backend went beyond the bound that it was sent; its stream was ended.")
         self._report(cut=True)
-        end = answers.cut_short(self._text, message)
-        found = self._call.record.usage
-        if self._call.usage_asked and found is not None:
-            end += answers.usage_event(self._text, found.prompt, found.completion)
-        return end + _DONE
+        return self._looks.cut_short(message, self._call.record.usage if self._call.usage_asked else None)
 
     def _report(self, *, cut: bool = False) -> None:
         if self._reported:
@@ -250,9 +282,11 @@ class _Drained(_Watched):
 
     __slots__ = ("_drains", "_outlasting")
 
-    def __init__(self, policy: CountUsage, call: Call, stream: Stream, *, hides: bool, drains: Drains) -> None:
+    def __init__(
+        self, policy: CountUsage, call: Call, stream: Stream, looks: _Chat, *, hides: bool, drains: Drains
+    ) -> None:
         self._outlasting = _Outlasting(stream)
-        super().__init__(policy, call, self._outlasting, hides=hides)
+        super().__init__(policy, call, self._outlasting, looks, hides=hides)
         self._drains = drains
 
     def broke(self, error: BaseException) -> bytes:

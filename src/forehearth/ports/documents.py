@@ -50,6 +50,17 @@ class DocumentStore(Protocol):
         """Every document of a kind, whoever it belongs to: for the server's own use, never for a caller's."""
         ...
 
+    async def response(self, resource: str, id: str, now: float) -> list[Document]:  # noqa: A002 - what it is
+        """The responses of an id in all places of a resource, the newest first: for operators, never for a caller.
+
+        What has expired by `now` is left out.
+        """
+        ...
+
+    async def response_before(self, resource: str, sequence: int | None, now: float) -> Document | None:
+        """The newest response of a resource, or the newest of those with a lesser sequence. Likewise."""
+        ...
+
     async def version(self, kind: str) -> int:
         """A number that grows with every write of this kind, by whichever process."""
         ...

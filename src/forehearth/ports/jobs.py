@@ -7,7 +7,7 @@ store's own clock, so that workers on several machines agree on them; what is ha
 from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
-from forehearth.core.job import Ending, Job, JobEvent, JobQuery, Lease, NewJob, Recorded
+from forehearth.core.job import Ending, Job, JobEvent, JobQuery, Lease, NewJob, Past, Recorded, Told
 from forehearth.core.place import Place
 
 
@@ -92,5 +92,25 @@ class JobRetention(Protocol):
         ...
 
 
-class JobStore(JobDesk, JobWatch, JobLeases, JobRecords, JobRetention, Protocol):
+class JobArchive(Protocol):
+    """Shows jobs of all places of a resource, for whoever operates the server and never for a caller."""
+
+    async def of_id(self, resource: str, id: str, limit: int) -> list[Job]:  # noqa: A002 - what it is
+        """Those of this id, one in each place that has it, the newest first."""
+        ...
+
+    async def of_resource(self, resource: str, limit: int) -> list[Job]:
+        """The newest, without their inputs and results."""
+        ...
+
+    async def past(self, job: int, limit: int) -> Past:
+        """How the job with this sequence went; `limit` attempts and `limit` steps at most."""
+        ...
+
+    async def told(self, job: int, after: int, limit: int) -> list[Told]:
+        """Its events with greater numbers, in order. -1 is before the first one."""
+        ...
+
+
+class JobStore(JobDesk, JobWatch, JobLeases, JobRecords, JobRetention, JobArchive, Protocol):
     """All of that: what one database keeps."""

@@ -28,6 +28,13 @@ class LedgerReader(Protocol):
         """The record of a request; None where a resource has no such one."""
         ...
 
+    async def of_request(self, resource: str, id: str, limit: int) -> list[LedgerRecord]:  # noqa: A002 - what it is
+        """The record of a request and those of what was done for it later, whose ids go on behind a hyphen.
+
+        The first ones, `limit` at most.
+        """
+        ...
+
     async def sums(self, span: Span, by: Collection[Grouping]) -> list[Sum]:
         """What they come to, told apart by all of these and by their currency, the first of them first."""
         ...

@@ -12,7 +12,7 @@ from forehearth.core.settings_types import HttpUrl, Text, Unfit
 from forehearth.core.upstream import Request
 from forehearth.ports.token_source import TokenSource
 from forehearth.providers import address
-from forehearth.providers.body import JSON_HEADERS, OPERATION_PATHS, named
+from forehearth.providers.body import JSON_HEADERS, OPERATION_PATHS, RESPONSES_PATH, asked_in_responses, named
 from forehearth.providers.credentials import Bearer, CredentialSettings, check_one, check_origin
 
 _NEWEST = {"classic": "2024-10-21", "v1": None, "models": "2024-05-01-preview"}
@@ -31,6 +31,9 @@ class AzureOpenAISettings(ProviderSettings, frozen=True, kw_only=True, forbid_un
     """For `classic` 2024-10-21 and for `models` 2024-05-01-preview, unless given; `v1` needs none."""
     api_key: Secret | None = None
     """Sent as `api-key`. A backend has either this or a `credential`."""
+    responses: bool = False
+    """Whether what comes by the Responses API is passed through to this resource's own, and not asked as chat
+    completions. For the form `v1`. See [responses](responses.md#hosts-that-have-this-api)."""
     credential: CredentialSettings | None = None
     """An identity of Microsoft Entra ID instead of a key; its token is sent as bearer token."""
     connection: OutboundSettings = OutboundSettings()
@@ -43,6 +46,9 @@ class AzureOpenAISettings(ProviderSettings, frozen=True, kw_only=True, forbid_un
 
     def __post_init__(self) -> None:
         """Refuse no credential, two of them, and tokens in clear text. Raises `Unfit`."""
+        if self.responses and self.form != "v1":
+            hint = "leave form out, or responses"
+            raise Unfit(f"the form {self.form} has no Responses API", member="responses", hint=hint)
         check_one(self.api_key, self.credential)
         if self.credential is not None:
             check_origin(self.endpoint, self.connection)
@@ -58,6 +64,7 @@ class AzureOpenAI:
     def __init__(self, name: str, settings: AzureOpenAISettings, tokens: TokenSource | None = None) -> None:
         self.name = name
         self._form = settings.form
+        self._responses = settings.responses
         self._origin, self._prefix = address.origin(settings.endpoint, settings.connection)
         self._timeouts = address.timeouts(settings.connection)
         version = settings.api_version or _NEWEST[settings.form]
@@ -77,7 +84,10 @@ class AzureOpenAI:
         token to send.
         """
         path = OPERATION_PATHS[call.operation]
-        if self._form == "classic":
+        passed = asked_in_responses(call, model) if self._responses else None
+        if passed is not None:
+            target, body = f"/openai/v1{RESPONSES_PATH}", passed
+        elif self._form == "classic":
             target, body = f"/openai/deployments/{quote(model, safe='')}{path}", call.body
         elif self._form == "v1":
             target, body = f"/openai/v1{path}", named(call, model)

@@ -15,6 +15,16 @@ OPERATION_PATHS = {
 }
 
 
+RESPONSES_PATH = "/responses"
+
+
+def asked_in_responses(call: Call, model: str) -> bytes | None:
+    """The call's body of the Responses API with `model` as its model; None where it has none."""
+    if call.responses is None:
+        return None
+    return json_members.put(call.responses, {"model": msgspec.json.encode(model)})
+
+
 def named(call: Call, model: str) -> bytes:
     """The call's body with `model` as its model, every other byte as it came; the very body when it says so already."""
     if call.model_in_body == model:

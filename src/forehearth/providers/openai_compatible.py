@@ -7,7 +7,7 @@ from forehearth.core.settings_types import HttpUrl
 from forehearth.core.upstream import Request
 from forehearth.ports.token_source import TokenSource
 from forehearth.providers import address
-from forehearth.providers.body import JSON_HEADERS, OPERATION_PATHS, named
+from forehearth.providers.body import JSON_HEADERS, OPERATION_PATHS, RESPONSES_PATH, asked_in_responses, named
 from forehearth.providers.credentials import Bearer, CredentialSettings, check_one, check_origin
 
 
@@ -16,6 +16,9 @@ class OpenAICompatibleSettings(ProviderSettings, frozen=True, kw_only=True, forb
 
     base_url: HttpUrl
     """Everything before `/chat/completions`, such as `http://127.0.0.1:11434/v1`."""
+    responses: bool = False
+    """Whether the host has the Responses API besides, at `/responses`: what comes by it is then passed through to it,
+    and not asked as chat completions. See [responses](responses.md#hosts-that-have-this-api)."""
     api_key: Secret | None = None
     """Sent as bearer token; hosts without authentication need none."""
     credential: CredentialSettings | None = None
@@ -44,6 +47,7 @@ class OpenAICompatible:
         self._timeouts = address.timeouts(settings.connection)
         self._targets = {operation: (self._prefix + path).encode() for operation, path in OPERATION_PATHS.items()}
         self._bearer = Bearer(name, tokens) if tokens is not None else None
+        self._responses = (self._prefix + RESPONSES_PATH).encode() if settings.responses else None
         key = settings.api_key
         credential = ((b"authorization", b"Bearer " + key.reveal().encode()),) if key else ()
         self._headers = (*JSON_HEADERS, *credential)
@@ -54,10 +58,14 @@ class OpenAICompatible:
         Raises `Unreachable` where there is no token to send.
         """
         headers = self._headers if self._bearer is None else (*self._headers, self._bearer.header())
+        target, body = self._targets[call.operation], None
+        if self._responses is not None:
+            body = asked_in_responses(call, model)
+            target = target if body is None else self._responses
         return Request(
             origin=self._origin,
-            target=self._targets[call.operation],
+            target=target,
             headers=(*headers, *call.forward.items()) if call.forward else headers,
-            body=named(call, model),
+            body=named(call, model) if body is None else body,
             timeouts=self._timeouts,
         )

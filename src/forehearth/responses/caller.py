@@ -31,23 +31,33 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
     forward: Mapping[bytes, bytes] = {}
     record: CallRecord = msgspec.field(default_factory=CallRecord)
 
-    def call(self, question: Question, body: bytes) -> Call:
-        """The call of chat completions with that `body`, which asks the `question`."""
+    def call(self, question: Question, body: bytes, passed: bytes | None = None) -> Call:
+        """The call of chat completions with that `body`, which asks the `question`.
+
+        `passed` is the same question for hosts that have this API; they alone can be asked one that is read loosely.
+        """
         asked = question.body
-        bound = asked.max_output_tokens
+        call = self.ask(
+            asked.model, body, asked_as="responses", stream=bool(asked.stream), output=asked.max_output_tokens
+        )
+        return msgspec.structs.replace(call, responses=passed, only_responses=question.loose)
+
+    def ask(self, model: str | None, body: bytes, *, asked_as: str, stream: bool, output: int | None) -> Call:
+        """The call of chat completions with that `body`, made for what was `asked_as`; `output` is its bound."""
         return Call(
             request_id=self.request_id,
             surface=self.surface,
             operation=Operation.CHAT,
+            asked_as=asked_as,
             project=self.place.project,
-            name=asked.model or "",
+            name=model or "",
             body=body,
-            model_in_body=asked.model,
+            model_in_body=model,
             has_model_member=True,
-            stream=bool(asked.stream),
-            usage_asked=True if asked.stream else None,
-            output=bound,
-            output_members=() if bound is None else ("max_completion_tokens",),
+            stream=stream,
+            usage_asked=True if stream else None,
+            output=output,
+            output_members=() if output is None else ("max_completion_tokens",),
             principal=self.principal,
             forward=self.forward,
             headers=self.headers,

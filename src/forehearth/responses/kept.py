@@ -17,6 +17,7 @@ from forehearth.dialects.responses.asked import Question
 from forehearth.dialects.responses.items import Resource
 from forehearth.documents.repository import Documents
 from forehearth.responses.caller import Caller
+from forehearth.responses.marks import Times
 
 DAY: Final = 86_400.0
 RETENTION: Final = 30 * DAY
@@ -42,6 +43,12 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
     """The members of its question, where it is made in the background; None where it is not."""
     agent: Reference | None = None
     """The version of an agent that gave some of these members."""
+    request: str = ""
+    """The id of the request that asked for it."""
+    arrived: float = 0.0
+    """When that did, in Unix seconds; 0 where nobody noted that yet."""
+    times: Times = {}
+    """When its items were made, where nobody else notes that."""
 
     @property
     def ended(self) -> bool:
@@ -70,9 +77,19 @@ class KeptResponses:
         self._turns = turns
         self._longest = longest
 
-    async def keep(self, caller: Caller, response: dict[str, Any], items: tuple[Resource, ...]) -> None:
+    async def keep(
+        self, caller: Caller, response: dict[str, Any], items: tuple[Resource, ...], times: Times | None = None
+    ) -> None:
         """Store it."""
-        await self._create(caller, Kept(response=response, input=list(items), tenant=caller.principal.tenant))
+        kept = Kept(
+            response=response,
+            input=list(items),
+            tenant=caller.principal.tenant,
+            request=caller.request_id,
+            arrived=self._clock.unix() - (self._clock.monotonic() - caller.started),
+            times=times or {},
+        )
+        await self._create(caller, kept)
 
     async def begin(
         self, caller: Caller, response: dict[str, Any], items: tuple[Resource, ...], asked: Question
@@ -84,6 +101,7 @@ class KeptResponses:
             tenant=caller.principal.tenant,
             asked=dict(asked.members),
             agent=asked.agent,
+            request=caller.request_id,
         )
         await self._create(caller, kept)
 
@@ -160,4 +178,4 @@ class KeptResponses:
 def whole_items(output: Sequence[Resource]) -> list[Resource]:
     """What a model is shown of an output: not what a worker left unfinished that died, and others came behind."""
     last = len(output) - 1
-    return [item for index, item in enumerate(output) if index == last or item["status"] != "incomplete"]
+    return [item for index, item in enumerate(output) if index == last or item.get("status") != "incomplete"]

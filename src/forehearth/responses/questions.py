@@ -1,10 +1,15 @@
 """From a body to what a model is asked: the agent looked up, what was said before found, references resolved."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
 
 from forehearth.conversations.items import Item, duplicate
-from forehearth.core.errors import NotSupported
-from forehearth.dialects.responses import agents, asked, chat, problems
+from forehearth.core.errors import NotSupported, Refused
+from forehearth.dialects import json_members
+from forehearth.dialects.responses import agents, asked, chat, loose, passed_on, problems
+from forehearth.dialects.responses.agents import Reference
 from forehearth.dialects.responses.asked import Question
 from forehearth.dialects.responses.items import NewId, Resource, resolved
 from forehearth.ports.agents import AgentResolver
@@ -16,7 +21,17 @@ from forehearth.responses.talk import Talks
 class Questions:
     """Reads questions. `agents` finds those that are asked of."""
 
-    def __init__(self, kept: KeptResponses, talks: Talks, agents: AgentResolver, new_id: NewId) -> None:
+    def __init__(
+        self,
+        kept: KeptResponses,
+        talks: Talks,
+        agents: AgentResolver,
+        new_id: NewId,
+        *,
+        passes: Callable[[str], bool] = lambda _: False,
+    ) -> None:
+        """`passes` knows of a model's name whether it can lead to a host that has this API itself."""
+        self._passes = passes
         self._kept = kept
         self._talks = talks
         self._agents = agents
@@ -30,18 +45,39 @@ class Questions:
         members = problems.decoded(body)
         reference = agents.named(members, at=caller.place.agent)
         if reference is None:
-            return asked.read(members if deployment is None else members | {"model": deployment}, self._new_id)
+            raw = body
+            if deployment is not None:
+                raw = json_members.put(body, {"model": msgspec.json.encode(deployment)})
+                members["model"] = deployment
+            return msgspec.structs.replace(self.again(members), raw=raw)
         if not caller.place.project:
             message = "An agent belongs to a project: ask below /api/projects/{project}/openai/v1."
             raise NotSupported(message, param="agent_reference")
         agent = await self._agents.resolve(caller.place, reference.name, reference.version)
         named = agents.Reference(name=agent.name, version=agent.version)
-        return asked.read(agents.applied(members, agent), self._new_id, agent=named)
+        return self.again(agents.applied(members, agent), agent=named)
 
-    async def asked(self, caller: Caller, question: Question) -> tuple[tuple[Resource, ...], bytes]:
-        """The items of the input, and the body of chat completions that asks for an answer to all before and them."""
+    def again(self, members: dict[str, Any], *, agent: Reference | None = None) -> Question:
+        """The question that these members ask; loosely read where its model can lead to a host that knows more of it.
+
+        Raises as `asked.read` does.
+        """
+        try:
+            return asked.read(members, self._new_id, agent=agent)
+        except Refused:
+            model = members.get("model")
+            if not isinstance(model, str) or not self._passes(model):
+                raise
+        return msgspec.structs.replace(loose.read(members, self._new_id), agent=agent)
+
+    async def asked(self, caller: Caller, question: Question) -> tuple[tuple[Resource, ...], bytes, bytes | None]:
+        """The items of the input, and the body of chat completions that asks for an answer to all before and them.
+
+        The third is the body for hosts that have this API, where there is one among those that may be asked.
+        """
+        passes = self._passes(question.body.model or "")
         if question.conversation is not None:
-            before = await self._talks.before(caller, question.conversation)
+            before = await self._talks.before(caller, question.conversation, loose=passes)
         else:
             before = await self._kept.conversation(caller, question.body.previous_response_id)
         known = {item["id"]: item for item in before}
@@ -49,7 +85,10 @@ class Questions:
         _require_once(items)
         if question.conversation is not None:
             _require_new(self._talks.new(without_references(question, items)), known)
-        return items, chat.body(question, [*before, *items])
+        passed = passed_on.body(question, before, items) if passes else None
+        if question.loose and passed is not None:
+            return items, passed, passed
+        return items, chat.body(question, [*before, *items]), passed
 
 
 def without_references(question: Question, items: tuple[Resource, ...]) -> tuple[Resource, ...]:

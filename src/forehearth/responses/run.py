@@ -10,10 +10,14 @@ from forehearth.core.exchange import Stream
 from forehearth.core.record import CallRecord
 from forehearth.dialects.responses import states
 from forehearth.dialects.responses.answer import Answer, Event, encoded
+from forehearth.dialects.responses.passed import Passed
+from forehearth.responses.marks import Marks, Times
 
-Keep = Callable[[dict[str, Any]], Awaitable[None]]
-"""Stores a response, to the end although whoever waits for it is gone. Raises `StoreFailed`, or what else keeps it
-from being stored."""
+Keep = Callable[[dict[str, Any], Times], Awaitable[None]]
+"""Stores a response with the times of its items, to the end although whoever waits for it is gone.
+
+Raises `StoreFailed`, or what else keeps it from being stored.
+"""
 _NOT_KEPT: Final = "The response could not be stored. Send the request again, or with 'store' set to false."
 
 _log = logging.getLogger("forehearth.responses")
@@ -25,10 +29,13 @@ class Run:
     A client that leaves before the last event leaves a response that is `cancelled`, with what there was of it.
     """
 
-    __slots__ = ("_answer", "_due", "_keep", "_record", "_source")
+    __slots__ = ("_answer", "_due", "_keep", "_marks", "_record", "_source")
 
-    def __init__(self, answer: Answer, source: Stream | None, keep: Keep | None, record: CallRecord) -> None:
+    def __init__(
+        self, answer: Answer | Passed, source: Stream | None, keep: Keep | None, record: CallRecord, marks: Marks
+    ) -> None:
         self._answer = answer
+        self._marks = marks
         self._source = source
         self._keep = keep
         self._record = record
@@ -81,6 +88,7 @@ class Run:
 
     async def _add(self, events: list[Event]) -> None:
         """Send them; the last one of all only when the response is stored."""
+        self._marks.note(events)
         if events and self._answer.over and self._keep is not None and not await self._kept():
             last = {"code": "server_error", "message": _NOT_KEPT, "param": None}
             events[-1] = {"type": states.ERROR, "sequence_number": events[-1]["sequence_number"], **last}
@@ -92,7 +100,7 @@ class Run:
         if keep is None:
             return True
         try:
-            await keep(self._answer.response)
+            await keep(self._answer.response, self._marks.times)
         except (StoreFailed, ForehearthError):
             return False
         return True

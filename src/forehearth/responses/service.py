@@ -17,11 +17,13 @@ from forehearth.dialects.responses.asked import Question
 from forehearth.dialects.responses.chat import Count
 from forehearth.dialects.responses.items import NewId, Resource
 from forehearth.dialects.responses.objects import Frame
+from forehearth.dialects.responses.passed import Passed
 from forehearth.documents.repository import MOST, NEWEST, Order
 from forehearth.ports.door import Door
 from forehearth.responses.background import Background
 from forehearth.responses.caller import Caller
 from forehearth.responses.kept import KeptResponses
+from forehearth.responses.marks import Marks, Times
 from forehearth.responses.questions import Questions, without_references
 from forehearth.responses.run import Keep, Run
 from forehearth.responses.talk import Talks
@@ -63,24 +65,26 @@ class Responses:
         `deployment` is the model where the path names it. Raises the `ForehearthError` that fits.
         """
         question = await self._questions.read(caller, body, deployment)
-        items, chat_body = await self._questions.asked(caller, question)
+        items, chat_body, passed = await self._questions.asked(caller, question)
         if question.body.background:
             return await self._begin(caller, question, items)
         frame = Frame(id=self._new_id("resp"), created_at=int(self._clock.unix()), question=question)
-        answer = Answer(frame, self._new_id, self._clock.unix)
-        reply = await self._call(caller.call(question, chat_body))
+        reply = await self._call(caller.call(question, chat_body, passed))
+        unix = self._clock.unix
+        answer = Passed(frame, unix) if reply.in_responses else Answer(frame, self._new_id, unix)
         keep = self._keeper(caller, question, items) if question.stored else None
         caller.record.say("responses", f"It is the response {frame.id}, {'kept' if keep else 'not kept'}.")
         headers = [header for header in reply.headers if header[0].lower() not in _OWN]
         if question.body.stream:
-            run = Run(answer, reply.stream, keep, caller.record)
+            run = Run(answer, reply.stream, keep, caller.record, Marks(self._clock.unix))
             await run.begin(answer.begin() + ([] if reply.stream is not None else answer.whole(reply.body)))
             return Reply(status=reply.status, headers=[_EVENTS, *headers], stream=run)
         answer.begin()
         answer.whole(reply.body)
         if keep is not None:
-            await keep(answer.response)
-        return Reply(status=reply.status, headers=[_JSON, *headers], body=msgspec.json.encode(answer.response))
+            await keep(answer.response, {})
+        sent = answer.body if isinstance(answer, Passed) else msgspec.json.encode(answer.response)
+        return Reply(status=reply.status, headers=[_JSON, *headers], body=sent)
 
     async def get(self, caller: Caller, id: str) -> dict[str, Any]:  # noqa: A002 - what it is
         """A stored response, as it is now. Raises `NotFound`."""
@@ -126,7 +130,7 @@ class Responses:
     async def input_tokens(self, caller: Caller, body: bytes) -> dict[str, Any]:
         """How many tokens the model would read, counted here. Raises as `create` does."""
         question = asked.read_counted(body, self._new_id)
-        items, chat_body = await self._questions.asked(caller, question)
+        items, chat_body, _ = await self._questions.asked(caller, question)
         if any(part["type"] in ("input_image", "input_file") for part in _contents(items)):
             raise NotSupported("Images and files cannot be counted here: their model alone can.", param="input")
         count = await asyncio.to_thread(self._counting)
@@ -159,8 +163,8 @@ class Responses:
     def _keeper(self, caller: Caller, question: Question, items: tuple[Resource, ...]) -> Keep:
         """Stores a response, to the end although whoever waits for it is gone."""
 
-        async def keep(response: dict[str, Any]) -> None:
-            task = asyncio.create_task(self._keep(caller, question, items, response))
+        async def keep(response: dict[str, Any], times: Times) -> None:
+            task = asyncio.create_task(self._keep(caller, question, items, response, times))
             self._keeping.add(task)
             task.add_done_callback(self._ended)
             await asyncio.shield(task)
@@ -174,12 +178,17 @@ class Responses:
             _log.warning("a response was not stored: %s", error)
 
     async def _keep(
-        self, caller: Caller, question: Question, items: tuple[Resource, ...], response: dict[str, Any]
+        self,
+        caller: Caller,
+        question: Question,
+        items: tuple[Resource, ...],
+        response: dict[str, Any],
+        times: Times,
     ) -> None:
         if question.conversation is not None:
             new = without_references(question, items)
-            await self._talks.add(caller, question.conversation, new, response)
-        await self._kept.keep(caller, response, items)
+            await self._talks.add(caller, question.conversation, new, response, renames=True)
+        await self._kept.keep(caller, response, items, times)
 
 
 def _contents(items: tuple[Resource, ...]) -> list[Resource]:

@@ -6,9 +6,10 @@ import msgspec
 
 from forehearth.conversations.items import Item, read_items
 from forehearth.conversations.service import Conversations
-from forehearth.core.errors import NotFound
+from forehearth.core.errors import InvalidField, NotFound
 from forehearth.core.place import Place
 from forehearth.dialects.responses import items
+from forehearth.dialects.responses import loose as loosely
 from forehearth.dialects.responses.items import NewId, Resource
 from forehearth.responses.caller import Caller
 from forehearth.responses.kept import whole_items
@@ -26,19 +27,26 @@ class Talks:
         self._conversations = conversations
         self._new_id = new_id
 
-    async def before(self, caller: Caller, conversation: str) -> list[Resource]:
-        """All that was said in it.
+    async def before(self, caller: Caller, conversation: str, *, loose: bool = False) -> list[Resource]:
+        """All that was said in it; `loose`, for a host that has this API, whatever it is.
 
         Raises `NotFound`, `InvalidField` where it is too long, and `NotSupported` for items that no model can be shown.
         """
         found = await self._conversations.everything(caller.place, conversation, most_bytes=LONGEST)
         given = [msgspec.json.decode(item.body) for item in found]
-        return list(items.read(given, self._new_id, "conversation"))
+        read = loosely.read_items if loose else items.read
+        return list(read(given, self._new_id, "conversation"))
 
     async def add(
-        self, caller: Caller, conversation: str, said: tuple[Resource, ...], response: dict[str, Any]
+        self,
+        caller: Caller,
+        conversation: str,
+        said: tuple[Resource, ...],
+        response: dict[str, Any],
+        *,
+        renames: bool = False,
     ) -> None:
-        """Add what was said, and the answer to it.
+        """Add what was said, and the answer to it; with `renames` under new ids where those of a host are taken.
 
         Raises `NotFound` where the conversation is gone, and `InvalidField` where an item's id is taken.
         """
@@ -48,10 +56,18 @@ class Talks:
         output = [
             each
             for each in whole_items(response["output"])
-            if each["type"] != "function_call" or each["status"] == "completed"
+            if each["type"] != "function_call" or each.get("status", "completed") == "completed"
         ]
-        added = [*self.new(said), *self.new(tuple(output), "output")]
-        await self._conversations.append(caller.place, conversation, added, at="input")
+        new = self.new(said)
+        try:
+            added = [*new, *self.new(tuple(output), "output")]
+            await self._conversations.append(caller.place, conversation, added, at="input")
+        except InvalidField:
+            if not renames:
+                raise
+            renamed = tuple({name: value for name, value in each.items() if name != "id"} for each in output)
+            added = [*new, *self.new(renamed, "output")]
+            await self._conversations.append(caller.place, conversation, added, at="input")
 
     async def added(self, place: Place, conversation: str, response: dict[str, Any]) -> bool:
         """Whether the answer was added before: by a worker that died before it could say so. Raises `NotFound`."""

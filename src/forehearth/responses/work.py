@@ -12,11 +12,9 @@ output before what comes now, because somebody may have seen it. A call of a fun
 carried out: then the model is not asked anew, and what there is is the answer.
 """
 
-import asyncio
-import contextlib
 import logging
-from collections.abc import AsyncIterator, Awaitable
-from typing import Any, Final, TypeVar
+from collections.abc import AsyncIterator
+from typing import Any, Final
 
 import msgspec
 
@@ -24,13 +22,14 @@ from forehearth.core.clock import Clock
 from forehearth.core.errors import Broken, ForehearthError, InvalidField, NotFound
 from forehearth.core.exchange import Reply, Stream
 from forehearth.core.place import Place
-from forehearth.dialects.responses import asked, chunks, objects, states
+from forehearth.dialects.responses import chunks, objects, states
 from forehearth.dialects.responses.answer import Answer, Event
 from forehearth.dialects.responses.asked import Question
 from forehearth.dialects.responses.items import NewId
 from forehearth.dialects.responses.objects import Frame
+from forehearth.dialects.responses.passed import Passed
 from forehearth.jobs.desk import Jobs
-from forehearth.jobs.run import JobCancelled, Run
+from forehearth.jobs.run import JobCancelled, Run, unless_cancelled
 from forehearth.ports.door import Door
 from forehearth.responses.caller import Asker, Caller
 from forehearth.responses.kept import KeptResponses
@@ -45,7 +44,6 @@ _OWN: Final = frozenset({"type", "sequence_number", "response"})
 """Members of events that are not recorded with them: they are known, or, as the response is, stored elsewhere."""
 _TOGETHER: Final = 100
 _log = logging.getLogger("forehearth.responses")
-T = TypeVar("T")
 
 
 class Parts(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,37 +76,44 @@ class Work:
             return
         asker = run.input(Asker)
         caller = asker.caller(job.place, attempt=job.fence, started=parts.clock.monotonic())
-        question = asked.read(kept.asked, parts.new_id, agent=kept.agent)
+        question = parts.questions.again(kept.asked, agent=kept.agent)
         frame = Frame(id=job.id, created_at=kept.response["created_at"], question=question)
         answer = Answer(frame, parts.new_id, parts.clock.unix)
         answer.queue()
         closing = answer.again([event async for event in told(parts.jobs, job.place, job.id)])
+        said: Answer | Passed = answer
         if run.done(ANSWER):
             answer.restore(await run.step(ANSWER, _never, of=objects.State, though_cancelled=True))
         else:
             await _tell(run, closing)
-            await self._answer(run, caller, question, answer)
-        await self._end(run, caller, question, answer)
+            said = await self._answer(run, caller, question, answer)
+        await self._end(run, caller, question, said)
 
-    async def _answer(self, run: Run, caller: Caller, question: Question, answer: Answer) -> None:
+    async def _answer(self, run: Run, caller: Caller, question: Question, answer: Answer) -> Answer | Passed:
         """Have the model say all, or what it says until something goes wrong or nobody wants it any more."""
+        said: Answer | Passed = answer
         events: list[Event] = []
         if run.last_event < 0:
             await _tell(run, answer.begin())
         if answer.called:
             events = answer.stop_here()
         else:
-            events = await self._ask(run, caller, question, answer)
-        became = msgspec.structs.replace(answer.became, output=())
+            said, events = await self._ask(run, caller, question, answer)
+        became = msgspec.structs.replace(said.became, output=())
         await run.record(steps={ANSWER: became}, events=[_recorded(each) for each in events if not _is_last(each)])
+        return said
 
-    async def _ask(self, run: Run, caller: Caller, question: Question, answer: Answer) -> list[Event]:
-        """Ask the model; the events of its end, which are not told yet."""
+    async def _ask(
+        self, run: Run, caller: Caller, question: Question, answer: Answer | Passed
+    ) -> tuple[Answer | Passed, list[Event]]:
+        """Ask the model; what its answer is read by, and the events of its end, which are not told yet."""
         record, source = caller.record, None
         held: list[Event] = []
         try:
-            reply = await _unless_cancelled(run, self._reply(caller, question))
+            reply = await unless_cancelled(run, self._reply(caller, question))
             source = reply.stream
+            if reply.in_responses:
+                answer = self._passed(run, question, answer)
             if source is None:
                 held = answer.whole(reply.body)
             else:
@@ -127,20 +132,26 @@ class Work:
             record.close()
         if failure is not None:
             _log.warning("a response failed: %s", failure.message)
-        return held
+        return answer, held
+
+    def _passed(self, run: Run, question: Question, answer: Answer | Passed) -> Passed:
+        """What reads the answer of a host that has this API, behind what was told before."""
+        begun = answer.response
+        frame = Frame(id=run.job.id, created_at=begun["created_at"], question=question)
+        return Passed(frame, self._parts.clock.unix, before=begun["output"], told=True)
 
     async def _reply(self, caller: Caller, question: Question) -> Reply:
         streamed = msgspec.structs.replace(question.body, stream=True)
         question = msgspec.structs.replace(question, body=streamed)
-        _, body = await self._parts.questions.asked(caller, question)
-        return await self._parts.door(caller.call(question, body))
+        _, body, passed = await self._parts.questions.asked(caller, question)
+        return await self._parts.door(caller.call(question, body, passed))
 
-    async def _follow(self, run: Run, source: Stream, answer: Answer) -> list[Event]:
+    async def _follow(self, run: Run, source: Stream, answer: Answer | Passed) -> list[Event]:
         """Tell what the model says. What comes when it has said all is told with the end."""
         held: list[Event] = []
         while not answer.over:
             try:
-                piece = await _unless_cancelled(run, source.__anext__())
+                piece = await unless_cancelled(run, source.__anext__())
             except StopAsyncIteration:
                 return held + answer.finish()
             events = answer.feed(piece)
@@ -150,7 +161,7 @@ class Work:
                 await _tell(run, events)
         return held
 
-    async def _end(self, run: Run, caller: Caller, question: Question, answer: Answer) -> None:
+    async def _end(self, run: Run, caller: Caller, question: Question, answer: Answer | Passed) -> None:
         conversation = question.conversation
         if conversation is not None:
             problem = await run.step(TALK, lambda: self._talk(caller, question, answer.response), though_cancelled=True)
@@ -214,23 +225,6 @@ def _recorded(each: Event) -> tuple[str, dict[str, Any]]:
 
 def _is_last(each: Event) -> bool:
     return each["type"] in (states.COMPLETED, states.INCOMPLETE, states.FAILED)
-
-
-async def _unless_cancelled(run: Run, work: Awaitable[T]) -> T:
-    """What `work` gives. Raises `JobCancelled` where cancelling is asked for first."""
-    doing = asyncio.ensure_future(work)
-    asked_for = asyncio.ensure_future(run.cancelling.wait())
-    try:
-        await asyncio.wait([doing, asked_for], return_when=asyncio.FIRST_COMPLETED)
-        if not doing.done():
-            raise JobCancelled
-        return doing.result()
-    finally:
-        asked_for.cancel()
-        if not doing.done():
-            doing.cancel()
-            with contextlib.suppress(asyncio.CancelledError, StopAsyncIteration, ForehearthError):
-                await doing
 
 
 async def _never() -> object:

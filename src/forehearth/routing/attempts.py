@@ -89,7 +89,7 @@ class Attempts:
             plan = self._planner.plan(call, tokens, now)
             self._budget.called(now)
         failures: Failures = []
-        for member in plan.order:
+        for member in plan.order if not call.only_responses else _with_responses(plan):
             left = self._deadline
             if call.record.attempts:  # of this deployment, or of one before it in a chain
                 now = self._now()
@@ -110,7 +110,13 @@ class Attempts:
                 headers = [(name, response.headers[name]) for name in response.headers if name in _PASSED]
                 if failures or plan.left_out:
                     headers += self._spillover(call, plan, failures, member)
-                return Reply(status=response.status, headers=headers, body=response.body, stream=response.stream)
+                return Reply(
+                    status=response.status,
+                    headers=headers,
+                    body=response.body,
+                    stream=response.stream,
+                    in_responses=call.responses is not None and member.backend.responses,
+                )
         raise self._no_answer(call, plan, failures, tokens)
 
     async def _ask(
@@ -180,6 +186,8 @@ class Attempts:
                 asked_for = (each for each in (wait, failed.retry_after) if each is not None)
                 failed.retry_after = min(asked_for, default=BUSY_SECONDS)
                 failed.headers = (*failed.headers, *self._spillover(call, plan, failures, last))
+            elif failed.retry_after is None:
+                failed.retry_after = wait
             return failed
         explain(call, plan)
         if call.record.attempts and self._time_left(call, now) <= 0:
@@ -191,6 +199,11 @@ class Attempts:
             return AllDown(words, backend=names, retry_after=wait)
         words = "All backends of this deployment are busy. Please retry later."
         return AllBusy(words, backend=names, retry_after=wait)
+
+
+def _with_responses(plan: Plan) -> Sequence[Member]:
+    """Those that can be asked what chat completions cannot say."""
+    return [member for member in plan.order if member.backend.responses]
 
 
 def _outcome(error: BaseException) -> str:

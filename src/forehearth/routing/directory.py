@@ -35,6 +35,8 @@ class Backend(msgspec.Struct, frozen=True, kw_only=True):
     """1 where it counts and is not given."""
     limits: BackendLimits = BackendLimits()
     """What it can take of all workers together."""
+    responses: bool = False
+    """Whether it has the Responses API, and is asked by it what came by it."""
 
 
 class Deployment(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,6 +56,11 @@ class Deployment(msgspec.Struct, frozen=True, kw_only=True):
     def label(self) -> str:
         """What metrics and logs call it: unlike `name`, no two of a server share it."""
         return f"{self.resource}/{self.name}" if self.resource else self.name
+
+    @property
+    def responses(self) -> bool:
+        """Whether one of its backends has the Responses API."""
+        return any(backend.responses for backend in self.backends)
 
 
 class Directory:
@@ -75,6 +82,12 @@ class Directory:
                 named[name] = chain[0]
         return named
 
+    def has_responses(self, name: str) -> bool:
+        """Whether one of the deployments that this name can lead to has a backend with the Responses API."""
+        route = self._routes.get(name)
+        names = (name,) if route is None else route.deployments
+        return any(found.responses for each in names if (found := self._deployments.get(each)) is not None)
+
     def resolve(self, call: Call) -> tuple[Deployment, ...]:
         """The deployments for a call: the first, and those that answer when the ones before cannot.
 
@@ -94,9 +107,9 @@ class Directory:
         wanted = call.headers.get(_SPILLOVER)
         if wanted is not None:
             chain = self._with_spillover(chain, wanted, allowed)
-        if len(chain) == 1 and _can(chain[0], call.operation):
+        if len(chain) == 1 and _can(chain[0], call):
             return chain
-        able = tuple(each for each in chain if _can(each, call.operation))
+        able = tuple(each for each in chain if _can(each, call))
         if able:
             return able
         raise OperationNotSupported(
@@ -123,5 +136,7 @@ class Directory:
         return chain if found in chain else (*chain, found)
 
 
-def _can(deployment: Deployment, operation: Operation) -> bool:
-    return (deployment.facts.type == "embeddings") is (operation is Operation.EMBEDDINGS)
+def _can(deployment: Deployment, call: Call) -> bool:
+    if call.only_responses and not deployment.responses:
+        return False
+    return (deployment.facts.type == "embeddings") is (call.operation is Operation.EMBEDDINGS)

@@ -42,6 +42,11 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     """For calls that no rule is for."""
     rules: tuple[tuple[RouteCondition, Chain], ...] = ()
 
+    @property
+    def deployments(self) -> frozenset[str]:
+        """All that it can lead to."""
+        return frozenset(self.chain).union(*(chain for _, chain in self.rules))
+
     def choose(self, call: Call) -> Chain:
         """The deployments for a call."""
         return next((chain for condition, chain in self.rules if fits(condition, call)), self.chain)

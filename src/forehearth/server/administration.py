@@ -17,6 +17,7 @@ from forehearth.admin.key_scope import Tenant
 from forehearth.admin.keys import Keys, KeyTools
 from forehearth.admin.office import Office
 from forehearth.admin.role_assignments import RoleAssignments, RoleTools
+from forehearth.admin.runs import Runs
 from forehearth.core.clock import Clock
 from forehearth.core.errors import PathNotFound
 from forehearth.core.exchange import Head
@@ -28,11 +29,13 @@ from forehearth.identity.stored import WHAT, StoredIdentities
 from forehearth.ports.identity import Identity
 from forehearth.routing.resources import by_host
 from forehearth.routing.states import Pools
-from forehearth.server.compose import all_resources
+from forehearth.server.connections import made_connections
 from forehearth.server.context import WorkerContext
 from forehearth.server.identity import Identities, holders
 from forehearth.server.ledger import Ledger
+from forehearth.server.responses import RUN_KINDS
 from forehearth.server.stores import Stores
+from forehearth.server.tenants import all_resources
 from forehearth.wire.admin import AdminPages, AdminRoute, Authorise
 
 Spread = Callable[[], Awaitable[None]]
@@ -67,6 +70,7 @@ async def administered(
         async with (
             opened_office(settings, stores, clock, spread, configured, metrics.audit_lost) as office,
             identities.refusals.recorded_in(office.audit, metrics.refusals_unrecorded),
+            identities.disclosures.recorded_in(office.audit),
         ):
             ports = {each.port for each in context.listeners if each.admin}
             authorise = _authorise(identities.callers, ports)
@@ -100,6 +104,8 @@ async def opened_office(
             keys=keys,
             roles=RoleAssignments(stores.documents, keys, role_tools),
             audit=audit,
+            connections=made_connections(settings, stores, clock),
+            runs=Runs(stores.documents, stores.jobs, RUN_KINDS, clock),
             tenants=_tenants(settings),
             default=settings.server.resource,
             clock=clock,

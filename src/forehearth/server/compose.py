@@ -8,7 +8,6 @@ import msgspec
 
 from forehearth.core.clock import SystemClock
 from forehearth.core.ids import request_ids
-from forehearth.core.place import Place
 from forehearth.core.settings import ResourceSettings, Settings
 from forehearth.gateway import Gateway, Parts, Resource, carry
 from forehearth.policies.journal import WriteDown
@@ -23,8 +22,8 @@ from forehearth.server.ledger import written_down
 from forehearth.server.limiting import Limiting
 from forehearth.server.pooling import Pooling
 from forehearth.server.pricing import Pricing
+from forehearth.server.tenants import all_resources
 from forehearth.telemetry.metrics import Metrics
-from forehearth.wire.connections import Connections
 from forehearth.wire.surfaces import FamiliesOf, surface_of
 
 
@@ -74,26 +73,6 @@ def build_gateway(
     )
 
 
-def all_resources(settings: Settings) -> dict[str, ResourceSettings]:
-    """Every resource by its name; the default one is what stands at the top of the configuration."""
-    default = ResourceSettings(
-        deployments=settings.deployments,
-        routes=settings.routes,
-        projects=settings.projects,
-        products=settings.products,
-    )
-    return {settings.server.resource: default, **settings.resources}
-
-
-def connections(settings: Settings) -> Connections:
-    """Those of every project of every resource."""
-    return {
-        Place(resource=name, project=project): its.connections
-        for name, resource in all_resources(settings).items()
-        for project, its in resource.projects.items()
-    }
-
-
 class _Parts(msgspec.Struct, frozen=True, kw_only=True):
     """What the layers around a deployment's calls are made by."""
 
@@ -120,7 +99,7 @@ def _resource(name: str, wanted: ResourceSettings, parts: _Parts, *, is_default:
         each: compose(_policies(name, deployment, wanted, parts, answers), answers[each])
         for each, deployment in deployments.items()
     }
-    families = parts.families(name, partial(carry, directory, onions))
+    families = parts.families(name, partial(carry, directory, onions), directory.has_responses)
     return Resource(
         name=name,
         surface_of=surface_of(directory, wanted.projects, families),

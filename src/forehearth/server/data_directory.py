@@ -3,6 +3,7 @@
 lock               held by the running server; has its process id
 version            the schema of this folder, a whole number
 keys/development   the development key
+keys/encryption    what secrets in the store are encrypted with
 blobs/             the bytes of files that callers keep here
 tls/               the development CA, the server's certificate, the bundle for `tls trust`
 run/               what belongs to the running server alone: emptied at every start

@@ -2,6 +2,7 @@
 
 import secrets
 import uuid
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from forehearth.agents.service import Agents
@@ -14,16 +15,16 @@ from forehearth.jobs.desk import Desk
 from forehearth.ports.blobs import Blobs
 from forehearth.ports.documents import DocumentStore
 from forehearth.ports.door import Door
+from forehearth.server.assistants import made_assistants
 from forehearth.server.responses import KIND, Around, made_responses
 from forehearth.server.working import Workshop
 from forehearth.stored_completions.service import StoredCompletions
 from forehearth.wire import agent_endpoint, conversations, responses, stored_completions
 from forehearth.wire import agents as agents_wire
 from forehearth.wire import assets as assets_wire
-from forehearth.wire import connections as connections_wire
 from forehearth.wire import files as files_wire
-from forehearth.wire.connections import Connections
 from forehearth.wire.surfaces import Families, FamiliesOf
+from forehearth.wire.table import Row
 
 _RANDOM_BYTES = 24
 
@@ -43,11 +44,11 @@ class Kept(Protocol):
 
 
 def families(
-    stores: Kept, clock: Clock, connections: Connections, workshop: Workshop, *, blobs: Blobs, upload_bytes: int
+    stores: Kept, clock: Clock, connections: Sequence[Row], workshop: Workshop, *, blobs: Blobs, upload_bytes: int
 ) -> FamiliesOf:
     """What makes them for a resource, from the way to its models. Things are kept in `stores`, bytes in `blobs`.
 
-    What is done in the background is done in the `workshop`.
+    What is done in the background is done in the `workshop`. `connections` are the endpoints of those.
     """
     documents = stores.documents
     agents = Agents(documents, clock=clock, new_id=lambda: str(uuid.uuid4()))
@@ -67,18 +68,20 @@ def families(
         nudge=workshop.nudge,
     )
 
-    def made(resource: str, door: Door) -> Families:
-        answered, work = made_responses(around, door)
+    def made(resource: str, door: Door, passes: Callable[[str], bool]) -> Families:
+        answered, work = made_responses(around, door, passes)
         workshop.add(KIND, resource, work)
+        classic_agents, classic_agents_of_project = made_assistants(around, door, workshop, resource)
         v1 = (*responses.rows(answered), *conversations.rows(talks), *stored_completions.rows(stored), *files)
-        classic = (*responses.rows(answered), *responses.with_deployment(answered), *files)
+        classic = (*responses.rows(answered), *responses.with_deployment(answered), *files, *classic_agents)
         project = (
             *agents_wire.rows(agents),
+            *classic_agents_of_project,
             *agent_endpoint.rows((*responses.rows(answered), *conversations.rows(talks))),
-            *connections_wire.rows(connections),
+            *connections,
             *assets_wire.rows(indexes, datasets),
         )
-        return Families(v1=v1, classic=classic, project=project)
+        return Families(v1=v1, v1_of_resource=classic_agents, classic=classic, project=project)
 
     return made
 

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from forehearth.admin.disclosures import Disclosures
 from forehearth.admin.refusals import Refusals
 from forehearth.admin.role_scope import Holders
 from forehearth.core.clock import Clock
@@ -17,8 +18,8 @@ from forehearth.identity.issuers import trusted_issuers
 from forehearth.identity.keys import KeyRing
 from forehearth.identity.tokens import Tokens
 from forehearth.ports.fetch import Fetch
-from forehearth.server.compose import all_resources
 from forehearth.server.development import assignments
+from forehearth.server.tenants import all_resources
 
 
 class Identities(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,6 +34,8 @@ class Identities(msgspec.Struct, frozen=True, kw_only=True):
     """To be told when roles are assigned, or taken away."""
     refusals: Refusals
     """Who is told of those that are not let in."""
+    disclosures: Disclosures
+    """Who is told of those that are shown a secret."""
 
 
 def build_identities(
@@ -57,7 +60,14 @@ def build_identities(
     keys = KeyRing(pepper, development=key, resources=(default, *settings.resources), products=_products(settings))
     tokens = Tokens(trusted, clock)
     callers = Callers(keys, tokens, given.grants_of, clock)
-    return Identities(callers=callers, keys=keys, tokens=tokens, assignments=given, refusals=Refusals(clock))
+    return Identities(
+        callers=callers,
+        keys=keys,
+        tokens=tokens,
+        assignments=given,
+        refusals=Refusals(clock),
+        disclosures=Disclosures(clock),
+    )
 
 
 def build_assignments(settings: Settings, issuer: DevelopmentIssuer | None = None) -> Assignments:

@@ -62,6 +62,7 @@ class Pooling:
             priority=place.priority,
             weight=place.weight,
             limits=place.limits,
+            responses=opened.responses,
         )
 
     def _capacities(self, resource: str, deployment: Deployment) -> Capacities:

@@ -1,12 +1,13 @@
 """Puts the service of responses together, and what makes those in the background."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 import msgspec
 
 from forehearth.accounting.tokens import vocabulary
+from forehearth.admin.runs import RunKind
 from forehearth.conversations.service import Conversations
 from forehearth.core.clock import Clock
 from forehearth.dialects.responses.chat import Count
@@ -16,6 +17,7 @@ from forehearth.ports.agents import AgentResolver
 from forehearth.ports.documents import DocumentStore
 from forehearth.ports.door import Door
 from forehearth.responses.background import Background
+from forehearth.responses.history import ResponseRuns
 from forehearth.responses.kept import KeptResponses
 from forehearth.responses.questions import Questions
 from forehearth.responses.service import Responses
@@ -24,6 +26,8 @@ from forehearth.responses.work import Parts, Work
 
 KIND = "response"
 """The kind of document that a response is kept as, and of the job that makes one."""
+RUN_KINDS: Final[Mapping[str, RunKind]] = {KIND: ResponseRuns()}
+"""How operators are shown what was done, by its kind."""
 _COUNTED_BY: Final = "o200k"
 """The vocabulary of today's models of OpenAI."""
 
@@ -40,19 +44,23 @@ class Around(msgspec.Struct, frozen=True, kw_only=True):
     """Tells the worker that there is something to do."""
 
 
-def made_responses(around: Around, door: Door) -> tuple[Responses, Work]:
-    """The responses of the resource whose models the `door` leads to, and what makes those in the background."""
+def made_responses(around: Around, door: Door, passes: Callable[[str], bool]) -> tuple[Responses, Work]:
+    """The responses of the resource whose models the `door` leads to, and what makes those in the background.
+
+    `passes` knows which names of models can lead to a host that has the Responses API itself.
+    """
     conversations, clock = around.conversations, around.clock
     new_id = conversations.new_id
     kept = KeptResponses(Documents(around.documents, KIND, new_id=lambda: new_id("resp"), clock=clock), clock)
     talks, jobs = Talks(conversations, new_id), Jobs(around.jobs, KIND)
-    questions = Questions(kept, talks, around.agents, new_id)
+    questions = Questions(kept, talks, around.agents, new_id, passes=passes)
     background = Background(kept, jobs, new_id=new_id, clock=clock, sleep=asyncio.sleep, nudge=around.nudge)
     parts = Parts(kept=kept, talks=talks, questions=questions, jobs=jobs, door=door, new_id=new_id, clock=clock)
-    responses = Responses(kept, talks, questions, door, background, new_id=new_id, clock=clock, counting=_counting)
+    responses = Responses(kept, talks, questions, door, background, new_id=new_id, clock=clock, counting=counting)
     return responses, Work(parts)
 
 
-def _counting() -> Count | None:
+def counting() -> Count | None:
+    """Counts tokens, where the vocabularies are installed."""
     found = vocabulary(_COUNTED_BY)
     return None if found is None else found.count

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import secrets
 from collections.abc import Sequence
 
@@ -9,18 +10,23 @@ from starlette.routing import BaseRoute
 
 from forehearth.core.clock import SystemClock
 from forehearth.core.ids import request_ids
+from forehearth.core.settings import Settings
 from forehearth.gateway import Gateway
 from forehearth.http.server import HttpServer, Listener
+from forehearth.identity.development.issuer import DevelopmentIssuer
 from forehearth.policies.drains import Drains
 from forehearth.registry import Surroundings
+from forehearth.server import describing
 from forehearth.server.administration import Inside, administered
 from forehearth.server.app import create_app
 from forehearth.server.blobs import opened_blobs
 from forehearth.server.caching import opened_caches
-from forehearth.server.compose import build_gateway, connections
+from forehearth.server.compose import build_gateway
+from forehearth.server.connections import connection_rows
 from forehearth.server.context import WorkerContext
 from forehearth.server.counters import opened_leases
 from forehearth.server.development import open_development_issuer
+from forehearth.server.encryption_keys import written_keys
 from forehearth.server.families import families
 from forehearth.server.fetching import Fetching
 from forehearth.server.identity import build_identities
@@ -49,7 +55,7 @@ async def run_worker(context: WorkerContext) -> None:
         opened_ledger(context, clock) as ledger,
         Drains() as drains,
     ):
-        context.conceal(*written(stores.pepper))
+        context.conceal(*written(stores.pepper), *written_keys(context.data))
         context.metrics.watch_connections(lambda: client.counters.connections_opened)
         issuer = open_development_issuer(context, clock)
         identities = build_identities(
@@ -74,7 +80,7 @@ async def run_worker(context: WorkerContext) -> None:
             families=families(
                 stores,
                 clock,
-                connections(settings),
+                connection_rows(settings, stores, clock, identities.disclosures),
                 workshop,
                 blobs=blobs,
                 upload_bytes=settings.server.limits.upload_bytes,
@@ -92,10 +98,17 @@ async def run_worker(context: WorkerContext) -> None:
                 administered(context, stores, identities, clock, Inside(around.pools, caches, ledger)) as admin,
                 workshop.open(stores.jobs, clock),
             ):
-                own = issuer_routes(issuer, settings.server.tls.names) if issuer is not None else []
-                await _serve(context, gateway, [*own, admin])
+                await _serve(context, gateway, [*_issuing(issuer, settings), *_describing(context), admin])
         finally:
             await identities.tokens.aclose()
+
+
+def _issuing(issuer: DevelopmentIssuer | None, settings: Settings) -> Sequence[BaseRoute]:
+    return issuer_routes(issuer, settings.server.tls.names) if issuer is not None else ()
+
+
+def _describing(context: WorkerContext) -> Sequence[BaseRoute]:
+    return describing.routes([each.port for each in context.listeners if each.admin])
 
 
 async def _serve(context: WorkerContext, gateway: Gateway, routes: Sequence[BaseRoute]) -> None:
@@ -124,4 +137,14 @@ async def _cut_when_overdue(context: WorkerContext, server: HttpServer) -> None:
 
 async def _announce_when_started(context: WorkerContext, server: HttpServer) -> None:
     await server.started.wait()
+    settle()
     context.ready()
+
+
+def settle() -> None:
+    """Have the collector of garbage look no more at what is there now, and stays.
+
+    Each of its full rounds holds up all calls of the worker, by some tens of milliseconds for these objects alone.
+    """
+    gc.collect()
+    gc.freeze()

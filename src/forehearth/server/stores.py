@@ -17,7 +17,9 @@ from forehearth.core.store_settings import StoreSettings
 from forehearth.ports.audit import AuditStore
 from forehearth.ports.documents import DocumentStore
 from forehearth.ports.jobs import JobStore
+from forehearth.ports.sealer import Sealer
 from forehearth.server.data_directory import DataDirectory
+from forehearth.server.encryption_keys import sealer
 from forehearth.server.installation import pepper, require_same_pepper
 from forehearth.stores.sqlite.audit import SqliteAudit
 from forehearth.stores.sqlite.database import open_database
@@ -44,6 +46,8 @@ class Stores(msgspec.Struct, frozen=True, kw_only=True):
     jobs: JobStore
     pepper: bytes
     """What the keys that are kept there are hashed with."""
+    sealer: Sealer
+    """What secrets are encrypted with before they are kept."""
 
 
 @contextlib.asynccontextmanager
@@ -61,13 +65,14 @@ async def opened_stores(settings: StoreSettings, data: DataDirectory, clock: Clo
                 audit=SqliteAudit(database),
                 jobs=SqliteJobs(database, clock),
                 pepper=secret,
+                sealer=sealer(settings, data),
             )
         finally:
             await database.aclose()
     else:
         async with _postgres(settings.postgres, settings.connections) as (documents, audit, jobs):
             await require_same_pepper(documents, secret, clock)
-            yield Stores(documents=documents, audit=audit, jobs=jobs, pepper=secret)
+            yield Stores(documents=documents, audit=audit, jobs=jobs, pepper=secret, sealer=sealer(settings, data))
 
 
 @contextlib.asynccontextmanager

@@ -1,6 +1,7 @@
 """Jobs in this process's memory: a `ports.jobs.JobStore`, the reference for every other one, and for tests."""
 
 from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
 import msgspec
 
@@ -18,7 +19,9 @@ from forehearth.core.job import (
     LeaseLost,
     Move,
     NewJob,
+    Past,
     Recorded,
+    Told,
 )
 from forehearth.core.place import Place
 
@@ -33,6 +36,9 @@ class MemoryJobs:
         self._jobs: dict[int, Job] = {}
         self._steps: dict[int, dict[str, bytes]] = {}
         self._events: dict[int, dict[int, JobEvent]] = {}
+        self._attempts: dict[int, dict[int, float]] = {}
+        self._step_times: dict[int, dict[str, float]] = {}
+        self._event_times: dict[int, dict[int, float]] = {}
         self._last = 0
 
     async def add(self, job: NewJob) -> Job:
@@ -62,7 +68,8 @@ class MemoryJobs:
             kept=job.kept,
             expires=None,
         )
-        self._steps[made.sequence], self._events[made.sequence] = {}, {}
+        for kept in self._belongings:
+            kept[made.sequence] = {}
         return self._keep(made)
 
     async def get(self, place: Place, id: str) -> Job | None:  # noqa: A002 - the port's
@@ -130,8 +137,11 @@ class MemoryJobs:
     async def record(self, lease: Lease, steps: Mapping[str, bytes], events: Sequence[JobEvent]) -> None:
         """See `ports.jobs`."""
         self._require(lease)
-        self._steps[lease.job] = {**steps, **self._steps[lease.job]}
-        self._events[lease.job] = {**{each.number: each for each in events}, **self._events[lease.job]}
+        job, now = lease.job, self._clock.unix()
+        self._steps[job] = {**steps, **self._steps[job]}
+        self._events[job] = {**{each.number: each for each in events}, **self._events[job]}
+        self._step_times[job] = {**dict.fromkeys(steps, now), **self._step_times[job]}
+        self._event_times[job] = {**{each.number: now for each in events}, **self._event_times[job]}
 
     async def finish(self, lease: Lease, ending: Ending) -> None:
         """See `ports.jobs`."""
@@ -152,11 +162,39 @@ class MemoryJobs:
             self._forget(self._jobs[sequence])
         return len(gone)
 
+    async def of_id(self, resource: str, id: str, limit: int) -> list[Job]:  # noqa: A002 - the port's
+        """See `ports.jobs`."""
+        return [each for each in self._newest(resource) if each.id == id][:limit]
+
+    async def of_resource(self, resource: str, limit: int) -> list[Job]:
+        """See `ports.jobs`."""
+        return [msgspec.structs.replace(each, input=b"", result=None) for each in self._newest(resource)[:limit]]
+
+    async def past(self, job: int, limit: int) -> Past:
+        """See `ports.jobs`."""
+        attempts, steps = self._attempts.get(job, {}), self._step_times.get(job, {})
+        return Past(
+            attempts={fence: attempts[fence] for fence in sorted(attempts)[:limit]},
+            steps={name: steps[name] for name in list(steps)[:limit]},
+        )
+
+    async def told(self, job: int, after: int, limit: int) -> list[Told]:
+        """See `ports.jobs`."""
+        told, times = self._events.get(job, {}), self._event_times.get(job, {})
+        found = [number for number in sorted(told) if number > after][:limit]
+        return [Told(event=told[number], at=times[number]) for number in found]
+
+    def _newest(self, resource: str) -> list[Job]:
+        found = (each for each in self._jobs.values() if each.place.resource == resource)
+        return sorted((each for each in found if not self._has_expired(each)), key=lambda each: -each.sequence)
+
     def _claim(self, job: Job, lease_ends: float) -> Job:
         if job.state is JobState.RUNNING and job.attempts >= job.most_attempts:
             if job.cancel_asked:
                 return self._end(job, Move.CANCEL)
             return self._end(job, Move.FAIL, Ending(state=JobState.FAILED, error=LOST))
+        now = self._clock.unix()
+        self._attempts[job.sequence][job.fence + 1] = now
         return self._keep(
             msgspec.structs.replace(
                 job,
@@ -164,7 +202,7 @@ class MemoryJobs:
                 attempts=job.attempts + 1,
                 fence=job.fence + 1,
                 due=lease_ends,
-                updated=self._clock.unix(),
+                updated=now,
             )
         )
 
@@ -203,8 +241,13 @@ class MemoryJobs:
         return job
 
     def _forget(self, job: Job) -> None:
-        for kept in (self._jobs, self._steps, self._events):
+        for kept in (self._jobs, *self._belongings):
             kept.pop(job.sequence, None)
+
+    @property
+    def _belongings(self) -> tuple[dict[int, Any], ...]:
+        """What is kept of a job besides itself."""
+        return (self._steps, self._events, self._attempts, self._step_times, self._event_times)
 
 
 def _fits(job: Job, query: JobQuery) -> bool:

@@ -34,6 +34,12 @@ class MemoryLedger:
         found = self._records.get(id)
         return found if found is not None and found.account.resource == resource else None
 
+    async def of_request(self, resource: str, id: str, limit: int) -> list[LedgerRecord]:  # noqa: A002 - the port's
+        """See `ports.ledger`."""
+        found = (each for each in self._records.values() if each.account.resource == resource)
+        meant = (each for each in found if each.id == id or each.id.startswith(f"{id}-"))
+        return sorted(meant, key=lambda each: each.at)[:limit]
+
     async def sums(self, span: Span, by: Collection[Grouping]) -> list[Sum]:
         """See `ports.ledger`."""
         groups: dict[tuple[tuple[str, ...], str], list[LedgerRecord]] = {}

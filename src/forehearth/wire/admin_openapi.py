@@ -11,8 +11,16 @@ from forehearth.wire.admin_asked import CREATED, MOST, NO_CONTENT, OK
 from forehearth.wire.admin_backends import BackendsPage
 from forehearth.wire.admin_bodies import DEFAULT_LIMIT, AdminFailure, AuditView, KeyView, NewKey, Rotation
 from forehearth.wire.admin_cache import CachesPage
+from forehearth.wire.admin_connections import (
+    ConnectionBody,
+    ConnectionsPage,
+    ConnectionView,
+    NewConnection,
+    ResealedView,
+)
 from forehearth.wire.admin_requests import RequestView
 from forehearth.wire.admin_roles import AssignmentView, NewAssignment
+from forehearth.wire.admin_runs import RunEvents, RunsPage, WholeRunView
 from forehearth.wire.admin_usage import UsagePage
 
 VERSION = "3.1.0"
@@ -30,6 +38,10 @@ _ALSO: Mapping[str, tuple[int, ...]] = {
     "roles.assign": (409,),
     "roles.remove": (409,),
     "usage.show": (409,),
+    "connections.create": (409,),
+    "connections.replace": (409,),
+    "connections.delete": (409,),
+    "connections.reseal": (409,),
     "requests.get": (409,),
 }
 
@@ -68,6 +80,19 @@ _SHAPES: Mapping[str, _Shape] = {
     "cache.purge": _Shape(summary="Empty the caches in every worker.", status=NO_CONTENT),
     "usage.show": _Shape(summary="What calls used and cost.", answer=UsagePage),
     "requests.get": _Shape(summary="One request, explained.", answer=RequestView),
+    "runs.list": _Shape(summary="The newest runs, the latest begun first.", answer=RunsPage),
+    "runs.get": _Shape(summary="One run: its steps, items, tools, tokens and times.", answer=WholeRunView),
+    "runs.events": _Shape(summary="What a run told.", answer=RunEvents),
+    "connections.list": _Shape(summary="The connections of a project, by name.", answer=ConnectionsPage),
+    "connections.create": _Shape(
+        summary="Make a connection.", answer=ConnectionView, status=CREATED, body=NewConnection
+    ),
+    "connections.get": _Shape(summary="One connection, without its credentials.", answer=ConnectionView),
+    "connections.replace": _Shape(
+        summary="Write a connection anew, its credentials included.", answer=ConnectionView, body=ConnectionBody
+    ),
+    "connections.delete": _Shape(summary="Remove a connection.", status=NO_CONTENT),
+    "connections.reseal": _Shape(summary="Encrypt all credentials anew, with a new key.", answer=ResealedView),
     "openapi.get": _Shape(summary="This document.", answer=dict),
 }
 _TEXT, _TIME = {"type": "string"}, {"type": "string", "format": "date-time"}
@@ -77,7 +102,7 @@ _PARAMETERS: Mapping[str, tuple[str, Mapping[str, object]]] = {
         "Entries of one page.",
         {"type": "integer", "minimum": 1, "maximum": MOST, "default": DEFAULT_LIMIT},
     ),
-    "after": ("The id of the last entry of the page before.", _TEXT),
+    "after": ("The id or the number of the last entry of the page before.", _TEXT),
     "name": ("Only the key of that name.", _TEXT),
     "secret": ("Only the secret of that id.", _TEXT),
     "role": ("Only assignments of that role.", _TEXT),

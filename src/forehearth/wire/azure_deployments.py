@@ -54,8 +54,6 @@ _LATER = frozenset(
     {
         b"responses",
         b"batches",
-        b"assistants",
-        b"threads",
         b"vector_stores",
         b"fine_tuning",
         b"realtime",

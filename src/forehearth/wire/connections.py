@@ -1,29 +1,31 @@
-"""Connections below a project, as the configuration has them: read, and read with their credentials.
+"""Connections below a project: read, and read with their credentials.
 
 Source of shapes and filters: the operations of `azure-ai-projects` 2.10.0. Credentials are shown by one endpoint alone,
-which has a data action of its own.
+which has a data action of its own, and only once that is written in the audit log.
 """
 
 from collections.abc import Mapping, Sequence
 
-from forehearth.core.connection_settings import ConnectionSettings
-from forehearth.core.errors import InvalidField, NotFound
+from forehearth.connections.records import Connection
+from forehearth.connections.service import Connections
+from forehearth.core.disclosure import Disclosure
+from forehearth.core.errors import InvalidField
 from forehearth.core.exchange import Reply
 from forehearth.core.permission import Permission
 from forehearth.core.place import Place
+from forehearth.ports.disclosures import Disclosures
 from forehearth.ports.surface import Entry
 from forehearth.wire import paths
 from forehearth.wire.envelope import as_json
 from forehearth.wire.table import Row
 
-Connections = Mapping[Place, Mapping[str, ConnectionSettings]]
-"""By project, and in it by name."""
+WITH_CREDENTIALS = "connections_get_with_credentials"
 _TRUTH = {None: None, "true": True, "false": False}
 
 
-def rows(connections: Connections) -> Sequence[Row]:
-    """The endpoints."""
-    served = _Served(connections)
+def rows(connections: Connections, disclosures: Disclosures) -> Sequence[Row]:
+    """The endpoints. `disclosures` is told before credentials are shown."""
+    served = _Served(connections, disclosures)
     one, read = "/connections/{name}", Permission.READ_CONNECTIONS
     return (
         Row(method="GET", form="/connections", permission=read, name="connections_list", act=served.list),
@@ -32,7 +34,7 @@ def rows(connections: Connections) -> Sequence[Row]:
             method="POST",
             form=f"{one}/getConnectionWithCredentials",
             permission=Permission.LIST_CONNECTION_SECRETS,
-            name="connections_get_with_credentials",
+            name=WITH_CREDENTIALS,
             act=served.get_with_credentials,
             media=b"",
         ),
@@ -42,8 +44,9 @@ def rows(connections: Connections) -> Sequence[Row]:
 class _Served:
     """What is done at each of them."""
 
-    def __init__(self, connections: Connections) -> None:
+    def __init__(self, connections: Connections, disclosures: Disclosures) -> None:
         self._connections = connections
+        self._disclosures = disclosures
 
     async def list(self, entry: Entry, _: bytes) -> Reply:
         """All of the project's, or those of a type, or of a type the default one; by name, on one page."""
@@ -55,8 +58,8 @@ class _Served:
         return as_json(
             {
                 "value": [
-                    _connection(entry.place, name, each, _kind(each))
-                    for name, each in sorted(self._of(entry.place).items())
+                    _shown(entry.place, each)
+                    for each in await self._connections.all(entry.place)
                     if kind in (None, each.type) and default in (None, each.default)
                 ]
             }
@@ -64,54 +67,35 @@ class _Served:
 
     async def get(self, entry: Entry, _: bytes) -> Reply:
         """One of them: of its credentials, what kind they are."""
-        name, found = self._named(entry)
-        return as_json(_connection(entry.place, name, found, _kind(found)))
+        return as_json(_shown(entry.place, await self._connections.get(entry.place, entry.asked.ids[0])))
 
     async def get_with_credentials(self, entry: Entry, _: bytes) -> Reply:
         """One of them, its credentials included."""
-        name, found = self._named(entry)
-        return as_json(_connection(entry.place, name, found, _kind(found) | _revealed(found)))
+        (name,) = entry.asked.ids
+        found = await self._connections.get(entry.place, name)
+        credentials = await self._connections.reveal(entry.place, name)
+        if credentials:
+            await self._disclosures.note(
+                Disclosure(
+                    request_id=entry.trace.request_id,
+                    place=entry.place,
+                    operation=f"projects.{WITH_CREDENTIALS}",
+                    principal=entry.principal,
+                    target=name,
+                    detail=f"{found.credentials} of {found.type} were shown",
+                )
+            )
+        return as_json(_shown(entry.place, found, credentials))
 
-    def _of(self, place: Place) -> Mapping[str, ConnectionSettings]:
-        return self._connections.get(place, {})
 
-    def _named(self, entry: Entry) -> tuple[str, ConnectionSettings]:
-        name = entry.asked.ids[0]
-        found = self._of(entry.place).get(name)
-        if found is None:
-            raise NotFound(f"There is no connection '{name}'.")
-        return name, found
-
-
-def _connection(
-    place: Place, name: str, connection: ConnectionSettings, credentials: Mapping[str, str]
-) -> dict[str, object]:
+def _shown(place: Place, connection: Connection, credentials: Mapping[str, str] | None = None) -> dict[str, object]:
+    name = connection.name
     return {
         "name": name,
         "id": f"/resources/{place.resource}/projects/{place.project}/connections/{name}",
         "type": connection.type,
         "target": connection.target,
         "isDefault": connection.default,
-        "credentials": credentials,
+        "credentials": {"type": connection.credentials} | dict(credentials or {}),
         "metadata": connection.metadata,
     }
-
-
-def _kind(connection: ConnectionSettings) -> dict[str, str]:
-    kinds = {
-        "ApiKey": connection.key is not None,
-        "SAS": connection.sas is not None,
-        "CustomKeys": bool(connection.keys),
-        "AAD": connection.entra,
-    }
-    return {"type": next((kind for kind, given in kinds.items() if given), "None")}
-
-
-def _revealed(connection: ConnectionSettings) -> dict[str, str]:
-    """The credentials themselves: the one place that shows them."""
-    shown = {name: secret.reveal() for name, secret in connection.keys.items()}
-    if connection.key is not None:
-        shown["key"] = connection.key.reveal()
-    if connection.sas is not None:
-        shown["SAS"] = connection.sas.reveal()
-    return shown

@@ -37,7 +37,7 @@ _PROJECTS = b"/projects/"
 _V1 = b"openai/v1"
 _OTHER_NAME_OF_DEFAULT = "_project"
 _OTHER_APIS = frozenset(
-    {b"openai", b"assistants", b"threads", b"files", b"vector_stores", b"applications"}
+    {b"openai", b"files", b"vector_stores", b"applications"}
     | {b"sync_evals:run", b"evaluations", b"evaluationResults", b"redTeams"}
 )
 """What else the service has below a project, by first segment: older forms of what is, or will be, at another path."""

@@ -12,13 +12,11 @@ from forehearth.documents.repository import Order
 from forehearth.ports.surface import Act, Entry
 from forehearth.responses.caller import Caller
 from forehearth.responses.service import Responses
-from forehearth.wire import bodies, lists, paths
+from forehearth.wire import lists, paths
+from forehearth.wire.asking import caller
 from forehearth.wire.envelope import as_json
 from forehearth.wire.table import Row
 
-_SURFACES = (("/api/projects/", "projects"), ("/openai/v1", "openai_v1"))
-"""By how an endpoint's path begins; all others are classic."""
-_OTHER = "azure_deployments"
 _LONGEST_NUMBER = 15
 
 
@@ -27,18 +25,18 @@ def rows(service: Responses) -> tuple[Row, ...]:
     one = "/responses/{response_id}"
 
     async def create(entry: Entry, body: bytes) -> Reply:
-        return await service.create(_caller(entry), body)
+        return await service.create(caller(entry), body)
 
     async def count(entry: Entry, body: bytes) -> Reply:
-        return as_json(await service.input_tokens(_caller(entry), body))
+        return as_json(await service.input_tokens(caller(entry), body))
 
     async def items(entry: Entry, body: bytes) -> Reply:  # noqa: ARG001 - an act's shape
-        return as_json(await service.input_items(_caller(entry), entry.asked.ids[0], _order(entry)))
+        return as_json(await service.input_items(caller(entry), entry.asked.ids[0], _order(entry)))
 
     async def get(entry: Entry, body: bytes) -> Reply:  # noqa: ARG001 - an act's shape
         if paths.parameter(entry.head, b"stream") == "true":
-            return await service.stream(_caller(entry), entry.asked.ids[0], after=_after(entry))
-        return as_json(await service.get(_caller(entry), entry.asked.ids[0]))
+            return await service.stream(caller(entry), entry.asked.ids[0], after=_after(entry))
+        return as_json(await service.get(caller(entry), entry.asked.ids[0]))
 
     read, write = Permission.READ_RESPONSES, Permission.WRITE_RESPONSES
     return (
@@ -67,7 +65,7 @@ def with_deployment(service: Responses) -> tuple[Row, ...]:
     """The endpoint below `/openai` at which the path names the deployment, seen in the wild."""
 
     async def create(entry: Entry, body: bytes) -> Reply:
-        return await service.create(_caller(entry), body, deployment=entry.asked.ids[0])
+        return await service.create(caller(entry), body, deployment=entry.asked.ids[0])
 
     form = "/deployments/{deployment}/responses"
     row = Row(method="POST", form=form, permission=Permission.WRITE_RESPONSES, name="responses_create", act=create)
@@ -78,23 +76,9 @@ def _about_one(done: Callable[[Caller, str], Awaitable[dict[str, Any]]]) -> Act:
     """What is done with one response."""
 
     async def act(entry: Entry, body: bytes) -> Reply:  # noqa: ARG001 - an act's shape
-        return as_json(await done(_caller(entry), entry.asked.ids[0]))
+        return as_json(await done(caller(entry), entry.asked.ids[0]))
 
     return act
-
-
-def _caller(entry: Entry) -> Caller:
-    path = entry.asked.endpoint.path
-    return Caller(
-        place=entry.place,
-        principal=entry.principal,
-        request_id=entry.trace.request_id,
-        surface=next((name for start, name in _SURFACES if path.startswith(start)), _OTHER),
-        started=entry.started,
-        headers=entry.head.headers,
-        forward=bodies.forwarded(entry.head),
-        record=entry.record,
-    )
 
 
 def _order(entry: Entry) -> Order:

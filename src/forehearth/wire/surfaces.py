@@ -19,6 +19,8 @@ class Families(msgspec.Struct, frozen=True, kw_only=True):
 
     v1: Sequence[Row] = ()
     """Below `/openai/v1`, and below `openai/v1` of each project."""
+    v1_of_resource: Sequence[Row] = ()
+    """Below `/openai/v1` alone: a project has them elsewhere."""
     classic: Sequence[Row] = ()
     """Below `/openai`."""
     project: Sequence[Row] = ()
@@ -26,8 +28,9 @@ class Families(msgspec.Struct, frozen=True, kw_only=True):
 
 
 NONE = Families()
-FamiliesOf = Callable[[str, Door], Families]
-"""What is done on a resource besides calls, from its name and the way to its models."""
+FamiliesOf = Callable[[str, Door, Callable[[str], bool]], Families]
+"""What is done on a resource besides calls, from its name, the way to its models, and which names of them can lead to
+a host that has the Responses API itself."""
 
 
 def surfaces(
@@ -35,7 +38,7 @@ def surfaces(
 ) -> list[tuple[bytes, Surface]]:
     """Every surface of one resource, by its prefix. The longest prefix is first: `/openai/v1` before `/openai`."""
     return [
-        (openai_v1.PREFIX, openai_v1.OpenAIV1(directory, families.v1)),
+        (openai_v1.PREFIX, openai_v1.OpenAIV1(directory, (*families.v1, *families.v1_of_resource))),
         (azure_deployments.PREFIX, azure_deployments.AzureDeployments(directory, families.classic)),
         (foundry_models.PREFIX, foundry_models.FoundryModels(directory)),
         (

@@ -61,6 +61,18 @@ def test_every_endpoint_answers_as_it_is_described(client: Client, described: De
     called = client.ask("POST", CHAT, QUESTION)
     number = called.head.split("x-request-id: ")[1].split("\n")[0].strip()
     ask("GET", "/admin/requests/{id}", known=number)
+    run = client.ask("POST", "/openai/v1/responses", {"model": "chat", "input": "Hello?", "background": True}).json
+    connection = {"type": "ApiKey", "target": "x", "key": "k"}
+    assert ask("POST", "/admin/connections", connection | {"name": "described"}).status == 201
+    assert ask("POST", "/admin/connections", connection | {"name": "described"}).status == 409
+    ask("GET", "/admin/connections")
+    ask("GET", "/admin/connections/{id}", known="described")
+    ask("PUT", "/admin/connections/{id}", connection, known="described")
+    ask("POST", "/admin/connections/reseal")
+    ask("DELETE", "/admin/connections/{id}", known="described")
+    ask("GET", "/admin/runs")
+    ask("GET", "/admin/runs/{id}", known=run["id"])
+    ask("GET", "/admin/runs/{id}/events", known=run["id"])
     ask("GET", "/admin/usage?by=key")
     ask("GET", "/admin/usage?format=csv")
     ask("GET", "/admin/audit")
@@ -81,7 +93,8 @@ def test_errors_are_as_they_are_described(described: Described):
             refused = described.ask(method.upper(), f"{path}?resource=nowhere", body, known="nobody")
             assert refused.status == 400
             if "{id}" in path:
-                assert described.ask(method.upper(), path, known="nobody").status == 404
+                given = {"type": "ApiKey", "target": "x"} if method == "put" else None
+                assert described.ask(method.upper(), path, given, known="nobody").status == 404
             if body:
                 assert described.ask(method.upper(), path, body, known="nobody").status == 400
                 headers = {"content-type": "text/plain"}

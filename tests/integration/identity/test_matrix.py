@@ -8,7 +8,7 @@ import csv
 import http.client
 import itertools
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from forehearth.core.endpoint import Endpoint
 from forehearth.identity import roles
 from forehearth.routing.directory import Directory
 from forehearth.server import app
-from forehearth.wire import admin
+from forehearth.wire import admin_table
 from forehearth.wire.surfaces import surfaces
 from tests.conftest import StartForehearth
 from tests.families import all_families
@@ -80,6 +80,7 @@ CHAT = {"model": "chat", "messages": [{"role": "user", "content": "hi"}]}
 TEXT = {"model": "chat", "prompt": "hi"}
 VECTORS = {"model": "vectors", "input": "hi"}
 RESPONSE = {"model": "chat", "input": "hi"}
+CONNECTION = {"type": "ApiKey", "target": "x", "entra": True}
 DEFINITION = {"kind": "prompt", "model": "chat"}
 FORM = "multipart/form-data; boundary=b"
 UPLOAD = (
@@ -96,6 +97,8 @@ BODIES = (
     ("/responses/input_tokens", RESPONSE),
     ("/admin/keys", {"name": ""}),
     ("/admin/role-assignments", {"role": "Foundry User", "principalType": "user", "principalId": ""}),
+    ("/admin/connections", CONNECTION | {"name": ""}),
+    ("/admin/connections/{id}", CONNECTION),
     ("/rotate", {}),
     ("/conversations", {}),
     ("/conversations/{id}", {"metadata": {}}),
@@ -103,6 +106,11 @@ BODIES = (
     ("/items", {"items": [{"role": "user", "content": "hi"}]}),
     ("/indexes/{name}/versions/{version}", {"type": "ManagedAzureSearch", "vectorStoreId": "vs_1"}),
     ("/datasets/{name}/versions/{version}", {"type": "uri_file", "dataUri": "https://example.com"}),
+    ("/assistants", {"model": "chat"}),
+    ("/threads/{thread_id}/messages", {"role": "user", "content": "hi"}),
+    ("/threads/runs", {"assistant_id": "none"}),
+    ("/threads/{thread_id}/runs", {"assistant_id": "none"}),
+    ("/submit_tool_outputs", {"tool_outputs": []}),
     ("/agents", {"name": "", "definition": DEFINITION}),
     ("/versions", {"definition": DEFINITION}),
     ("/agents/{agent_name}", {"definition": DEFINITION}),
@@ -189,6 +197,14 @@ class Client:
         self._user = {"authorization": f"Bearer {user}"}
         self._administrator = {"api-key": server.key}
         self._numbers = itertools.count()
+        self.administered: Mapping[str, Callable[[], str]] = {
+            "/admin/keys/": lambda: str(self.new_key()["id"]),
+            "/admin/role-assignments/": self.new_assignment,
+            "/admin/requests/": self.new_call,
+            "/admin/connections/{id}": self.new_connection,
+            "/admin/runs/": self.new_run,
+        }
+        """What makes the one thing that a path of operators is about, by how the path begins."""
 
     def close(self) -> None:
         self._connection.close()
@@ -219,6 +235,19 @@ class Client:
         answer = self.ask("POST", "/openai/v1/chat/completions", body, self._administrator)
         assert answer.status // 100 == 2, answer
         return answer.request_id
+
+    def new_connection(self) -> str:
+        """The name of a connection."""
+        body = CONNECTION | {"name": self.new_name()}
+        answer = self.ask("POST", "/admin/connections", body, self._administrator)
+        assert answer.status // 100 == 2, answer
+        return str(body["name"])
+
+    def new_run(self) -> str:
+        """The id of a response that the administrator made."""
+        answer = self.ask("POST", "/openai/v1/responses", RESPONSE, self._administrator)
+        assert answer.status // 100 == 2, answer
+        return str(json.loads(answer.body)["id"])
 
     def new_conversation(self, base: str, caller: Caller) -> tuple[str, str]:
         """The ids of a conversation where the caller asks, and of an item in it."""
@@ -279,7 +308,7 @@ def lines() -> list[Line]:
 def served() -> list[Endpoint]:
     """Every line of every table of endpoints."""
     tables = [surface.endpoints for _, surface in surfaces(Directory({}, {}, created=0), families=all_families())]
-    return [endpoint for table in (*tables, admin.ENDPOINTS, app.ENDPOINTS) for endpoint in table]
+    return [endpoint for table in (*tables, admin_table.ENDPOINTS, app.ENDPOINTS) for endpoint in table]
 
 
 @pytest.fixture(scope="module")
@@ -326,19 +355,16 @@ def ask(client: Client, line: Line, caller: Caller, path: str | None = None) -> 
     target = path or line.path + next((query for start, query in VERSIONS if line.path.startswith(start)), "")
     body = (
         next((body for end, body in BODIES if line.path.endswith(end)), None)
-        if line.method in ("POST", "PATCH")
+        if line.method in ("POST", "PUT", "PATCH")
         else None
     )
     if isinstance(body, dict):
         body = {name: value if value != "" else client.new_name() for name, value in body.items()}
     one, item = "chat", ""
     agent = client.new_agent(caller) if "{agent_name}" in line.path else ""
-    if line.path.startswith("/admin/keys/"):
-        one = client.new_key()["id"]
-    elif line.path.startswith("/admin/role-assignments/"):
-        one = client.new_assignment()
-    elif line.path.startswith("/admin/requests/"):
-        one = client.new_call()
+    made = next((make for start, make in client.administered.items() if line.path.startswith(start)), None)
+    if made is not None:
+        one = made()
     elif "/conversations/{id}" in line.path:
         base = line.path.partition("/conversations/")[0].format(project=caller.project, agent_name=agent)
         one, item = client.new_conversation(base, caller)
@@ -346,6 +372,7 @@ def ask(client: Client, line: Line, caller: Caller, path: str | None = None) -> 
         one = client.new_completion(line.path.partition("/chat/")[0].format(project=caller.project), caller)
     deployment = "vectors" if line.path.endswith("/embeddings") else "chat"
     names = {"agent_name": agent, "agent_version": "1", "version": "1"}
+    names |= dict.fromkeys(("assistant_id", "thread_id", "message_id", "run_id", "step_id"), "none")
     names |= {"project": caller.project, "id": one, "name": one, "deployment": deployment, "item": item}
     if "{file_id}" in line.path:
         path, query = target.partition("/files/")[0].format(**names), target.partition("?")[2]

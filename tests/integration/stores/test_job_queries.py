@@ -40,6 +40,9 @@ PLANNED = {
     "events": "job_events_pkey",
     "give_back": "jobs_pkey",
     "last_event": "job_events_pkey",
+    "of_id": "jobs_by_id",
+    "of_resource": "jobs_by_resource",
+    "told": "job_events_pkey",
 }
 
 

@@ -287,3 +287,38 @@ async def test_jobs_live_by_the_table_of_their_states(jobs):
             await life.act(Act(what=dice.choice(WHATS), stale=dice.random() < 0.2, lapses=dice.random() < 0.6))
         moves.update(life.moves)
     assert set(moves) == set(Move)
+
+
+async def test_whoever_operates_the_server_sees_when_what_happened_in_all_places(jobs):
+    made = await jobs.add(new(subject="s", input=b"1"))
+    for place in ELSEWHERE:
+        await jobs.add(new(place=place))
+    found = await jobs.of_id("here", "a", 10)
+    assert {each.place for each in found} == {HERE, ELSEWHERE[0], ELSEWHERE[1], ELSEWHERE[3]}
+    assert [each.sequence for each in found] == sorted((each.sequence for each in found), reverse=True)
+    assert found[-1] == made
+    assert await jobs.of_id("here", "b", 10) == await jobs.of_id("nowhere", "a", 10) == []
+    listed = await jobs.of_resource("here", 3)
+    assert [each.sequence for each in listed] == [each.sequence for each in found][:3]
+    assert {each.input for each in listed} == {b""}
+
+
+async def test_attempts_steps_and_events_have_their_times(jobs):
+    made = await jobs.add(new())
+    first = await claimed(jobs, 0.0)
+    await jobs.record(first.lease, {"one": b"1"}, [event(0), event(1)])
+    second = await claimed(jobs, 60.0)
+    await jobs.record(second.lease, {"one": b"2", "two": b"2"}, [event(1), event(2)])
+    past = await jobs.past(made.sequence, 10)
+    assert list(past.attempts) == [1, 2]
+    assert (past.attempts[1], past.attempts[2]) == (first.updated, second.updated)
+    assert first.updated <= past.steps["one"] <= second.updated <= past.steps["two"]
+    told = await jobs.told(made.sequence, -1, 10)
+    assert [each.event for each in told] == [event(0), event(1), event(2)]
+    assert told[0].at == told[1].at == past.steps["one"]
+    assert told[2].at == past.steps["two"]
+    assert await jobs.told(made.sequence, 0, 1) == told[1:2]
+    assert list((await jobs.past(made.sequence, 1)).attempts) == [1]
+    assert await jobs.told(made.sequence + 1, -1, 10) == []
+    await jobs.finish(second.lease, DONE)
+    assert (await jobs.past(made.sequence, 10)) == past

@@ -236,3 +236,13 @@ async def test_a_store_that_cannot_be_written_says_so_and_keeps_nothing_of_a_bat
     await store.add([record("a"), record("c")])
     assert len(await everything(store)) == 2
     await database.aclose()
+
+
+async def test_what_was_done_later_for_a_request_is_found_with_it(ledger: Ledger):
+    mine = [record(name, at=1.0 + place) for place, name in enumerate(("id-1", "id-1-2", "id-1-3"))]
+    others = [record("id-12"), record("id-1.5"), record("id-2"), record("id-1-4", resource="there")]
+    await ledger.add([*mine[::-1], *others])
+    assert await ledger.of_request("here", "id-1", 10) == mine
+    assert await ledger.of_request("here", "id-1", 2) == mine[:2]
+    assert await ledger.of_request("here", "id-1-2", 10) == mine[1:2]
+    assert await ledger.of_request("there", "id-1", 10) == others[3:]

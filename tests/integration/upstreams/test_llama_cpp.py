@@ -9,6 +9,8 @@ import openai
 import pytest
 from openai import AzureOpenAI, OpenAI
 
+from tests.openai_schemas import check
+
 pytestmark = pytest.mark.models
 QUESTION = [{"role": "user", "content": "Name the capital city of France."}]
 CONFIG = """
@@ -17,8 +19,13 @@ backends:
   llama:
     provider: openai_compatible
     base_url: {address}/v1
+  responses:
+    provider: openai_compatible
+    base_url: {address}/v1
+    responses: true
 deployments:
   llama: {{backends: [{{backend: llama, model: whatever-it-has}}]}}
+  responses: {{backends: [{{backend: responses, model: whatever-it-has}}]}}
 """
 
 
@@ -86,6 +93,33 @@ def test_what_it_used_is_counted(client, server):
     before = tokens(server.url)
     answer = client.chat.completions.create(model="llama", messages=QUESTION, max_tokens=4)
     assert tokens(server.url) - before == answer.usage.total_tokens
+
+
+def test_its_own_responses_api(client, server):
+    before = tokens(server.url)
+    first = client.responses.create(model="responses", input=QUESTION, max_output_tokens=16, temperature=0)
+    assert "Paris" in first.output_text
+    check("Response", first.to_dict())
+    assert tokens(server.url) - before == first.usage.total_tokens
+    assert client.responses.retrieve(first.id).to_dict() == first.to_dict()
+
+    stream = client.responses.create(
+        model="responses", input="And of Italy?", previous_response_id=first.id, max_output_tokens=16, stream=True
+    )
+    events = list(stream)
+    assert [event.sequence_number for event in events] == list(range(len(events)))
+    last = events[-1]
+    assert last.type == "response.completed"
+    assert last.model_extra["timings"], "a member that only llama.cpp has was lost"
+    assert last.response.usage.input_tokens > first.usage.total_tokens, "it was not sent what was said before"
+    assert "".join(event.delta for event in events if event.type.endswith("text.delta")) == last.response.output_text
+    client.responses.delete(first.id)
+
+    made = client.responses.create(model="responses", input=QUESTION, max_output_tokens=16, background=True)
+    events = list(client.responses.retrieve(made.id, stream=True, starting_after=0))
+    assert events[0].type == "response.queued"
+    assert events[-1].response.to_dict() == client.responses.retrieve(made.id).to_dict()
+    assert events[-1].response.status == "completed"
 
 
 def tokens(url: str) -> int:

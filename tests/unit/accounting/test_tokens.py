@@ -98,3 +98,24 @@ def test_a_vocabulary_that_is_not_installed_is_said_and_done_without(monkeypatch
     assert vocabulary("o200k") is None
     assert "pip install 'forehearth[tokens]'" in caplog.text
     assert vocabulary(None) is None
+
+
+def test_the_bound_is_sent_to_hosts_with_the_responses_api_too() -> None:
+    call = a_call(max_tokens=None, responses=b'{"model": "chat", "input": "hi"}')
+    bounded = TokenBounds(SETTINGS, "", None)
+    sent = bounded.bounded(call, bounded.of(call, 300))
+    assert sent.responses == b'{"model": "chat", "input": "hi","max_output_tokens":300}'
+    assert json.loads(sent.body)["max_tokens"] == 300
+
+
+def test_a_prompt_that_only_the_responses_api_can_say() -> None:
+    image = "data:image/png;base64," + "A" * 4_000
+    parts = [{"type": "input_text", "text": "two words"}, {"type": "input_image", "image_url": image}]
+    body = json.dumps({"input": [{"role": "user", "content": parts}], "tools": [{"type": "web_search"}]}).encode()
+    call = a_call(body=body, only_responses=True)
+    bounds = TokenBounds(SETTINGS, "", Words())
+    assert bounds.of(call, None).prompt == len(body) - len(image) + 500 + 10
+    counted = bounds.counted(call, bounds.of(call, None))
+    assert 2 + 500 + 10 < counted.prompt < 600
+    text = a_call(body=b'{"input": "one two three"}', only_responses=True)
+    assert bounds.counted(text, bounds.of(text, None)).prompt < len(text.body) + 10

@@ -12,6 +12,8 @@ from forehearth.admin.keys import IssuedKey, Keys, KeyTools
 from forehearth.admin.office import Office
 from forehearth.admin.role_assignments import RoleAssignments, RoleTools
 from forehearth.admin.role_scope import Holders, RoleScope
+from forehearth.admin.runs import Runs
+from forehearth.connections.service import Connections
 from forehearth.core.audit import AuditQuery, AuditRecord
 from forehearth.core.backend_state import BackendState
 from forehearth.core.identity_settings import AssignmentSettings
@@ -24,8 +26,11 @@ from forehearth.identity.assignment_records import AssignmentRecord
 from forehearth.identity.assignments import Assignments
 from forehearth.identity.keys import KeyRing
 from forehearth.identity.stored import StoredIdentities
+from forehearth.server.responses import RUN_KINDS
 from forehearth.stores.memory import MemoryAudit, MemoryDocuments
+from forehearth.stores.memory_jobs import MemoryJobs
 from forehearth.testing.clock import VirtualClock
+from tests.families import sealer
 from tests.unit.identity.keyed import DEVELOPMENT, OTHER, PEPPER, RESOURCE, head
 
 TENANTS = {
@@ -66,6 +71,7 @@ class TestOffice:
     def __init__(self, documents: MemoryDocuments | None = None, log: MemoryAudit | None = None) -> None:
         self.clock = VirtualClock()
         self.documents = documents or MemoryDocuments()
+        self.jobs = MemoryJobs(self.clock)
         self.log = log or MemoryAudit()
         products = {RESOURCE: {"gold": None, "lab": frozenset({"chat"})}}
         self.ring = KeyRing(PEPPER, development=Secret(DEVELOPMENT), resources=list(TENANTS), products=products)
@@ -88,6 +94,8 @@ class TestOffice:
             keys=self.keys,
             roles=self.roles,
             audit=self.audit,
+            connections=Connections(self.documents, {}, sealer(), self.clock),
+            runs=Runs(self.documents, self.jobs, RUN_KINDS, self.clock),
             tenants=TENANTS,
             default=RESOURCE,
             clock=self.clock,

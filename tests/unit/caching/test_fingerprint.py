@@ -239,3 +239,8 @@ def test_only_chats_have_a_last_message():
             fingerprint(call({"model": "m", "prompt": "a"}, operation=Operation.COMPLETIONS), max_temperature=1.0),
             SEMANTIC,
         )
+
+
+def test_what_hosts_are_asked_by_the_responses_api_is_not_cached():
+    with pytest.raises(NotCacheable, match="Responses API"):
+        fingerprint(call(responses=b"{}"), max_temperature=1.0)

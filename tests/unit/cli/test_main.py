@@ -24,8 +24,9 @@ def said(capsys, *arguments):
 def test_help_has_every_command_and_a_call_of_each_to_try(capsys):
     status, out, err = said(capsys, "--help")
     assert (status, err) == (0, "")
+    width = max(map(len, COMMANDS))
     for name, entry in COMMANDS.items():
-        assert f"  {name:<7}  {entry.does}" in out
+        assert f"  {name:<{width}}  {entry.does}" in out
         assert f"  {entry.example}\n" in out
 
 

@@ -95,3 +95,20 @@ def test_every_spelling_of_the_member_is_replaced_and_no_other(body):
 def test_bytes_that_are_no_json_cost_bounded_time(dice):
     body = bytes(dice.choices(b'{}[]:,\\\n a0"\xff', k=dice.randrange(80)))
     json_members.members(b"{" + (body.replace(b'"', b"'") if dice.random() < 0.5 else body))
+
+
+@by_dice(1_000, replaced=0.03, added=0.3, both=0.1)
+def test_putting_replaces_what_is_there_and_adds_what_is_not(dice):
+    value = some_object(dice)
+    body = written(dice, value)
+    put = {key: some_value(dice) for key in dice.choices([*TEXTS, *value], k=dice.randrange(4))}
+    missing = {key: some_value(dice) for key in dice.choices([*TEXTS, *value], k=dice.randrange(3))}
+    encoded = [{key: json.dumps(each).encode() for key, each in given.items()} for given in (put, missing)]
+    out = json_members.put(body, encoded[0], missing=encoded[1])
+    assert json.loads(out) == {**missing, **value, **put}
+    assert list(json.loads(out))[: len(value)] == list(value)
+    if not put and not missing.keys() - value.keys():
+        assert out == body
+        return "nothing"
+    replaced, added = put.keys() & value.keys(), (put.keys() | missing.keys()) - value.keys()
+    return "both" if replaced and added else "replaced" if replaced else "added"

@@ -127,3 +127,36 @@ def test_what_no_call_can_have_used_counts_as_not_reported(counts, count):
     watcher = usage.StreamUsage()
     watcher.feed(b"data: " + body + b"\n\n")
     assert watcher.finish() is None
+
+
+RESPONSE_COUNTS = {
+    "input_tokens": 7,
+    "input_tokens_details": {"cached_tokens": 3, "cache_write_tokens": 0},
+    "output_tokens": 5,
+    "output_tokens_details": {"reasoning_tokens": 2},
+    "total_tokens": 12,
+}
+
+
+def test_what_a_response_used():
+    expected = Usage(prompt=7, completion=5, cached=3, reasoning=2)
+    assert usage.read_response(json.dumps({"usage": RESPONSE_COUNTS}).encode()) == expected
+    assert usage.read_response(b'{"usage": {"input_tokens": 7, "output_tokens": 5}}') == Usage(prompt=7, completion=5)
+    assert usage.read_response(b'{"usage": null}') is None
+    assert usage.read_response(json.dumps({"usage": COUNTS}).encode()) is None
+    with pytest.raises(Broken):
+        usage.read_response(b"<html>")
+
+
+@by_dice(500, found=0.5, nothing=0.05)
+def test_a_stream_of_responses_cut_anywhere(dice):
+    begun = json.dumps({"type": "response.created", "response": {"usage": None}}).encode()
+    ended = json.dumps({"type": "response.completed", "response": {"output": [], "usage": RESPONSE_COUNTS}}).encode()
+    told = dice.random() < 0.8
+    text = b"data: " + begun + b"\n\n" + (b"event: response.completed\ndata: " + ended + b"\n\n" if told else b"")
+    watcher = usage.StreamUsage(usage.read_response_event)
+    for piece in cut(dice, text, 9):
+        watcher.feed(piece)
+    found = watcher.finish()
+    assert found == (Usage(prompt=7, completion=5, cached=3, reasoning=2) if told else None)
+    return "found" if told else "nothing"

@@ -2,6 +2,7 @@
 
 import json
 
+import msgspec
 import pytest
 
 from forehearth.core.call import Call, Operation
@@ -9,6 +10,7 @@ from forehearth.core.errors import Misconfigured, NotSupported
 from forehearth.core.principal import Principal
 from forehearth.core.secret import Secret
 from forehearth.core.settings import OutboundSettings
+from forehearth.core.settings_types import Unfit
 from forehearth.core.upstream import Timeouts, TlsFiles
 from forehearth.providers import address
 from forehearth.providers.azure_openai import AzureOpenAI, AzureOpenAISettings
@@ -117,3 +119,25 @@ def test_embedded_goes_through_its_socket():
 def test_an_address_that_cannot_be_dialled(url):
     with pytest.raises(Misconfigured):
         address.split(url)
+
+
+def asked_in_responses() -> Call:
+    return msgspec.structs.replace(call(), responses=b'{"odd" : 1.0, "model":"asked"}')
+
+
+def test_a_host_with_the_responses_api_is_asked_by_it_what_came_by_it():
+    with_it = OpenAICompatible("o", OpenAICompatibleSettings(base_url="http://h/v1", responses=True))
+    request = with_it.request(asked_in_responses(), "theirs")
+    assert (request.target, request.body) == (b"/v1/responses", b'{"odd" : 1.0, "model":"theirs"}')
+    assert with_it.request(call(), "theirs").target == b"/v1/chat/completions"
+    without = OpenAICompatible("o", OpenAICompatibleSettings(base_url="http://h/v1"))
+    assert without.request(asked_in_responses(), "theirs").target == b"/v1/chat/completions"
+    request = azure("v1", responses=True).request(asked_in_responses(), "theirs")
+    assert request.target == b"/openai/v1/responses"
+    assert azure("v1").request(asked_in_responses(), "theirs").target == b"/openai/v1/chat/completions"
+
+
+@pytest.mark.parametrize("form", ["classic", "models"])
+def test_forms_without_the_responses_api(form):
+    with pytest.raises(Unfit, match="no Responses API"):
+        azure(form, responses=True)

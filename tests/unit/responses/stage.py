@@ -110,10 +110,17 @@ class Source:
         self.closed += 1
 
 
-class Models:
-    """A `Door`. `answers` are taken in turn, the last one for ever; calls are kept."""
+class HostStream(Source):
+    """The stream of a host that has the Responses API itself."""
 
-    def __init__(self, *answers: dict[str, Any] | Source | Exception) -> None:
+
+class Models:
+    """A `Door`. `answers` are taken in turn, the last one for ever; calls are kept.
+
+    Bytes are the answer of a host that has the Responses API itself.
+    """
+
+    def __init__(self, *answers: dict[str, Any] | bytes | Source | Exception) -> None:
         self.answers = list(answers)
         self.calls: list[Call] = []
 
@@ -123,9 +130,18 @@ class Models:
         if isinstance(found, Exception):
             raise found
         stream: Stream | None = found if isinstance(found, Source) else None
-        body = b"" if isinstance(found, Source) else json.dumps(found).encode()
+        if isinstance(found, bytes | Source):
+            body = b"" if isinstance(found, Source) else found
+        else:
+            body = json.dumps(found).encode()
         headers = [(b"content-type", b"application/json"), (b"x-ms-deployment-name", b"m")]
-        return Reply(status=200, headers=headers, body=body, stream=stream)
+        passed = isinstance(found, bytes | HostStream)
+        return Reply(status=200, headers=headers, body=body, stream=stream, in_responses=passed)
+
+    def passed(self, at: int = -1) -> dict[str, Any]:
+        """The body of a call for hosts that have the Responses API."""
+        body: dict[str, Any] = json.loads(self.calls[at].responses or b"null")
+        return body
 
     def asked(self, at: int = -1) -> dict[str, Any]:
         """The body of a call."""
@@ -136,7 +152,9 @@ class Models:
 class Stage:
     """Everything together."""
 
-    def __init__(self, *answers: dict[str, Any] | Source | Exception, **bounds: int) -> None:
+    def __init__(
+        self, *answers: dict[str, Any] | bytes | Source | Exception, passes: bool = False, **bounds: int
+    ) -> None:
         self.clock = VirtualClock()
         self.store = Full()
         self.models = Models(*answers)
@@ -151,7 +169,7 @@ class Stage:
         self.conversations = Conversations(self.store, new_id=new_id, clock=self.clock)
         self.kept_responses = kept = KeptResponses(documents, self.clock, **bounds)
         talks = Talks(self.conversations, new_id)
-        questions = Questions(kept, talks, self.agents, new_id)
+        questions = Questions(kept, talks, self.agents, new_id, passes=lambda _: passes)
         self.jobs = self.mortal = Mortal(self.clock)
         self.store.mortal = self.mortal
         desk = Jobs(self.jobs, "response")

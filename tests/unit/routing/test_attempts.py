@@ -236,6 +236,12 @@ async def test_all_down_is_said_at_once_with_the_soonest_time():
     assert [len(host.requests) for host in board.hosts.values()] == [1, 1]
 
 
+async def test_the_failure_that_ejects_the_only_one_says_when_it_is_asked_again():
+    board = Table(Host(Unreachable("x")), health=HealthSettings(failures=2, largest_share=1.0))
+    assert (await board.told()).retry_after is None
+    assert (await board.told()).retry_after == 5.0
+
+
 async def test_while_the_last_one_is_tried_the_others_come_again_soon():
     class Slow(Host):
         async def send(self, request):
@@ -470,3 +476,13 @@ async def test_the_record_says_who_was_left_out_and_why():
     await board.ask()
     call, _ = await board.ask()
     assert call.record.words == [("routing", "one was not asked: ejected, status 500.")]
+
+
+async def test_what_only_the_responses_api_can_say_goes_to_hosts_that_have_it():
+    have_it = ({"responses": False}, {"responses": True}, {"responses": True})
+    board = Table(Host(OK, OK, OK), Host(BUSY), Host(OK), each=have_it)
+    call, reply = await board.ask(a_call(responses=b"{}", only_responses=True))
+    assert [each.backend for each in call.record.attempts] == ["two", "three"]
+    assert reply.in_responses
+    _, reply = await board.ask(a_call(responses=b"{}"))
+    assert not reply.in_responses, "the first one was asked, as chat completions"

@@ -12,7 +12,7 @@ from forehearth.core.routing_settings import RouteCondition, RouteRule, RouteSet
 from forehearth.core.settings import ModelSettings
 from forehearth.routing.directory import Deployment, Directory
 from forehearth.routing.routes import Route, fits, prompt_tokens, route
-from tests.unit.routing.pools import a_call
+from tests.unit.routing.pools import a_call, backend
 
 TEXT = {"role": "user", "content": "hi"}
 IMAGE = {"type": "image_url", "image_url": {"url": "data:image/png;base64," + base64.b64encode(bytes(30_000)).decode()}}
@@ -143,3 +143,24 @@ def test_names_are_those_that_a_caller_can_ask_for():
     assert list(directory().named(somebody())) == ["a", "b", "vectors", "smart", "mixed"]
     named = directory().named(somebody("b"))
     assert {name: each.name for name, each in named.items()} == {"b": "b", "smart": "b"}
+
+
+def test_a_name_can_lead_to_a_host_with_the_responses_api():
+    def deployed(name, *responses):
+        backends = tuple(backend(f"{name}{index}", responses=each) for index, each in enumerate(responses))
+        return Deployment(name=name, facts=ModelSettings(), backends=backends)
+
+    known = {"with": deployed("with", False, True), "without": deployed("without", False)}
+    routes = {
+        "mixed": Route(chain=("without", "with")),
+        "by_rule": Route(chain=("without",), rules=((RouteCondition(), ("with",)),)),
+        "never": Route(chain=("without",)),
+    }
+    directory = Directory(known, routes, created=0)
+    names = ("with", "without", "mixed", "by_rule", "never", "unknown")
+    assert [name for name in names if directory.has_responses(name)] == ["with", "mixed", "by_rule"]
+    loose = a_call(name="mixed", only_responses=True)
+    assert [each.name for each in directory.resolve(loose)] == ["with"]
+    assert [each.name for each in directory.resolve(a_call(name="mixed"))] == ["without", "with"]
+    with pytest.raises(OperationNotSupported):
+        directory.resolve(a_call(name="without", only_responses=True))

@@ -11,8 +11,15 @@ from forehearth.core.errors import Misconfigured
 from forehearth.server.stores import Stores, when_there
 from forehearth.stores.memory import MemoryAudit, MemoryDocuments
 from forehearth.stores.memory_jobs import MemoryJobs
+from tests.families import sealer
 
-THERE = Stores(documents=MemoryDocuments(), audit=MemoryAudit(), jobs=MemoryJobs(SystemClock()), pepper=b"p" * 32)
+THERE = Stores(
+    documents=MemoryDocuments(),
+    audit=MemoryAudit(),
+    jobs=MemoryJobs(SystemClock()),
+    pepper=b"p" * 32,
+    sealer=sealer(),
+)
 
 
 class Door:

@@ -9,6 +9,7 @@ from forehearth.server.sweeping import SWEEP_SECONDS, TOGETHER, sweep, swept
 from forehearth.stores.memory import MemoryAudit, MemoryDocuments
 from forehearth.stores.memory_jobs import MemoryJobs
 from forehearth.testing.clock import VirtualClock
+from tests.families import sealer
 from tests.unit.stores.job_fence import DONE, HERE, new
 
 
@@ -19,7 +20,9 @@ def clock():
 
 @pytest.fixture
 def stores(clock):
-    return Stores(documents=MemoryDocuments(), audit=MemoryAudit(), jobs=MemoryJobs(clock), pepper=b"p" * 32)
+    return Stores(
+        documents=MemoryDocuments(), audit=MemoryAudit(), jobs=MemoryJobs(clock), pepper=b"p" * 32, sealer=sealer()
+    )
 
 
 async def fill(stores, clock, count, seconds):
@@ -57,7 +60,7 @@ async def test_it_is_swept_again_and_again(stores, clock, caplog):
             return await super().remove_expired(limit)
 
     jobs = Away(clock)
-    stores = Stores(documents=stores.documents, audit=stores.audit, jobs=jobs, pepper=stores.pepper)
+    stores = Stores(documents=stores.documents, audit=stores.audit, jobs=jobs, pepper=stores.pepper, sealer=sealer())
     async with swept(stores, clock, clock.sleep):
         await clock.advance(0)
         await fill(stores, clock, 3, 10.0)

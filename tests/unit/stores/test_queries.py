@@ -7,12 +7,12 @@ from forehearth.stores.postgres.statements import numbered, statements
 from forehearth.stores.queries import Migration, migrations, missing, queries
 
 COUNTS = {
-    ("sqlite", "documents"): 14,
+    ("sqlite", "documents"): 16,
     ("sqlite", "audit"): 3,
-    ("sqlite", "jobs"): 19,
-    ("postgres", "documents"): 13,
+    ("sqlite", "jobs"): 25,
+    ("postgres", "documents"): 15,
     ("postgres", "audit"): 3,
-    ("postgres", "jobs"): 15,
+    ("postgres", "jobs"): 20,
     ("postgres", "schema"): 6,
 }
 

@@ -10,7 +10,7 @@ from forehearth.core.permission import Permission
 from forehearth.core.place import Place
 from forehearth.core.principal import Grant, Principal
 from forehearth.stores.memory import MemoryDocuments
-from forehearth.wire.admin import ENDPOINTS
+from forehearth.wire.admin_table import ENDPOINTS
 from tests.unit.admin.offices import TestOffice, owner
 from tests.unit.identity.keyed import DEVELOPMENT, OTHER, RESOURCE
 from tests.unit.wire.admin_door import AdminDoor
@@ -21,7 +21,14 @@ CHANGES = [each for each in EVERY if each.values[0].method != "GET"]
 KEY_CHANGES = [each for each in CHANGES if each.values[0].name.startswith("keys.")]
 NEW = {"name": "shop"}
 NEW_ROLE = {"role": "Foundry User", "principalType": "user", "principalId": "u", "issuer": "one"}
-WRONG = {"keys.create": {"name": "a b"}, "roles.assign": NEW_ROLE | {"role": "none"}}
+CONNECTION = {"type": "CognitiveSearch", "target": "x"}
+WRONG = {
+    "keys.create": {"name": "a b"},
+    "roles.assign": NEW_ROLE | {"role": "none"},
+    "connections.create": NEW | CONNECTION | {"key": "k", "sas": "s"},
+}
+MAY_FAIL = [each for each in CHANGES if each.values[0].name != "connections.reseal"]
+"""What cannot be sealed anew is counted, and fails nothing."""
 
 
 @pytest.fixture
@@ -31,7 +38,13 @@ async def door():
 
 
 def body_for(endpoint):
-    return {"keys.create": NEW, "keys.rotate": {}, "roles.assign": NEW_ROLE}.get(endpoint.name)
+    return {
+        "keys.create": NEW,
+        "keys.rotate": {},
+        "roles.assign": NEW_ROLE,
+        "connections.create": NEW | CONNECTION,
+        "connections.replace": CONNECTION,
+    }.get(endpoint.name)
 
 
 async def made(door, **wanted):
@@ -127,7 +140,7 @@ async def test_every_change_is_recorded(door, endpoint):
     assert "shop" in record.detail
 
 
-@pytest.mark.parametrize("endpoint", CHANGES)
+@pytest.mark.parametrize("endpoint", MAY_FAIL)
 async def test_a_change_that_fails_is_recorded_with_the_reason(door, endpoint):
     body = WRONG.get(endpoint.name, body_for(endpoint))
     answer = await door.ask(endpoint.method, TARGETS[endpoint.name].replace("shop", "none"), body)

@@ -5,10 +5,11 @@ import json
 import pytest
 
 from forehearth.core.connection_settings import ConnectionSettings
+from forehearth.core.errors import Overloaded
 from forehearth.core.permission import Permission
 from forehearth.core.place import Place
 from forehearth.core.secret import Secret
-from tests.families import all_families
+from tests.families import Told, all_families
 from tests.unit.doors import Known, answer, head, make_door, principal
 
 SECRET = "nobody-shows-this"
@@ -23,9 +24,15 @@ CONNECTIONS = {
 
 
 @pytest.fixture
-def client():
+def told():
+    return Told()
+
+
+@pytest.fixture
+def client(told):
     known = Known({"all": principal(), "reader": principal(Permission.READ_CONNECTIONS)})
-    return make_door(answer({}), known=known, families=all_families(connections=CONNECTIONS))
+    families = all_families(connections=CONNECTIONS, disclosures=told)
+    return make_door(answer({}), known=known, families=families)
 
 
 async def ask(client, method, path, *, token="all", project="default"):
@@ -74,10 +81,13 @@ async def test_one_is_shown_without_its_credentials(client):
         ("blob", {"type": "SAS", "SAS": SECRET}),
     ],
 )
-async def test_credentials_are_shown_to_who_may_see_them(client, name, credentials):
+async def test_credentials_are_shown_to_who_may_see_them(client, told, name, credentials):
     path = f"/{name}/getConnectionWithCredentials"
     status, shown = await ask(client, "POST", path)
     assert (status, shown["credentials"]) == (200, credentials)
+    (noted,) = told.disclosures
+    assert (noted.target, noted.operation) == (name, "projects.connections_get_with_credentials")
+    assert (noted.place.project, SECRET in repr(noted)) == ("default", False)
     status, refused = await ask(client, "POST", path, token="reader")
     assert (status, SECRET in json.dumps(refused)) == (403, False)
     assert "AIServices/connections/listSecrets/action" in refused["error"]["message"]
@@ -94,3 +104,23 @@ async def test_what_is_elsewhere_is_not_there(client):
 async def test_a_filter_that_cannot_be_is_refused(client):
     status, refused = await ask(client, "GET", "?defaultConnection=perhaps")
     assert (status, refused["error"]["param"]) == (400, "defaultConnection")
+
+
+async def test_what_cannot_be_noted_is_not_shown():
+    class Full(Told):
+        async def note(self, disclosure):
+            raise Overloaded("The audit log cannot be written now.", retry_after=5.0)
+
+    families = all_families(connections=CONNECTIONS, disclosures=Full())
+    client = make_door(answer({}), known=Known({"all": principal()}), families=families)
+    status, refused = await ask(client, "POST", "/search/getConnectionWithCredentials")
+    assert (status, SECRET in json.dumps(refused)) == (503, False)
+
+
+async def test_where_there_is_nothing_secret_nothing_is_noted(told):
+    place = Place(resource="here", project="default")
+    plain = {place: {"open": ConnectionSettings(type="ApiKey", target="x", entra=True)}}
+    families = all_families(connections=plain, disclosures=told)
+    client = make_door(answer({}), known=Known({"all": principal()}), families=families)
+    status, shown = await ask(client, "POST", "/open/getConnectionWithCredentials")
+    assert (status, shown["credentials"], told.disclosures) == (200, {"type": "AAD"}, [])

@@ -123,7 +123,7 @@ def test_a_page_that_is_none_is_refused(client, query):
         ("evaluations/runs?api-version=2025-11-15-preview", 501),
         ("evaluationResults", 501),
         ("redTeams/simulation/jailbreak/", 501),
-        ("threads/a/runs", 501),
+        ("vector_stores/a/files", 501),
         ("nothing", 404),
         ("deployments/a/b?api-version=v1", 404),
         ("deployments", 400),

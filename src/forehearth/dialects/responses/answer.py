@@ -16,7 +16,7 @@ from forehearth.dialects.responses.chunks import DONE, Piece, ToolCall
 from forehearth.dialects.responses.items import NewId
 from forehearth.dialects.responses.objects import Frame
 from forehearth.dialects.responses.states import TABLE, State, Step
-from forehearth.dialects.responses.written import Called, Happening, Said, happen
+from forehearth.dialects.responses.written import Called, Given, Happening, Said, happen
 
 Event = dict[str, Any]
 """One event, `type` and `sequence_number` among its members."""
@@ -25,6 +25,10 @@ _REASONS: Final = {"length": "max_output_tokens", "content_filter": "content_fil
 _CONTENTS: Final = {Step.REASONING: "reasoning_text", Step.TEXT: "output_text", Step.REFUSAL: "refusal"}
 _LONGEST_ANSWER: Final = 32 << 20
 """Characters."""
+_CARRIED_OUT: Final = frozenset(
+    {"function_call", "custom_tool_call", "computer_call", "local_shell_call", "shell_call", "apply_patch_call"}
+)
+"""Items that somebody who hears of them carries out."""
 _CUT: Final = "length"
 """A reason for which what is open counts as cut."""
 _BROKE_OFF: Final = "The model's host broke off its answer."
@@ -42,7 +46,7 @@ class Answer:
         self._due: list[Event] = []
         self._sequence = 0
         self._size = 0
-        self._items: list[Said | Called] = []
+        self._items: list[Said | Called | Given] = []
         self._calls: dict[int, Called] = {}
         """The latest call at each index that the host gave."""
         self._finish: str | None = None
@@ -103,7 +107,8 @@ class Answer:
         for item in self._items:
             if item.status == "in_progress":
                 self._state = retold.state(item)
-                self._close([name for name in TABLE[self._state, Step.AGAIN][0] if name in states.CLOSING], item)
+                closing = [name for name in TABLE[self._state, Step.AGAIN][0] if name in states.CLOSING]
+                self._close(closing or [states.ITEM_DONE], item)
         self._finish = None
         self._state = State.IDLE
         return self._given()
@@ -111,7 +116,7 @@ class Answer:
     @property
     def called(self) -> bool:
         """Whether a call of a function is whole: whoever heard of it may be carrying it out."""
-        return any(isinstance(item, Called) and item.status == "completed" for item in self._items)
+        return any(item.kind in _CARRIED_OUT and item.status == "completed" for item in self._items)
 
     def stop_here(self) -> list[Event]:
         """What there is of it is the answer."""
@@ -300,7 +305,7 @@ class Answer:
 
     def _open(self, step: Step, what: Happening | None) -> None:
         if step is Step.CALL and what is not None and isinstance(what.item, Called):
-            item: Said | Called = what.item
+            item: Said | Called | Given = what.item
         else:
             kind = "reasoning" if step is Step.REASONING else "message"
             item = Said(kind, self._new_id("rs" if step is Step.REASONING else "msg"))
@@ -308,7 +313,7 @@ class Answer:
         item.made_by = self._made_by
         self._items.append(item)
 
-    def _close(self, names: Iterable[str], item: Said | Called) -> None:
+    def _close(self, names: Iterable[str], item: Said | Called | Given) -> None:
         for name in names:
             if name == states.ITEM_DONE:
                 is_cut = self._finish in _REASONS and (item is self._items[-1] or not item.is_whole)
@@ -326,5 +331,8 @@ class Answer:
 
 def encoded(event: Event) -> bytes:
     """The event as the stream has it."""
+    raw: bytes | None = getattr(event, "raw", None)
+    if raw is not None:  # of a host whose events are passed through
+        return raw
     kind: str = event["type"]
     return b"event: " + kind.encode() + b"\ndata: " + msgspec.json.encode(event) + b"\n\n"

@@ -36,11 +36,12 @@ _EFFORTS: Final = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 _SUMMARIES: Final = ("auto", "concise", "detailed")
 _VERBOSITIES: Final = ("low", "medium", "high")
 _FORMATS: Final = ("text", "json_object", "json_schema")
-_NOT_SERVED: Final[Mapping[str, str]] = {
+UNSERVED: Final[Mapping[str, str]] = {
     "prompt": "stored prompts are not served: send 'instructions' and 'input'",
     "moderation": "nothing is moderated on request here",
     "context_management": "conversations are not compacted here: shorten 'input'",
 }
+"""Members that are known and refused, and why."""
 _COUNTED: Final = frozenset(
     {"model", "input", "previous_response_id", "tools", "text", "reasoning", "truncation", "instructions"}
     | {"personality", "conversation", "tool_choice", "parallel_tool_calls"}
@@ -84,7 +85,9 @@ class _StreamOptions(_Strict, frozen=True):
     include_obfuscation: bool | None = None
 
 
-class _Conversation(_Strict, frozen=True):
+class Conversation(_Strict, frozen=True):
+    """A conversation, by its id."""
+
     id: str
 
 
@@ -100,7 +103,7 @@ class Body(_Strict, frozen=True, kw_only=True):
     input: str | list[Any] | None = None
     instructions: str | None = None
     previous_response_id: str | None = None
-    conversation: str | _Conversation | None = None
+    conversation: str | Conversation | None = None
     store: bool | None = None
     stream: bool | None = None
     stream_options: _StreamOptions | None = None
@@ -144,6 +147,10 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     """The body that it was read from, as it would be read again."""
     agent: Reference | None = None
     """The version of an agent that it is asked of; its members are among the body's by then."""
+    raw: bytes = b""
+    """The body as it came; empty where it is none that came so."""
+    loose: bool = False
+    """Whether it has what nobody here knows, so that only a host with this API can be asked it."""
 
     @property
     def stored(self) -> bool:
@@ -154,7 +161,7 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     def conversation(self) -> str | None:
         """The id of the conversation that it belongs to."""
         given = self.body.conversation
-        return given.id if isinstance(given, _Conversation) else given
+        return given.id if isinstance(given, Conversation) else given
 
     @property
     def logprobs(self) -> bool:
@@ -184,12 +191,8 @@ def read_counted(body: bytes, new_id: NewId) -> Question:
 def _read(members: dict[str, Any], new_id: NewId) -> Question:
     found = problems.read(members, Body, kinds=_FORMATS)
     _refuse(found)
-    if not found.model:
-        message = "Missing required parameter: 'model': the name of a deployment or route."
-        raise InvalidField(message, param="model")
     _check_values(found)
-    _check_metadata(found.metadata or {})
-    _check_together(found)
+    check_state(found)
     return Question(
         body=found,
         items=items.read(found.input if found.input is not None else [], new_id),
@@ -197,8 +200,17 @@ def _read(members: dict[str, Any], new_id: NewId) -> Question:
     )
 
 
+def check_state(body: Body) -> None:
+    """Whether it can be kept as it asks for. Raises `InvalidField`."""
+    if not body.model:
+        message = "Missing required parameter: 'model': the name of a deployment or route."
+        raise InvalidField(message, param="model")
+    _check_metadata(body.metadata or {})
+    _check_together(body)
+
+
 def _refuse(body: Body) -> None:
-    for name, reason in _NOT_SERVED.items():
+    for name, reason in UNSERVED.items():
         if getattr(body, name) is not None:
             raise NotSupported(f"'{name}' is not served: {reason}.", param=name)
     if body.truncation == "auto":

@@ -132,7 +132,7 @@ def read(given: str | list[Any], new_id: NewId, at: str = "input") -> tuple[Reso
     if len(given) > MOST or sum(map(_contents, given)) > MOST:
         message = f"Invalid '{at}': array too long. Expected at most {MOST} items, and as many contents of all of them."
         raise InvalidField(message, param=at)
-    return tuple(_read(value, f"{at}[{index}]", new_id) for index, value in enumerate(given))
+    return tuple(read_one(value, f"{at}[{index}]", new_id) for index, value in enumerate(given))
 
 
 def _contents(value: object) -> int:
@@ -155,7 +155,8 @@ def _found(item: Resource, find: Callable[[str], Resource | None]) -> Resource:
     return found
 
 
-def _read(value: object, at: str, new_id: NewId) -> Resource:
+def read_one(value: object, at: str, new_id: NewId) -> Resource:
+    """One item, which stands at the path `at`. Raises as `read` does."""
     if not isinstance(value, dict):
         raise InvalidField(f"Invalid value for '{at}': expected an object.", param=at)
     kind = value.get("type")

@@ -5,7 +5,7 @@ then decides; `usage` is null where the host reported none.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -38,10 +38,53 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     usage: Usage | None = None
     service_tier: str | None = None
     """The one that the host says it used."""
+    host: Mapping[str, Any] | None = None
+    """The response as its host shows it, where the host has this API itself: what it says, it says best."""
+
+
+_ASKED: Final = (
+    *("instructions", "max_tool_calls", "parallel_tool_calls", "prompt", "prompt_cache_key", "prompt_cache_retention"),
+    *("reasoning", "safety_identifier", "temperature", "text", "tool_choice", "tools", "top_logprobs", "top_p"),
+    *("truncation", "user"),
+)
+"""What a response says of its question."""
+OF_HERE: Final = ("id", "previous_response_id", "conversation", "store", "background")
+"""What a host cannot know of a response that is kept here."""
+_OF_STATE: Final = ("status", "output", "error")
 
 
 def whole(frame: Frame, state: State) -> dict[str, Any]:
     """The response in that state."""
+    shown = _whole(frame, state)
+    if frame.question.loose:
+        members = frame.question.members
+        shown |= {name: members[name] for name in _ASKED if members.get(name) is not None}
+    if state.host is None:
+        return shown
+    own = {name: shown[name] for name in (*OF_HERE, *_OF_STATE)} | made_by(frame, "agent_reference")
+    if shown["background"]:
+        own["created_at"] = shown["created_at"]
+    found = shown | {name: value for name, value in state.host.items() if name != "usage"} | own
+    return found | {"usage": _usage_of(state.host)}
+
+
+def _usage_of(host: Mapping[str, Any]) -> Any:
+    """What the host says that it used. Clients need numbers in the details."""
+    said = host.get("usage")
+    if not isinstance(said, dict):
+        return None
+    details: dict[str, Any] = {
+        "input_tokens_details": {"cached_tokens": 0, "cache_write_tokens": 0},
+        "output_tokens_details": {"reasoning_tokens": 0},
+    }
+    missing = {
+        name: value | given if isinstance(given := said.get(name) or {}, dict) else given
+        for name, value in details.items()
+    }
+    return said | missing
+
+
+def _whole(frame: Frame, state: State) -> dict[str, Any]:
     question, asked = frame.question, frame.question.body
     return {
         "id": frame.id,

@@ -42,6 +42,45 @@ class Part:
         return part
 
 
+class Given:
+    """An item as somebody told it, whatever it is: one that was closed, or of a kind that is not written here."""
+
+    __slots__ = ("_item", "index", "made_by")
+
+    def __init__(self, item: Resource, index: int, *, is_open: bool) -> None:
+        self._item = item if "status" in item or not is_open else item | {"status": "in_progress"}
+        self.index = index
+        self.made_by: Resource = {}
+
+    @property
+    def id(self) -> str:
+        """Its id."""
+        return str(self._item.get("id"))
+
+    @property
+    def kind(self) -> str:
+        """What it is."""
+        return str(self._item.get("type"))
+
+    @property
+    def status(self) -> str:
+        """`completed` where it does not say."""
+        return str(self._item.get("status", "completed"))
+
+    @status.setter
+    def status(self, status: str) -> None:
+        self._item = self._item | {"status": status}
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether something else may begin."""
+        return True
+
+    def shown(self) -> Resource:
+        """As it was told."""
+        return self._item | self.made_by
+
+
 class Said:
     """A message of the assistant, or its reasoning. `kind` is `message` or `reasoning`."""
 
@@ -75,6 +114,7 @@ class Said:
 class Called:
     """A call of a function."""
 
+    kind: Final = "function_call"
     __slots__ = ("_pieces", "call_id", "id", "index", "made_by", "name", "status")
 
     def __init__(self, id: str, call_id: str, name: str) -> None:  # noqa: A002 - what it is
@@ -122,16 +162,16 @@ class Happening(msgspec.Struct, frozen=True, kw_only=True):
     """What an event is about: an item, the latest one unless it is named, and what is added to it."""
 
     item: Any = None
-    """A `Said` or a `Called`."""
+    """A `Said`, a `Called`, or a `Given` that is closed."""
     kind: str = ""
     """Of the content that begins."""
     text: str = ""
     logprobs: list[Logprob] = []
 
 
-def happen(name: str, item: Said | Called, what: Happening) -> Mapping[str, Any]:
+def happen(name: str, item: Said | Called | Given, what: Happening) -> Mapping[str, Any]:
     """Let it happen to the item; the members of the event that tells of it."""
-    if name in (states.ITEM_ADDED, states.ITEM_DONE):
+    if name in (states.ITEM_ADDED, states.ITEM_DONE) or isinstance(item, Given):
         return {"output_index": item.index, "item": item.shown()}
     place: dict[str, Any] = {"item_id": item.id, "output_index": item.index}
     if isinstance(item, Called):

@@ -3,7 +3,19 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from forehearth.core.job import Ending, Job, JobEvent, JobExists, JobQuery, Lease, LeaseLost, NewJob, Recorded
+from forehearth.core.job import (
+    Ending,
+    Job,
+    JobEvent,
+    JobExists,
+    JobQuery,
+    Lease,
+    LeaseLost,
+    NewJob,
+    Past,
+    Recorded,
+    Told,
+)
 from forehearth.core.place import Place
 from forehearth.stores import job_rows
 from forehearth.stores.postgres.database import Database
@@ -88,6 +100,32 @@ class PostgresJobs:
     async def remove_expired(self, limit: int) -> int:
         """See `ports.jobs`."""
         return len(await self._database.write(_SQL["remove_expired"], {"limit": limit}))
+
+    async def of_id(self, resource: str, id: str, limit: int) -> list[Job]:  # noqa: A002 - the port's
+        """See `ports.jobs`."""
+        rows = await self._database.read(_SQL["of_id"], {"resource": resource, "id": id, "limit": limit})
+        return [job_rows.job(row) for row in rows]
+
+    async def of_resource(self, resource: str, limit: int) -> list[Job]:
+        """See `ports.jobs`."""
+        rows = await self._database.read(_SQL["of_resource"], {"resource": resource, "limit": limit})
+        return [job_rows.job(row) for row in rows]
+
+    async def past(self, job: int, limit: int) -> Past:
+        """See `ports.jobs`."""
+        wanted = {"job": job, "limit": limit}
+        attempts = await self._database.read(_SQL["attempts"], wanted)
+        steps = await self._database.read(_SQL["times_of_steps"], wanted)
+        return Past(
+            attempts={row["fence"]: row["at"] for row in attempts}, steps={row["name"]: row["at"] for row in steps}
+        )
+
+    async def told(self, job: int, after: int, limit: int) -> list[Told]:
+        """See `ports.jobs`."""
+        rows = await self._database.read(_SQL["told"], {"job": job, "after": after, "limit": limit})
+        return [
+            Told(event=JobEvent(number=row["number"], name=row["name"], body=row["body"]), at=row["at"]) for row in rows
+        ]
 
     async def _held(self, name: str, values: Mapping[str, Any]) -> None:
         """Write what needs the job's last lease. Raises `LeaseLost`."""

@@ -7,7 +7,19 @@ import apsw
 import msgspec
 
 from forehearth.core.clock import Clock
-from forehearth.core.job import Ending, Job, JobEvent, JobExists, JobQuery, Lease, LeaseLost, NewJob, Recorded
+from forehearth.core.job import (
+    Ending,
+    Job,
+    JobEvent,
+    JobExists,
+    JobQuery,
+    Lease,
+    LeaseLost,
+    NewJob,
+    Past,
+    Recorded,
+    Told,
+)
 from forehearth.core.place import Place
 from forehearth.stores import job_rows
 from forehearth.stores.queries import queries
@@ -94,7 +106,10 @@ class SqliteJobs:
             values = wanted | job_rows.OF_LOST | self._now()
             connection.execute(_SQL["give_up"], values).fetchall()
             rows = connection.execute(_SQL["claim"], values).fetchall()
-            return sorted(map(_job, rows), key=lambda each: each.sequence)
+            claimed = sorted(map(_job, rows), key=lambda each: each.sequence)
+            noted = [job_rows.of_lease(each.lease) | {"now": each.updated} for each in claimed]
+            connection.executemany(_SQL["add_attempt"], noted)
+            return claimed
 
         return await self._database.write(work)
 
@@ -128,8 +143,9 @@ class SqliteJobs:
         def work(connection: apsw.Connection) -> None:
             if not connection.execute(_SQL["held"], job_rows.of_lease(lease)).fetchall():
                 raise LeaseLost
-            connection.executemany(_SQL["add_step"], new_steps)
-            connection.executemany(_SQL["add_event"], new_events)
+            now = self._now()
+            connection.executemany(_SQL["add_step"], [each | now for each in new_steps])
+            connection.executemany(_SQL["add_event"], [each | now for each in new_events])
 
         await self._database.write(work)
 
@@ -150,6 +166,27 @@ class SqliteJobs:
             return len(connection.execute(_SQL["remove_expired"], {"limit": limit} | self._now()).fetchall())
 
         return await self._database.write(work)
+
+    async def of_id(self, resource: str, id: str, limit: int) -> list[Job]:  # noqa: A002 - the port's
+        """See `ports.jobs`."""
+        return [_job(row) for row in await self._read("of_id", {"resource": resource, "id": id, "limit": limit})]
+
+    async def of_resource(self, resource: str, limit: int) -> list[Job]:
+        """See `ports.jobs`."""
+        return [_job(row) for row in await self._read("of_resource", {"resource": resource, "limit": limit})]
+
+    async def past(self, job: int, limit: int) -> Past:
+        """See `ports.jobs`."""
+        wanted = {"job": job, "limit": limit}
+        attempts, steps = await self._read("attempts", wanted), await self._read("times_of_steps", wanted)
+        return Past(attempts=dict(attempts), steps=dict(steps))
+
+    async def told(self, job: int, after: int, limit: int) -> list[Told]:
+        """See `ports.jobs`."""
+        rows = await self._read("told", {"job": job, "after": after, "limit": limit})
+        return [
+            Told(event=JobEvent(number=number, name=name, body=bytes(body)), at=at) for number, name, body, at in rows
+        ]
 
     async def _held(self, name: str, values: Mapping[str, Any]) -> None:
         """Write what needs the job's last lease. Raises `LeaseLost`."""

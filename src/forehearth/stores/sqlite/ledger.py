@@ -79,6 +79,10 @@ class SqliteLedger:
         rows = await self._read("get", {"resource": resource, "id": id})
         return _record(rows[0]) if rows else None
 
+    async def of_request(self, resource: str, id: str, limit: int) -> list[LedgerRecord]:  # noqa: A002 - the port's
+        """See `ports.ledger`."""
+        return list(map(_record, await self._read("of_request", {"resource": resource, "id": id, "limit": limit})))
+
     async def sums(self, span: Span, by: Collection[Grouping]) -> list[Sum]:
         """See `ports.ledger`."""
         wanted = {f"by_{name}": name in by for name in _GROUPINGS}

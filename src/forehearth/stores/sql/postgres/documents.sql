@@ -122,6 +122,19 @@ ORDER BY sequence DESC LIMIT :limit;
 -- Every document of a kind.
 SELECT * FROM documents WHERE ARRAY[kind] = ARRAY[:kind] ORDER BY sequence;
 
+-- name: response
+-- The responses of an id, wherever they are.
+SELECT * FROM documents
+WHERE ARRAY[resource, id] = ARRAY[:resource, :id] AND kind = 'response' AND (expires IS NULL OR expires > :now)
+ORDER BY sequence DESC;
+
+-- name: response_before
+-- The newest response of a resource, or of those before another.
+SELECT * FROM documents
+WHERE ARRAY[resource] = ARRAY[:resource] AND kind = 'response' AND sequence < coalesce(CAST(:before AS bigint), 9223372036854775807)
+    AND (expires IS NULL OR expires > :now)
+ORDER BY sequence DESC LIMIT 1;
+
 -- name: version
 -- How often a kind was written.
 SELECT CAST(coalesce(sum(version), 0) AS bigint) AS version FROM versions WHERE kind = :kind;

@@ -83,12 +83,16 @@ WITH ready AS MATERIALIZED (
         error_code = CASE WHEN cancel_asked THEN NULL ELSE CAST(:lost_code AS text) END,
         error_message = CASE WHEN cancel_asked THEN NULL ELSE CAST(:lost_message AS text) END
     FROM ready WHERE jobs.sequence = ready.sequence AND spent
+), claimed AS (
+    UPDATE jobs
+    SET state = 'running', attempts = attempts + 1, fence = fence + 1,
+        due = unix_now() + CAST(:seconds AS double precision), updated = unix_now()
+    FROM ready WHERE jobs.sequence = ready.sequence AND NOT spent
+    RETURNING jobs.*
+), noted AS (
+    INSERT INTO job_attempts (job, fence, at) SELECT sequence, fence, updated FROM claimed
 )
-UPDATE jobs
-SET state = 'running', attempts = attempts + 1, fence = fence + 1,
-    due = unix_now() + CAST(:seconds AS double precision), updated = unix_now()
-FROM ready WHERE jobs.sequence = ready.sequence AND NOT spent
-RETURNING jobs.*;
+SELECT * FROM claimed;
 
 -- name: renew
 -- Have leases end later, those that are still the last ones.
@@ -120,13 +124,13 @@ SELECT coalesce(max(number), -1) AS number FROM job_events WHERE job = :job;
 WITH held AS MATERIALIZED (
     SELECT sequence FROM jobs WHERE sequence = :job AND fence = :fence AND state = 'running' FOR NO KEY UPDATE
 ), new_steps AS (
-    INSERT INTO job_steps (job, name, result)
-    SELECT held.sequence, given.name, given.result
+    INSERT INTO job_steps (job, name, result, at)
+    SELECT held.sequence, given.name, given.result, unix_now()
     FROM held, unnest(CAST(:names AS text[]), CAST(:results AS bytea[])) AS given (name, result)
     ON CONFLICT DO NOTHING
 ), new_events AS (
-    INSERT INTO job_events (job, number, name, body)
-    SELECT held.sequence, given.number, given.name, given.body
+    INSERT INTO job_events (job, number, name, body, at)
+    SELECT held.sequence, given.number, given.name, given.body, unix_now()
     FROM held, unnest(CAST(:numbers AS bigint[]), CAST(:titles AS text[]), CAST(:bodies AS bytea[]))
         AS given (number, name, body)
     ON CONFLICT DO NOTHING
@@ -154,3 +158,30 @@ WITH due AS MATERIALIZED (
     SELECT sequence FROM jobs WHERE expires <= unix_now() ORDER BY expires LIMIT :limit FOR UPDATE SKIP LOCKED
 )
 DELETE FROM jobs USING due WHERE jobs.sequence = due.sequence RETURNING jobs.sequence;
+
+-- name: of_id
+-- Those of an id, wherever they are.
+SELECT * FROM jobs
+WHERE ARRAY[resource, id] = ARRAY[:resource, :id] AND (expires IS NULL OR expires > unix_now())
+ORDER BY sequence DESC LIMIT :limit;
+
+-- name: of_resource
+-- Jobs of a resource, the newest first, without what may be large.
+SELECT
+    sequence, resource, project, agent, id, kind, subject, CAST('' AS bytea) AS input, state, attempts, most_attempts, fence, due,
+    cancel_asked, created, updated, kept, expires, CAST(NULL AS bytea) AS result, error_code, error_message
+FROM jobs
+WHERE ARRAY[resource] = ARRAY[:resource] AND (expires IS NULL OR expires > unix_now())
+ORDER BY sequence DESC LIMIT :limit;
+
+-- name: attempts
+-- When somebody claimed a job.
+SELECT fence, at FROM job_attempts WHERE job = :job ORDER BY fence LIMIT :limit;
+
+-- name: times_of_steps
+-- When the steps of a job were recorded.
+SELECT name, at FROM job_steps WHERE job = :job LIMIT :limit;
+
+-- name: told
+-- What a job told, and when.
+SELECT number, name, body, at FROM job_events WHERE job = :job AND number > :after ORDER BY number LIMIT :limit;

@@ -91,6 +91,10 @@ WHERE sequence IN (
 )
 RETURNING *;
 
+-- name: add_attempt
+-- Note that somebody has claimed a job.
+INSERT INTO job_attempts (job, fence, at) VALUES (:job, :fence, :now);
+
 -- name: renew
 -- Have a lease end later, if it is still the last one.
 UPDATE jobs SET due = :now + :seconds, updated = :now
@@ -117,11 +121,11 @@ SELECT 1 FROM jobs WHERE sequence = :job AND fence = :fence AND state = 'running
 
 -- name: add_step
 -- Keep a step, unless it is there.
-INSERT INTO job_steps (job, name, result) VALUES (:job, :name, :result) ON CONFLICT DO NOTHING;
+INSERT INTO job_steps (job, name, result, at) VALUES (:job, :name, :result, :now) ON CONFLICT DO NOTHING;
 
 -- name: add_event
 -- Keep an event, unless it is there.
-INSERT INTO job_events (job, number, name, body) VALUES (:job, :number, :name, :body) ON CONFLICT DO NOTHING;
+INSERT INTO job_events (job, number, name, body, at) VALUES (:job, :number, :name, :body, :now) ON CONFLICT DO NOTHING;
 
 -- name: finish
 -- End a job.
@@ -143,3 +147,30 @@ DELETE FROM jobs WHERE sequence IN (
     SELECT sequence FROM jobs WHERE expires <= :now ORDER BY expires LIMIT :limit
 )
 RETURNING sequence;
+
+-- name: of_id
+-- Those of an id, wherever they are.
+SELECT * FROM jobs INDEXED BY jobs_by_id
+WHERE resource = :resource AND id = :id AND (expires IS NULL OR expires > :now)
+ORDER BY sequence DESC LIMIT :limit;
+
+-- name: of_resource
+-- Jobs of a resource, the newest first, without what may be large.
+SELECT
+    sequence, resource, project, agent, id, kind, subject, x'' AS input, state, attempts, most_attempts, fence, due,
+    cancel_asked, created, updated, kept, expires, NULL AS result, error_code, error_message
+FROM jobs INDEXED BY jobs_by_resource
+WHERE resource = :resource AND (expires IS NULL OR expires > :now)
+ORDER BY sequence DESC LIMIT :limit;
+
+-- name: attempts
+-- When somebody claimed a job.
+SELECT fence, at FROM job_attempts WHERE job = :job ORDER BY fence LIMIT :limit;
+
+-- name: times_of_steps
+-- When the steps of a job were recorded.
+SELECT name, at FROM job_steps WHERE job = :job LIMIT :limit;
+
+-- name: told
+-- What a job told, and when.
+SELECT number, name, body, at FROM job_events WHERE job = :job AND number > :after ORDER BY number LIMIT :limit;

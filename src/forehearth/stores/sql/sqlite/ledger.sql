@@ -40,6 +40,18 @@ JOIN accounts ON accounts.number = calls.account
 JOIN endings ON endings.number = calls.ending
 WHERE id = :id AND resource = :resource;
 
+-- name: of_request
+-- The record of a request, and those whose ids go on behind its own and a hyphen ('.' is what follows '-').
+SELECT
+    resource, project, caller_kind, caller_id, caller_name, product, surface, operation, stream, asked, deployment,
+    backend, model, counted, currency, price_version, status, outcome, cache, flag,
+    id, at, attempts, prompt, completion, cached, reasoning, reserved, amount, queued, first_byte, seconds, detail
+FROM calls
+JOIN accounts ON accounts.number = calls.account
+JOIN endings ON endings.number = calls.ending
+WHERE (id = :id OR id > :id || '-' AND id < :id || '.') AND resource = :resource
+ORDER BY at LIMIT :limit;
+
 -- name: sums
 -- What calls come to. Each way to tell them apart that is not asked for is the same for all of them. The accounts that
 -- are meant are looked up first (CROSS JOIN keeps the order), then their calls by time. An amount is summed in two

@@ -1,0 +1,16 @@
+-- When the things of a job happened, and who had it; jobs by their id alone. For whoever operates the server.
+
+ALTER TABLE job_steps ADD COLUMN at double precision; -- NULL where nobody noted it yet
+ALTER TABLE job_events ADD COLUMN at double precision;
+
+CREATE TABLE job_attempts (
+    job bigint NOT NULL REFERENCES jobs ON DELETE CASCADE,
+    fence bigint NOT NULL,
+    at double precision NOT NULL,
+    PRIMARY KEY (job, fence)
+);
+
+CREATE INDEX jobs_by_id ON jobs ((ARRAY[resource, id]), sequence);
+CREATE INDEX jobs_by_resource ON jobs ((ARRAY[resource]), sequence);
+CREATE INDEX responses_by_id ON documents ((ARRAY[resource, id]), sequence) WHERE kind = 'response';
+CREATE INDEX responses_by_resource ON documents ((ARRAY[resource]), sequence) WHERE kind = 'response';
