@@ -43,7 +43,7 @@ def sinks_of(file: JobFile, schema: Any, failed: Any, fingerprint: str) -> tuple
     if not isinstance(sink, DeltaSink):
         main = ParquetFolder(Path(where), application=fingerprint)
         return main, ParquetFolder(Path(where + QUARANTINE), application=fingerprint)
-    application, storage = f"forehearth:{fingerprint}", options(sink.storage_options)
+    application, storage = f"forehearth:{fingerprint}", options(sink)
     key = file.job.key if file.job.mode == "merge" else ()
     beside = DeltaTableSink(where + QUARANTINE, failed, application=application, key=(), options=storage)
     return DeltaTableSink(where, schema, application=application, key=key, options=storage), beside
