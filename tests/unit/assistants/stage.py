@@ -1,5 +1,6 @@
 """Classic agents in a gateway without a network: real surfaces, a worker, a store in memory, models the test plays."""
 
+import asyncio
 import json
 from types import TracebackType
 from typing import Any, Self
@@ -29,6 +30,21 @@ TOOL = {
     },
 }
 Event = tuple[str, Any]
+
+
+class Endless(Source):
+    """A host's stream that comes to no end after its pieces; `begun` says that they are out."""
+
+    def __init__(self, *pieces: bytes) -> None:
+        super().__init__(pieces)
+        self.begun = asyncio.Event()
+
+    async def __anext__(self) -> bytes:
+        if self.pieces:
+            return await super().__anext__()
+        self.begun.set()
+        await asyncio.get_running_loop().create_future()
+        raise AssertionError
 
 
 class Clock:

@@ -1,0 +1,523 @@
+"""Runs, from the side of those who ask: what a model is shown, what becomes of them, and what is refused."""
+
+import asyncio
+import json
+
+import pytest
+
+from forehearth.core.errors import BackendRefused, Broken, ContextTooLong, TooManyRequests
+from forehearth.core.job import NewJob
+from forehearth.core.place import Place
+from tests.unit.assistants.stage import CLASSIC, SALES, TOOL, V1, Endless, Stage, read
+from tests.unit.dialects.responses.chats import DONE, chunk, usage
+from tests.unit.responses.stage import Source, calls, says
+
+HERE = Place(resource="here", project="default")
+WAITS = calls("get_weather", '{"city": "P"}')
+SUBMIT = {"tool_outputs": [{"tool_call_id": "call_1", "output": "sunny"}]}
+
+
+def names(events):
+    return [name.removeprefix("thread.") for name, _ in events]
+
+
+async def test_a_model_is_shown_the_thread_and_what_the_assistant_is():
+    async with Stage(says("Hello."), says("Bye.")) as stage:
+        agent, thread = await stage.begin(
+            "Hi!", instructions="Be brief.", tools=[TOOL], temperature=0.5, top_p=0.9, response_format={"type": "text"}
+        )
+        done = await stage.run(agent, thread, metadata={"a": "b"})
+        assert (done["status"], done["metadata"], done["usage"]["total_tokens"]) == ("completed", {"a": "b"}, 5)
+        assert (done["expires_at"], done["required_action"], done["last_error"]) == (None, None, None)
+        assert stage.models.asked() == {
+            "model": "m",
+            "messages": [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hi!"}],
+            "tools": [TOOL],
+            "tool_choice": "auto",
+            "temperature": 0.5,
+            "top_p": 0.9,
+            "stream": True,
+            "stream_options": {"include_usage": True},
+        }
+        (asked,) = stage.models.calls
+        assert (asked.surface, asked.project, asked.stream) == ("projects", "default", True)
+        assert asked.record.outcome == "ok"
+        form = {"type": "json_schema", "json_schema": {"name": "a", "schema": {"type": "object"}}}
+        again = await stage.run(
+            agent,
+            thread,
+            model="other",
+            instructions="Be long.",
+            additional_instructions="Be kind.",
+            additional_messages=[{"role": "user", "content": "And now?"}, {"role": "assistant", "content": "Well."}],
+            tools=[],
+            temperature=1,
+            top_p=1,
+            response_format=form,
+            parallel_tool_calls=False,
+            max_completion_tokens=300,
+        )
+        assert again["instructions"] == "Be long.\nBe kind."
+        assert stage.models.asked() == {
+            "model": "other",
+            "messages": [
+                {"role": "system", "content": "Be long.\nBe kind."},
+                {"role": "user", "content": "Hi!"},
+                {"role": "assistant", "content": "Hello."},
+                {"role": "user", "content": "And now?"},
+                {"role": "assistant", "content": "Well."},
+            ],
+            "temperature": 1,
+            "top_p": 1,
+            "response_format": form,
+            "max_completion_tokens": 300,
+            "stream": True,
+            "stream_options": {"include_usage": True},
+        }
+        assert stage.models.calls[-1].output == 300
+        assert await stage.said(thread) == ["Hi!", "Hello.", "And now?", "Well.", "Bye."]
+
+
+async def test_pictures_are_shown_and_a_text_is_one_whatever_its_parts():
+    async with Stage(says("A cat.")) as stage:
+        agent, thread = await stage.begin()
+        picture = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AA==", "detail": "low"}}
+        for content in ([{"type": "text", "text": "What"}, picture], [{"type": "text", "text": t} for t in "ab"]):
+            await stage.ask("POST", f"/threads/{thread}/messages", {"role": "user", "content": content})
+        await stage.run(agent, thread)
+        assert [each["content"] for each in stage.models.asked()["messages"]] == [
+            [{"type": "text", "text": "What"}, picture],
+            "a\nb",
+        ]
+
+
+async def submitted(stage, one, *, streams):
+    """Hand in what the function gave, and wait for the end."""
+    if streams:
+        told = await stage.events(f"{one}/submit_tool_outputs", SUBMIT)
+        assert names(told) == [
+            *("run.step.completed", "run.queued", "run.in_progress", "run.step.created", "run.step.in_progress"),
+            *("message.created", "message.in_progress", "message.delta", "message.completed"),
+            *("run.step.completed", "run.completed", "done"),
+        ]
+        return
+    queued = await stage.ask("POST", f"{one}/submit_tool_outputs", SUBMIT)
+    assert (queued["status"], queued["required_action"]) == ("queued", None)
+    for _ in range(500):
+        if (await stage.ask("GET", one))["status"] == "completed":
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError
+
+
+@pytest.mark.parametrize("streams", [True, False])
+async def test_functions_are_called_and_what_they_gave_goes_on(streams):
+    pieces = [chunk({"content": "I look."}), chunk({"tool_calls": WAITS["choices"][0]["message"]["tool_calls"]})]
+    first = Source([*pieces, chunk({}, "tool_calls"), usage(), DONE])
+    async with Stage(first, says("It is sunny.")) as stage:
+        agent, thread = await stage.begin("The weather?", tools=[TOOL])
+        told = await stage.events(f"/threads/{thread}/runs", {"assistant_id": agent})
+        assert names(told) == [
+            *("run.created", "run.queued", "run.in_progress", "run.step.created", "run.step.in_progress"),
+            *("message.created", "message.in_progress", "message.delta", "message.completed", "run.step.completed"),
+            *("run.step.created", "run.step.in_progress", "run.step.delta", "run.step.delta"),
+            *("run.requires_action", "done"),
+        ]
+        run = told[-2][1]
+        one = f"/threads/{thread}/runs/{run['id']}"
+        (call,) = run["required_action"]["submit_tool_outputs"]["tool_calls"]
+        assert call == WAITS["choices"][0]["message"]["tool_calls"][0]
+        assert await stage.ask("GET", one) == run
+        assert (run["status"], run["usage"]) == ("requires_action", None)
+        calling, saying = (await stage.ask("GET", f"{one}/steps"))["data"]
+        assert (calling["status"], saying["status"]) == ("in_progress", "completed")
+        await submitted(stage, one, streams=streams)
+        assert stage.models.asked()["messages"] == [
+            {"role": "user", "content": "The weather?"},
+            {"role": "assistant", "content": "I look.", "tool_calls": [call]},
+            {"role": "tool", "tool_call_id": "call_1", "content": "sunny"},
+        ]
+        done = await stage.ask("GET", one)
+        assert done["usage"] == {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15}
+        steps = (await stage.ask("GET", f"{one}/steps?order=asc"))["data"]
+        assert [each["status"] for each in steps] == ["completed"] * 3
+        assert steps[1]["step_details"]["tool_calls"] == [call | {"function": call["function"] | {"output": "sunny"}}]
+        assert [each["usage"] and each["usage"]["total_tokens"] for each in steps] == [None, 10, 5]
+        mine = (await stage.ask("GET", f"/threads/{thread}/messages?run_id={run['id']}&order=asc"))["data"]
+        assert [each["content"][0]["text"]["value"] for each in mine] == ["I look.", "It is sunny."]
+        assert {(each["run_id"], each["assistant_id"]) for each in mine} == {(run["id"], agent)}
+
+
+@pytest.mark.parametrize(
+    ("outputs", "words"),
+    [
+        ([], "Expected tool outputs for call_ids ['call_1'], got []"),
+        ([{"tool_call_id": "call_2", "output": "x"}], "tool_outputs[0].tool_call_id"),
+        ([{"output": "x"}], "tool_outputs[0].tool_call_id"),
+        ([{"tool_call_id": "call_1"}, {"tool_call_id": "call_1"}], "tool_outputs[1].tool_call_id"),
+    ],
+)
+async def test_outputs_that_are_not_those_asked_for_are_refused_and_the_run_waits_on(outputs, words):
+    async with Stage(WAITS, says("So.")) as stage:
+        agent, thread = await stage.begin("x", tools=[TOOL])
+        run = await stage.run(agent, thread)
+        submit = f"/threads/{thread}/runs/{run['id']}/submit_tool_outputs"
+        message, _ = await stage.refused("POST", submit, {"tool_outputs": outputs})
+        assert words in message
+        assert names(await stage.events(submit, {"tool_outputs": [{"tool_call_id": "call_1"}]}))[-2] == "run.completed"
+        message, _ = await stage.refused("POST", submit, SUBMIT)
+        assert message == 'Runs in status "completed" do not accept tool outputs.'
+
+
+async def test_a_thread_has_one_run_at_a_time():
+    async with Stage(WAITS, says("So.")) as stage:
+        agent, thread = await stage.begin("x", tools=[TOOL])
+        run = await stage.run(agent, thread)
+        for path, body, words in (
+            ("/runs", {"assistant_id": agent}, f"Thread {thread} already has an active run {run['id']}."),
+            (
+                "/messages",
+                {"role": "user", "content": "y"},
+                f"Can't add messages to {thread} while a run {run['id']} is active.",
+            ),
+        ):
+            assert (await stage.refused("POST", f"/threads/{thread}{path}", body))[0] == words
+        assert [each["id"] for each in (await stage.ask("GET", f"/threads/{thread}/runs"))["data"]] == [run["id"]]
+        cancelled = await stage.ask("POST", f"/threads/{thread}/runs/{run['id']}/cancel")
+        assert (cancelled["status"], cancelled["required_action"]) == ("cancelled", None)
+        (step,) = (await stage.ask("GET", f"/threads/{thread}/runs/{run['id']}/steps"))["data"]
+        assert (step["status"], step["cancelled_at"]) == ("cancelled", 1_800_000_000)
+        message, _ = await stage.refused("POST", f"/threads/{thread}/runs/{run['id']}/cancel")
+        assert message == "Cannot cancel run with status 'cancelled'."
+        assert (await stage.run(agent, thread))["status"] == "completed"
+
+
+async def test_of_runs_that_are_asked_for_at_once_one_is_begun():
+    stage = Stage(says("Hello."))  # nobody carries them out
+    agent, thread = await stage.begin("x")
+    body = {"assistant_id": agent}
+    replies = await asyncio.gather(*(stage.reply("POST", f"/threads/{thread}/runs", body) for _ in range(8)))
+    assert sorted(each.status for each in replies) == [200, *[400] * 7]
+    (run,) = (await stage.ask("GET", f"/threads/{thread}/runs"))["data"]
+    assert json.loads(next(each for each in replies if each.status == 200).body)["id"] == run["id"]
+
+
+@pytest.mark.parametrize("waits", [True, False])
+async def test_a_run_expires_ten_minutes_after_it_was_asked_for(waits):
+    stage = Stage(WAITS, says("So."))
+    agent, thread = await stage.begin("x", tools=[TOOL])
+    if waits:
+        async with stage:
+            run = await stage.run(agent, thread)
+    else:
+        run = await stage.ask("POST", f"/threads/{thread}/runs", {"assistant_id": agent})
+    one = f"/threads/{thread}/runs/{run['id']}"
+    stage.clock.now += 599
+    assert (await stage.ask("GET", one))["status"] == ("requires_action" if waits else "queued")
+    stage.clock.now += 1
+    expired = await stage.ask("GET", one)
+    assert (expired["status"], expired["expires_at"]) == ("expired", 1_800_000_600)
+    if waits:
+        (step,) = (await stage.ask("GET", f"{one}/steps"))["data"]
+        assert (step["status"], step["expired_at"]) == ("expired", 1_800_000_600)
+    await stage.refused("POST", f"{one}/submit_tool_outputs", SUBMIT)
+    async with stage:
+        assert (await stage.run(agent, thread, tools=[]))["status"] in ("completed", "requires_action")
+        assert (await stage.ask("GET", one))["status"] == "expired"
+
+
+async def test_a_run_that_expires_while_its_model_thinks_is_broken_off():
+    source = Endless(chunk({"content": "Well"}))
+    async with Stage(source) as stage:
+        agent, thread = await stage.begin("x")
+        reply = await stage.reply("POST", f"/threads/{thread}/runs", {"assistant_id": agent, "stream": True})
+        await source.begun.wait()
+        stage.clock.now += 700
+        (run,) = (await stage.ask("GET", f"/threads/{thread}/runs"))["data"]
+        assert run["status"] == "expired"
+        told = read(b"".join([piece async for piece in reply.stream]))
+        assert names(told)[-2:] == ["run.expired", "done"]
+        assert source.closed == 1
+        message = (await stage.ask("GET", f"/threads/{thread}/messages"))["data"][0]
+        assert (message["status"], message["content"][0]["text"]["value"]) == ("incomplete", "Well")
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (Broken("The host is gone."), "server_error"),
+        (TooManyRequests("Later."), "server_error"),
+        (ContextTooLong("Too long."), "invalid_prompt"),
+        (BackendRefused("Busy.", backend="b", status=429), "rate_limit_exceeded"),
+    ],
+)
+async def test_what_goes_wrong_with_the_model_makes_the_run_failed(error, code):
+    async with Stage(error) as stage:
+        agent, thread = await stage.begin("x")
+        told = await stage.events(f"/threads/{thread}/runs", {"assistant_id": agent})
+        assert names(told) == ["run.created", "run.queued", "run.in_progress", "run.failed", "done"]
+        run = told[-2][1]
+        assert (run["status"], run["last_error"]["code"], run["failed_at"]) == ("failed", code, 1_800_000_000)
+        assert stage.models.calls[0].record.outcome == error.code
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        [chunk({"content": "It is"}), Broken("cut")],
+        [chunk({"content": "It is"})],
+        [chunk({"content": "It is"}), b"data: {nonsense\n\n"],
+    ],
+)
+async def test_an_answer_that_breaks_off_leaves_what_there_was_of_it(pieces):
+    source = Source(pieces)
+    async with Stage(source, says("So.")) as stage:
+        agent, thread = await stage.begin("x")
+        run = await stage.run(agent, thread)
+        assert run["status"] == "failed"
+        assert source.closed == 1
+        (message, _) = (await stage.ask("GET", f"/threads/{thread}/messages"))["data"]
+        assert (message["status"], message["content"][0]["text"]["value"]) == ("incomplete", "It is")
+        assert message["incomplete_details"] == {"reason": "run_failed"}
+        (step,) = (await stage.ask("GET", f"/threads/{thread}/runs/{run['id']}/steps"))["data"]
+        assert (step["status"], step["last_error"]["code"]) == ("failed", "server_error")
+        await stage.run(agent, thread)
+        assert stage.models.asked()["messages"] == [{"role": "user", "content": "x"}]
+
+
+async def test_an_answer_that_is_cut_is_incomplete():
+    cut = [chunk({"content": "It is"}), chunk({}, "length"), usage(), DONE]
+    called = [chunk({"tool_calls": WAITS["choices"][0]["message"]["tool_calls"]}), chunk({}, "length"), usage(), DONE]
+    async with Stage(Source(cut), Source(called)) as stage:
+        agent, thread = await stage.begin("x", tools=[TOOL])
+        run = await stage.run(agent, thread, max_completion_tokens=256)
+        assert (run["status"], run["incomplete_details"]) == ("incomplete", {"reason": "max_completion_tokens"})
+        message = (await stage.ask("GET", f"/threads/{thread}/messages"))["data"][0]
+        assert (message["status"], message["incomplete_details"]) == ("incomplete", {"reason": "max_tokens"})
+        run = await stage.run(agent, thread)
+        assert (run["status"], run["required_action"]) == ("incomplete", None)
+        (step,) = (await stage.ask("GET", f"/threads/{thread}/runs/{run['id']}/steps"))["data"]
+        assert step["status"] == "failed"
+
+
+async def test_bounds_are_of_the_whole_run():
+    dear = calls("get_weather") | {"usage": {"prompt_tokens": 250, "completion_tokens": 200, "total_tokens": 450}}
+    async with Stage(dear, says("So."), dear, dear) as stage:
+        agent, thread = await stage.begin("x", tools=[TOOL])
+        run = await stage.run(agent, thread, max_completion_tokens=256)
+        assert stage.models.asked()["max_completion_tokens"] == 256
+        submit = f"/threads/{thread}/runs/{run['id']}/submit_tool_outputs"
+        assert (await stage.events(submit, SUBMIT))[-2][0] == "thread.run.completed"
+        assert stage.models.asked()["max_completion_tokens"] == 56
+        run = await stage.run(agent, thread, max_prompt_tokens=256)
+        submit = f"/threads/{thread}/runs/{run['id']}/submit_tool_outputs"
+        told = await stage.events(submit, SUBMIT)
+        assert told[-2][0] == "thread.run.incomplete"
+        assert told[-2][1]["incomplete_details"] == {"reason": "max_prompt_tokens"}
+        assert len(stage.models.calls) == 3
+
+
+async def test_the_oldest_messages_are_left_out_where_there_is_no_room():
+    async with Stage(says("So.")) as stage:
+        agent, thread = await stage.begin(*(f"{n} " + "word " * 50 for n in range(10)), instructions="Be brief.")
+        await stage.run(agent, thread, max_prompt_tokens=256)
+        system, *rest = stage.models.asked()["messages"]
+        assert system == {"role": "system", "content": "Be brief."}
+        assert 1 <= len(rest) < 6
+        assert rest[-1]["content"].startswith("9 ")
+        await stage.run(agent, thread, truncation_strategy={"type": "last_messages", "last_messages": 2})
+        assert [each["content"].split()[0] for each in stage.models.asked()["messages"][1:]] == ["9", "So."]
+        _, other = await stage.begin("word " * 2_000)
+        run = await stage.run(agent, other, max_prompt_tokens=256)
+        assert (run["status"], run["incomplete_details"]) == ("incomplete", {"reason": "max_prompt_tokens"})
+        assert len(stage.models.calls) == 2
+
+
+async def test_one_that_runs_is_cancelled_by_its_worker():
+    source = Endless(chunk({"content": "It is"}))
+    async with Stage(source, says("So.")) as stage:
+        agent, thread = await stage.begin("x")
+        reply = await stage.reply("POST", f"/threads/{thread}/runs", {"assistant_id": agent, "stream": True})
+        first = await anext(reply.stream)
+        run = read(first)[0][1]
+        await source.begun.wait()
+        one = f"/threads/{thread}/runs/{run['id']}"
+        assert (await stage.ask("GET", one))["status"] == "in_progress"
+        assert (await stage.ask("POST", f"{one}/cancel"))["status"] == "cancelling"
+        assert (await stage.ask("POST", f"{one}/cancel"))["status"] in ("cancelling", "cancelled")
+        told = read(b"".join([piece async for piece in reply.stream]))
+        assert names(told)[-4:] == ["message.incomplete", "run.step.cancelled", "run.cancelled", "done"]
+        assert source.closed == 1
+        done = await stage.ask("GET", one)
+        assert (done["status"], done["cancelled_at"]) == ("cancelled", 1_800_000_000)
+        message = (await stage.ask("GET", f"/threads/{thread}/messages"))["data"][0]
+        assert message["incomplete_details"] == {"reason": "run_cancelled"}
+        assert (await stage.run(agent, thread))["status"] == "completed"
+        assert stage.models.asked()["messages"][-1] == {"role": "assistant", "content": "It is"}
+
+
+async def test_one_that_waits_is_cancelled_at_once():
+    stage = Stage(says("So."))
+    agent, thread = await stage.begin("x")
+    run = await stage.ask("POST", f"/threads/{thread}/runs", {"assistant_id": agent})
+    cancelled = await stage.ask("POST", f"/threads/{thread}/runs/{run['id']}/cancel")
+    assert (cancelled["status"], cancelled["expires_at"]) == ("cancelled", None)
+    async with stage:
+        assert (await stage.run(agent, thread))["status"] == "completed"
+    assert len(stage.models.calls) == 1
+
+
+async def test_a_run_whose_job_nobody_made_is_given_one_by_whoever_looks():
+    stage = Stage(says("So."))
+    agent, thread = await stage.begin("x")
+    run = await stage.ask("POST", f"/threads/{thread}/runs", {"assistant_id": agent})
+    (job,) = stage.jobs._jobs.values()
+    stage.jobs._jobs.clear()
+    one = f"/threads/{thread}/runs/{run['id']}"
+    assert (await stage.ask("GET", one))["status"] == "queued"
+    (again,) = stage.jobs._jobs.values()
+    assert (again.id, again.input) == (job.id, job.input)
+
+
+async def test_a_run_whose_workers_all_died_is_failed():
+    stage = Stage(says("So."))
+    agent, thread = await stage.begin("x")
+    run = await stage.ask("POST", f"/threads/{thread}/runs", {"assistant_id": agent})
+    for _ in range(6):
+        await stage.jobs.claim({"thread_run"}, 1, 1.0)
+        stage.clock.now += 20
+    told = await stage.ask("GET", f"/threads/{thread}/runs/{run['id']}")
+    assert (told["status"], told["last_error"]["code"]) == ("failed", "server_error")
+
+
+async def test_a_thread_goes_with_all_that_hangs_under_it():
+    async with Stage(WAITS) as stage:
+        agent, thread = await stage.begin(*map(str, range(30)), tools=[TOOL])
+        run = await stage.run(agent, thread)
+        assert await stage.ask("DELETE", f"/threads/{thread}") == {
+            "id": thread,
+            "object": "thread.deleted",
+            "deleted": True,
+        }
+        left = {document.kind for document in stage.documents._documents.values()}
+        assert left == {"assistant"}
+        for path in ("", "/messages", "/runs", f"/runs/{run['id']}", f"/runs/{run['id']}/steps"):
+            message, _ = await stage.refused("GET", f"/threads/{thread}{path}", status=404)
+            assert message == f"No thread found with id '{thread}'."
+
+
+async def test_a_thread_that_is_removed_while_it_is_answered_ends_its_stream():
+    source = Endless()
+    async with Stage(source) as stage:
+        agent, thread = await stage.begin("x")
+        reply = await stage.reply("POST", f"/threads/{thread}/runs", {"assistant_id": agent, "stream": True})
+        await anext(reply.stream)
+        await source.begun.wait()
+        await stage.ask("DELETE", f"/threads/{thread}")
+        told = read(b"".join([piece async for piece in reply.stream]))
+        assert told[-1] == ("done", "[DONE]")
+        assert {document.kind for document in stage.documents._documents.values()} == {"assistant"}
+
+
+@pytest.mark.parametrize(
+    ("members", "param"),
+    [
+        ({"assistant_id": None}, "assistant_id"),
+        ({"temperature": 2.1}, "temperature"),
+        ({"top_p": -0.1}, "top_p"),
+        ({"max_prompt_tokens": 255}, "max_prompt_tokens"),
+        ({"max_completion_tokens": 0}, "max_completion_tokens"),
+        ({"truncation_strategy": {"type": "middle"}}, "truncation_strategy.type"),
+        ({"truncation_strategy": {"type": "last_messages"}}, "truncation_strategy.last_messages"),
+        ({"truncation_strategy": {"type": "auto", "last_messages": 1}}, "truncation_strategy.last_messages"),
+        ({"truncation_strategy": {"type": "last_messages", "last_messages": 0}}, "truncation_strategy.last_messages"),
+        ({"tool_choice": "maybe"}, "tool_choice"),
+        ({"tool_choice": "required"}, "tool_choice"),
+        ({"tool_choice": {"type": "function", "function": {"name": "f"}}}, "tool_choice"),
+        ({"tool_choice": {"type": "function"}}, "tool_choice.function"),
+        ({"tool_choice": {"type": "code_interpreter"}}, "tool_choice.type"),
+        ({"tool_choice": {"type": "strange"}}, "tool_choice.type"),
+        ({"tools": [{"type": "mcp"}]}, "tools[0].type"),
+        ({"tools": [TOOL, TOOL]}, "tools[1].function.name"),
+        ({"response_format": "json"}, "response_format"),
+        ({"response_format": {"type": "json_schema"}}, "response_format.json_schema"),
+        ({"response_format": {"type": "text", "json_schema": {"name": "a"}}}, "response_format.json_schema"),
+        ({"reasoning_effort": "low"}, "reasoning_effort"),
+        ({"tool_resources": {"file_search": {"vector_store_ids": ["vs_1"]}}}, "tool_resources.file_search"),
+        ({"additional_messages": [{"role": "system", "content": "x"}]}, "additional_messages[0].role"),
+        ({"additional_messages": [{"role": "user", "content": "x"}] * 101}, "additional_messages"),
+        ({"metadata": {"a": 1}}, "metadata.a"),
+        ({"thread": {}}, "thread"),
+        ({"stranger": 1}, "stranger"),
+        ({"additional_instructions": "x" * 256_001}, "instructions"),
+    ],
+)
+async def test_a_run_that_cannot_be_is_refused_and_leaves_nothing(members, param):
+    stage = Stage(says("So."))
+    agent, thread = await stage.begin("x")
+    given = {"assistant_id": agent} | members
+    body = {name: value for name, value in given.items() if value is not None}
+    assert (await stage.refused("POST", f"/threads/{thread}/runs", body))[1] == param
+    assert (await stage.ask("GET", f"/threads/{thread}/runs"))["data"] == []
+    assert await stage.said(thread) == ["x"]
+    assert not stage.jobs._jobs
+
+
+async def test_what_is_elsewhere_is_not_there():
+    async with Stage(WAITS) as stage:
+        agent, thread = await stage.begin("x", tools=[TOOL])
+        run = await stage.run(agent, thread)
+        (step,) = (await stage.ask("GET", f"/threads/{thread}/runs/{run['id']}/steps"))["data"]
+        other_agent, other = await stage.begin("y")
+        ids = {"thread": thread, "run": run["id"], "step": step["id"], "agent": agent}
+        none = dict.fromkeys(ids, "none_1")
+        for base in (SALES, V1, CLASSIC):
+            for method, form, body in (
+                ("GET", "/threads/{thread}/runs", None),
+                ("POST", "/threads/{thread}/runs", {"assistant_id": "{agent}"}),
+                ("GET", "/threads/{thread}/runs/{run}", None),
+                ("POST", "/threads/{thread}/runs/{run}", {"metadata": {}}),
+                ("POST", "/threads/{thread}/runs/{run}/cancel", None),
+                ("POST", "/threads/{thread}/runs/{run}/submit_tool_outputs", SUBMIT),
+                ("GET", "/threads/{thread}/runs/{run}/steps", None),
+                ("GET", "/threads/{thread}/runs/{run}/steps/{step}", None),
+            ):
+                said = []
+                for known in (ids, none):
+                    raw = None if body is None else json.loads(json.dumps(body).replace("{agent}", known["agent"]))
+                    message, _ = await stage.refused(method, form.format(**known), raw, base=base, status=404)
+                    said.append(message.replace(known["thread"], "T"))
+                assert said[0] == said[1]
+            mine = await stage.begin("z", base=base)
+            for foreign in (agent, "asst_none"):
+                body = {"assistant_id": foreign}
+                message, _ = await stage.refused("POST", f"/threads/{mine[1]}/runs", body, base=base, status=404)
+                assert message == f"No assistant found with id '{foreign}'."
+        for form in (
+            "/threads/{o}/runs/{run}",
+            "/threads/{o}/runs/{run}/steps",
+            "/threads/{o}/runs/{run}/steps/{step}",
+        ):
+            await stage.refused("GET", form.format(o=other, **ids), status=404)
+        later = await stage.run(other_agent, other)
+        await stage.refused("GET", f"/threads/{other}/runs/{later['id']}/steps/{step['id']}", status=404)
+        assert (await stage.ask("GET", f"/threads/{thread}/runs/{run['id']}"))["status"] == "requires_action"
+
+
+async def test_jobs_of_other_kinds_are_none_of_these():
+    stage = Stage(says("So."))
+    agent, thread = await stage.begin("x")
+    run = await stage.ask("POST", f"/threads/{thread}/runs", {"assistant_id": agent})
+    stage.jobs._jobs.clear()
+    await stage.jobs.add(NewJob(place=HERE, kind="response", id=f"{run['id']}-0"))
+    assert (await stage.ask("GET", f"/threads/{thread}/runs/{run['id']}"))["status"] == "queued"
+
+
+@pytest.mark.parametrize("include", ["step_details.tool_calls[*].file_search.results[*].content", "everything"])
+async def test_include_is_checked(include):
+    async with Stage(says("So.")) as stage:
+        agent, thread = await stage.begin("x")
+        run = await stage.run(agent, thread)
+        status = 200 if include.startswith("step") else 400
+        for path in (f"/threads/{thread}/runs/{run['id']}/steps?include[]={include}",):
+            await stage.ask("GET", path, status=status)
