@@ -26,7 +26,7 @@ from forehearth.core.errors import Broken, ForehearthError, NotFound
 from forehearth.core.exchange import Stream
 from forehearth.core.place import Place
 from forehearth.dialects.assistants import chat
-from forehearth.dialects.assistants.answer import Answer, Event, Outcome, events, left_open
+from forehearth.dialects.assistants.answer import Answer, Event, Outcome, events, left_open, shown
 from forehearth.dialects.assistants.chat import Count
 from forehearth.dialects.assistants.objects import Item, Message, Step
 from forehearth.dialects.assistants.states import Move, Status
@@ -81,6 +81,8 @@ class Work:
     async def _answer(self, run: Run, place: Place, kept: KeptRun) -> Outcome:
         """Have the model say all, or what it says until something goes wrong or nobody wants it any more."""
         told = await self._told(run)
+        for item in shown(told):
+            await self._kept.put(place, item)  # whoever told of it may not have come to that
         await self._tell(run, place, events(left_open(told, self._kept.now)))
 
         def begin(now: KeptRun) -> KeptRun:
@@ -178,16 +180,12 @@ class Work:
         return chat.body(run, messages, most=completion), completion
 
     async def _tell(self, run: Run, place: Place, due: list[Event]) -> None:
-        """Tell these. What ends is kept before that, what begins after: nothing is kept that nobody knows of."""
+        """Tell these, and keep what they show. Whoever has lost the job cannot tell, and so keeps nothing either."""
         if not due:
             return
-        items = [body for _, body in due if isinstance(body, Message | Step)]
-        for item in items:
-            if item.status != "in_progress":
-                await self._kept.put(place, item)
         await run.append(*due)
-        begun = {item.id: item for item in items if item.status == "in_progress"}
-        for item in begun.values():
+        items = {body.id: body for _, body in due if isinstance(body, Message | Step)}
+        for item in items.values():
             await self._kept.put(place, item)
 
     async def _end(self, run: Run, place: Place, kept: KeptRun, outcome: Outcome) -> None:

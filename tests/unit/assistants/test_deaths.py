@@ -205,6 +205,17 @@ async def test_what_a_dead_worker_left_is_not_shown_to_the_model():
     assert [each.request_id for each in stage.models.calls] == ["id-1", "id-1-2", "id-1"]
 
 
+async def test_a_worker_that_only_slept_writes_nothing_over_what_a_function_gave():
+    stage = Stage()
+    waits = await stage.carry_out(await stage.begin(), CALLED)
+    stale = (await stage.kept.steps.every(HERE, parent=waits.run.id))[-1]
+    outputs = Outputs(tool_outputs=[ToolOutput(tool_call_id=f"call_{n}", output="1") for n in (1, 2)])
+    _, done = await stage.runs.submit(stage.caller, waits.run.thread_id, waits.run.id, outputs)
+    assert stale.status == "in_progress"
+    await stage.kept.put(HERE, stale)
+    assert await stage.runs.step(HERE, waits.run.thread_id, waits.run.id, done.id) == done
+
+
 async def test_a_run_that_expired_while_nobody_had_it_is_left_alone():
     stage = Stage()
     begun = await stage.begin()

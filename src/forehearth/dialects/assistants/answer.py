@@ -4,7 +4,7 @@ A text is a message, with a step that says so; calls of functions are one step, 
 they gave. What the events show is what is to be kept.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -289,25 +289,29 @@ def events(items: Iterable[Item]) -> list[Event]:
     ]
 
 
-def left_open(found: Iterable[tuple[str, Json]], now: int) -> list[Item]:
+def shown(told: Iterable[tuple[str, Json]]) -> list[Item]:
+    """The messages and steps that these events show, as the last of them shows each."""
+    found: dict[str, Item] = {}
+    for name, body in told:
+        if name.startswith((STEP, MESSAGE)) and not name.endswith(".delta"):
+            found[body["id"]] = msgspec.convert(body, Item)
+    return list(found.values())
+
+
+def left_open(told: Sequence[tuple[str, Json]], now: int) -> list[Item]:
     """The messages and steps that whoever told these events left open, as they end."""
-    open_: dict[str, Item] = {}
     texts: dict[str, list[str]] = {}
-    for name, body in found:
-        id_ = body["id"]
+    for name, body in told:
         if name == MESSAGE_DELTA:
-            texts.setdefault(id_, []).extend(
-                part["text"]["value"] for part in body["delta"]["content"] if part["type"] == "text"
-            )
-        elif name in (f"{STEP}.created", f"{MESSAGE}.created"):
-            open_[id_] = msgspec.convert(body, Step) if name.startswith(STEP) else msgspec.convert(body, Message)
-        elif name.startswith((STEP, MESSAGE)) and not name.endswith(("in_progress", "delta")):
-            open_.pop(id_, None)
+            said = (part["text"]["value"] for part in body["delta"]["content"] if part["type"] == "text")
+            texts.setdefault(body["id"], []).extend(said)
     items: list[Item] = []
-    for item in reversed(open_.values()):  # a message before the step that tells of it, which was begun first
+    for item in reversed(shown(told)):  # a message before the step that tells of it, which was begun first
+        if item.status != "in_progress":
+            continue
         if isinstance(item, Message):
-            said = "".join(texts.get(item.id, ()))
-            items.append(ended(msgspec.structs.replace(item, content=[text_part(said)]), "failed", now))
+            content = [text_part("".join(texts.get(item.id, ())))]
+            items.append(ended(msgspec.structs.replace(item, content=content), "failed", now))
         else:
             items.append(ended(item, "failed", now, _LOST))
     return items
