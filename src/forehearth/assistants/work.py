@@ -130,6 +130,7 @@ class Work:
             _log.warning("a run failed: %s", error.message)
         finally:
             record.close()
+        await self._tell(run, place, answer.untold())
         return outcome
 
     async def _followed(self, run: Run, place: Place, kept: KeptRun, caller: Caller, answer: Answer) -> Outcome:

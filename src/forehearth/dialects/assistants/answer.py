@@ -79,13 +79,13 @@ class Answer:
     def feed(self, piece: bytes) -> list[Event]:
         """A piece of the stream of chat completions arrives, cut anywhere. Raises `Broken` or `BackendRefused`."""
         self._read(self._reader.feed(piece))
-        return self._given()
+        return self.untold()
 
     def whole(self, body: bytes) -> list[Event]:
         """The answer is there, whole. Raises `Broken` or `BackendRefused`."""
         piece = chunks.read(body)
         self._take(msgspec.structs.replace(piece, finish=piece.finish or "stop"))
-        return self._given()
+        return self.untold()
 
     def finish(self) -> tuple[list[Event], Outcome]:
         """The stream is over. Raises `Broken` where the model was not, and `BackendRefused`."""
@@ -94,7 +94,12 @@ class Answer:
             raise Broken("The model's host broke off its answer.")
         if self._message is None and self._calling is None:
             self._open_message()
-        return self._given(), self._outcome(self._finish)
+        return self.untold(), self._outcome(self._finish)
+
+    def untold(self) -> list[Event]:
+        """The events that are due, such as those of a piece in which something went wrong after them."""
+        due, self._due = self._due, []
+        return due
 
     def leave(self, how: Move, error: ForehearthError | None = None) -> Outcome:
         """It ends before its model did: cancelled, expired or failed."""
@@ -112,10 +117,6 @@ class Answer:
     @property
     def _used(self) -> Tokens | None:
         return None if self._usage is None else Tokens.of(self._usage)
-
-    def _given(self) -> list[Event]:
-        due, self._due = self._due, []
-        return due
 
     def _read(self, found: Iterable[bytes]) -> None:
         for data in found:

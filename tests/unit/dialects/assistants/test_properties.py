@@ -55,7 +55,7 @@ def told(answer: Answer, *pieces: bytes) -> tuple[list[Event], Outcome | None]:
             events += answer.feed(piece)
         due, outcome = answer.finish()
     except (Broken, BackendRefused):
-        return events, None
+        return events + answer.untold(), None
     return events + due, outcome
 
 
