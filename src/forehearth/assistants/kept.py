@@ -130,13 +130,13 @@ class Shelf(Generic[T]):
         return found
 
     async def newest(self, place: Place, *, parent: str, most: int | None, most_bytes: int) -> list[T]:
-        """The newest, `most` of them and with `most_bytes` of JSON, the oldest of these first."""
+        """The newest, `most` of them and with `most_bytes` of JSON, but one at least; the oldest of these first."""
         found: list[T] = []
         size = 0
         async for part in parts(self._documents, place, _SWEPT, parent=parent):
             for each in part.documents:
                 size += len(each.body)
-                if (most is not None and len(found) >= most) or size > most_bytes:
+                if found and (len(found) == most or size > most_bytes):
                     return found[::-1]
                 found.append(self._decoder.decode(each.body))
         return found[::-1]

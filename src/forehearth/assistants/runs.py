@@ -187,7 +187,8 @@ class Runs:
         if again.run.status.final or again.run.status is Status.REQUIRES_ACTION or again.leg != kept.leg:
             return again
         move = Move.CANCEL if job.state is JobState.CANCELLED else Move.FAIL
-        return (await self._ending.end(place, run, move, _LOST))[0]
+        error = _LOST if job.error is None else Error(code=_LOST.code, message=job.error.message)
+        return (await self._ending.end(place, run, move, error))[0]
 
     async def _revived(self, place: Place, kept: KeptRun) -> KeptRun:
         """Whoever was to make a job of it died before that."""

@@ -112,11 +112,13 @@ class Work:
         left = (kept.run.expires_at or 0) - self._kept.clock.unix()
         caller = _caller(kept, run, self._kept.clock.monotonic())
         record, outcome = caller.record, Outcome(move=Move.CANCEL)
+        record.say("assistants", f"It is for the run {kept.run.id}.")
         try:
             async with asyncio.timeout(left):
                 outcome = await self._followed(run, place, kept, caller, answer)
             record.status, record.outcome = 200, "ok"
         except JobCancelled:
+            await self._tell_cancelling(run, place, kept)
             outcome = answer.leave(Move.CANCEL)
             record.outcome = "cancelled"
         except TimeoutError:
@@ -188,6 +190,11 @@ class Work:
         items = {body.id: body for _, body in due if isinstance(body, Message | Step)}
         for item in items.values():
             await self._kept.put(place, item)
+
+    async def _tell_cancelling(self, run: Run, place: Place, kept: KeptRun) -> None:
+        now = (await self._kept.runs.get(place, kept.run.id, parent=kept.run.thread_id)).run
+        if now.status is Status.CANCELLING:
+            await run.append((f"thread.run.{now.status}", now))
 
     async def _end(self, run: Run, place: Place, kept: KeptRun, outcome: Outcome) -> None:
         await self._kept.runs.get(place, kept.run.id, parent=kept.run.thread_id)  # removed meanwhile, it leaves nothing

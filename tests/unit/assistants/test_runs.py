@@ -5,9 +5,11 @@ import json
 
 import pytest
 
+from forehearth.core.document import StoreFailed
 from forehearth.core.errors import BackendRefused, Broken, ContextTooLong, TooManyRequests
 from forehearth.core.job import NewJob
 from forehearth.core.place import Place
+from tests.conformance.test_assistants import openai
 from tests.unit.assistants.stage import CLASSIC, SALES, TOOL, V1, Endless, Stage, read
 from tests.unit.dialects.responses.chats import DONE, chunk, usage
 from tests.unit.responses.stage import Source, calls, says
@@ -346,7 +348,9 @@ async def test_one_that_runs_is_cancelled_by_its_worker():
         assert (await stage.ask("POST", f"{one}/cancel"))["status"] == "cancelling"
         assert (await stage.ask("POST", f"{one}/cancel"))["status"] in ("cancelling", "cancelled")
         told = read(b"".join([piece async for piece in reply.stream]))
-        assert names(told)[-4:] == ["message.incomplete", "run.step.cancelled", "run.cancelled", "done"]
+        assert names(told)[-5:] == [
+            *("run.cancelling", "message.incomplete", "run.step.cancelled", "run.cancelled", "done")
+        ]
         assert source.closed == 1
         done = await stage.ask("GET", one)
         assert (done["status"], done["cancelled_at"]) == ("cancelled", 1_800_000_000)
@@ -521,3 +525,44 @@ async def test_include_is_checked(include):
         status = 200 if include.startswith("step") else 400
         for path in (f"/threads/{thread}/runs/{run['id']}/steps?include[]={include}",):
             await stage.ask("GET", path, status=status)
+
+
+async def test_a_stream_whose_store_is_away_says_so_and_the_run_goes_on():
+    source = Endless(chunk({"content": "It is"}))
+    async with Stage(source) as stage:
+        agent, thread = await stage.begin("x")
+        reply = await stage.reply("POST", f"/threads/{thread}/runs", {"assistant_id": agent, "stream": True})
+        await anext(reply.stream)
+
+        async def away(*_):
+            raise StoreFailed("the disk is gone")
+
+        there, stage.jobs.events = stage.jobs.events, away
+        told = read(b"".join([piece async for piece in reply.stream]))
+        stage.jobs.events = there
+        assert [name for name, _ in told] == ["error", "done"]
+        assert openai().validator("AssistantStreamEvent").is_valid({"event": "error", "data": told[0][1]})
+        await source.begun.wait()
+        assert (await stage.ask("GET", f"/threads/{thread}/runs"))["data"][0]["status"] == "in_progress"
+
+
+async def test_a_message_larger_than_what_is_shown_is_shown_alone():
+    async with Stage(says("So.")) as stage:
+        agent, thread = await stage.begin("before")
+        picture = {"type": "image_url", "image_url": {"url": "data:image/png;base64," + "A" * (9 << 20)}}
+        body = json.dumps({"role": "user", "content": [picture]}).encode()
+        assert (await stage.reply("POST", f"/threads/{thread}/messages", body)).status == 200
+        await stage.run(agent, thread)
+        (message,) = stage.models.asked()["messages"]
+        assert message["content"][0]["type"] == "image_url"
+
+
+async def test_a_run_that_breaks_its_worker_is_failed_in_words_that_are_ours():
+    async with Stage(ValueError("a secret")) as stage:
+        agent, thread = await stage.begin("x")
+        told = await stage.events(f"/threads/{thread}/runs", {"assistant_id": agent})
+        assert told[-2][1]["last_error"] == {
+            "code": "server_error",
+            "message": "The job ended by an error of the server's own.",
+        }
+        assert (await stage.run(agent, thread))["status"] == "failed"
