@@ -14,8 +14,8 @@ recorded, and not before.
 
 import asyncio
 import logging
-from collections.abc import Callable
-from typing import Any, Final
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, TypeVar
 
 import msgspec
 
@@ -41,6 +41,7 @@ ANSWER: Final = "answer"
 END: Final = "end"
 _TOGETHER: Final = 100
 _log = logging.getLogger("forehearth.assistants")
+T = TypeVar("T")
 
 
 class _Spent(Exception):
@@ -109,13 +110,11 @@ class Work:
     async def _ask(self, run: Run, place: Place, kept: KeptRun) -> Outcome:
         """Ask the model once; what becomes of the run by that."""
         answer = Answer(kept.run, self._kept.new_id, self._kept.clock.unix)
-        left = (kept.run.expires_at or 0) - self._kept.clock.unix()
         caller = _caller(kept, run, self._kept.clock.monotonic())
         record, outcome = caller.record, Outcome(move=Move.CANCEL)
         record.say("assistants", f"It is for the run {kept.run.id}.")
         try:
-            async with asyncio.timeout(left):
-                outcome = await self._followed(run, place, kept, caller, answer)
+            outcome = await self._followed(run, place, kept, caller, answer)
             record.status, record.outcome = 200, "ok"
         except JobCancelled:
             await self._tell_cancelling(run, place, kept)
@@ -138,20 +137,22 @@ class Work:
     async def _followed(self, run: Run, place: Place, kept: KeptRun, caller: Caller, answer: Answer) -> Outcome:
         body, most = await self._body(place, kept)
         call = caller.ask(kept.run.model, body, asked_as="runs", stream=True, output=most)
-        reply = await unless_cancelled(run, self._door(call))
+        left = (kept.run.expires_at or 0) - self._kept.clock.unix()
+        until = asyncio.get_running_loop().time() + left
+        reply = await _unless_over(run, self._door(call), until)
         if reply.stream is None:
             await self._tell(run, place, answer.whole(reply.body))
         else:
-            await self._follow(run, place, reply.stream, answer)
+            await self._follow(run, place, reply.stream, answer, until)
         due, outcome = answer.finish()
         await self._tell(run, place, due)
         return outcome
 
-    async def _follow(self, run: Run, place: Place, source: Stream, answer: Answer) -> None:
+    async def _follow(self, run: Run, place: Place, source: Stream, answer: Answer, until: float) -> None:
         try:
             while True:
                 try:
-                    piece = await unless_cancelled(run, source.__anext__())
+                    piece = await _unless_over(run, source.__anext__(), until)
                 except StopAsyncIteration:
                     return
                 await self._tell(run, place, answer.feed(piece))
@@ -214,6 +215,12 @@ def _caller(kept: KeptRun, run: Run, started: float) -> Caller:
     if asker is None:
         raise Broken("A run that is not over has nobody who asked for it.")
     return asker.caller(run.job.place, attempt=run.job.fence, started=started)
+
+
+async def _unless_over(run: Run, work: Awaitable[T], until: float) -> T:
+    """What `work` gives, before that moment of the loop. Raises `TimeoutError`, and `JobCancelled` as soon as it is."""
+    async with asyncio.timeout_at(until):
+        return await unless_cancelled(run, work)
 
 
 async def _never() -> object:

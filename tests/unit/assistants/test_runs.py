@@ -228,6 +228,24 @@ async def test_a_run_expires_ten_minutes_after_it_was_asked_for(waits):
         assert (await stage.ask("GET", one))["status"] == "expired"
 
 
+async def test_at_the_end_of_its_time_a_run_is_broken_off_by_its_worker():
+    source = Endless(chunk({"content": "Well"}))
+    stage = Stage(source)
+    agent, thread = await stage.begin("x")
+    run = await stage.ask("POST", f"/threads/{thread}/runs", {"assistant_id": agent})
+    stage.clock.now += 599.9
+    async with stage:
+        for _ in range(500):
+            found = await stage.ask("GET", f"/threads/{thread}/runs/{run['id']}")
+            if found["status"] == "expired":
+                break
+            await asyncio.sleep(0.01)
+    assert (found["status"], source.closed) == ("expired", 1)
+    message = (await stage.ask("GET", f"/threads/{thread}/messages"))["data"][0]
+    assert message["incomplete_details"] == {"reason": "run_expired"}
+    assert stage.models.calls[0].record.outcome == "expired"
+
+
 async def test_a_run_that_expires_while_its_model_thinks_is_broken_off():
     source = Endless(chunk({"content": "Well"}))
     async with Stage(source) as stage:
