@@ -17,8 +17,8 @@ from forehearth.core.errors import Conflict, InvalidField, NotFound
 from forehearth.core.job import Job, JobState, NewJob
 from forehearth.core.place import Place
 from forehearth.dialects.assistants import asked
-from forehearth.dialects.assistants.asked import NewMessage, Outputs, RunBody, RunOfThread
-from forehearth.dialects.assistants.objects import Error, Message, Run, Step
+from forehearth.dialects.assistants.asked import NewMessage, Outputs, RunBody, RunOfThread, RunWithThread, ThreadBody
+from forehearth.dialects.assistants.objects import Error, Message, Run, Step, Thread
 from forehearth.dialects.assistants.states import Move, Status
 from forehearth.documents.metadata import read_metadata
 from forehearth.documents.repository import Order
@@ -79,6 +79,15 @@ class Runs:
             raise
         await self._submit(place, begun)
         return begun
+
+    async def begin_with_thread(self, caller: Caller, body: RunWithThread) -> tuple[Thread, KeptRun]:
+        """The same with a thread that is made for it, which there is not where the run cannot be."""
+        thread = await self._threads.create(caller.place, body.thread or ThreadBody())
+        try:
+            return thread, await self.begin(caller, thread.id, body)
+        except Exception:
+            await self._threads.remove(caller.place, thread.id)
+            raise
 
     async def get(self, place: Place, thread: str, run: str) -> KeptRun:
         """A run as it is now. Raises `NotFound`."""

@@ -1,6 +1,7 @@
 """Runs, from the side of those who ask: what a model is shown, what becomes of them, and what is refused."""
 
 import asyncio
+import itertools
 import json
 
 import pytest
@@ -483,6 +484,10 @@ async def test_a_run_that_cannot_be_is_refused_and_leaves_nothing(members, param
     assert (await stage.ask("GET", f"/threads/{thread}/runs"))["data"] == []
     assert await stage.said(thread) == ["x"]
     assert not stage.jobs._jobs
+    if "additional" not in next(iter(members)) and "thread" not in members:
+        body |= {"thread": {"messages": [{"role": "user", "content": "y"}]}}
+        assert (await stage.refused("POST", "/threads/runs", body))[1] == param
+        assert len((await stage.ask("GET", "/threads"))["data"]) == 1
 
 
 async def test_what_is_elsewhere_is_not_there():
@@ -511,9 +516,8 @@ async def test_what_is_elsewhere_is_not_there():
                     said.append(message.replace(known["thread"], "T"))
                 assert said[0] == said[1]
             mine = await stage.begin("z", base=base)
-            for foreign in (agent, "asst_none"):
-                body = {"assistant_id": foreign}
-                message, _ = await stage.refused("POST", f"/threads/{mine[1]}/runs", body, base=base, status=404)
+            for foreign, path in itertools.product((agent, "asst_none"), (f"/threads/{mine[1]}/runs", "/threads/runs")):
+                message, _ = await stage.refused("POST", path, {"assistant_id": foreign}, base=base, status=404)
                 assert message == f"No assistant found with id '{foreign}'."
         for form in (
             "/threads/{o}/runs/{run}",
