@@ -40,11 +40,13 @@ def test_every_run_comes_to_its_end_with_one_whole_answer(
 
     with ThreadPoolExecutor(AT_ONCE) as threads:
         asking = [threads.submit(keep_asking, number) for number in range(AT_ONCE)]
-        for _ in range(KILLS):
-            time.sleep(dice.uniform(0.5, 1.5) * BETWEEN)
-            wait_until_ready(server)
-            os.kill(dice.choice(children_of(server.pid)), signal.SIGKILL)
-        over.set()
+        try:
+            for _ in range(KILLS):
+                time.sleep(dice.uniform(0.5, 1.5) * BETWEEN)
+                wait_until_ready(server)
+                os.kill(dice.choice(sorted(children_of(server.pid))), signal.SIGKILL)
+        finally:
+            over.set()
         found = [each for done in asking for each in done.result()]
     statuses = Counter(status for status, _ in found)
     cuts = sum(count for _, count in found)
