@@ -151,6 +151,16 @@ async def test_functions_are_called_and_what_they_gave_goes_on(streams):
         assert {(each["run_id"], each["assistant_id"]) for each in mine} == {(run["id"], agent)}
 
 
+@pytest.mark.parametrize("choice", ["required", {"type": "function", "function": {"name": "get_weather"}}, "none"])
+async def test_what_must_be_called_is_called_once(choice):
+    async with Stage(WAITS, says("So.")) as stage:
+        agent, thread = await stage.begin("x", tools=[TOOL])
+        run = await stage.run(agent, thread, tool_choice=choice)
+        assert stage.models.asked()["tool_choice"] == choice
+        await stage.events(f"/threads/{thread}/runs/{run['id']}/submit_tool_outputs", SUBMIT)
+        assert stage.models.asked()["tool_choice"] == ("none" if choice == "none" else "auto")
+
+
 @pytest.mark.parametrize(
     ("outputs", "words"),
     [

@@ -38,7 +38,7 @@ def body(run: Run, messages: Sequence[ChatMessage], *, most: int | None) -> byte
     members: dict[str, Any] = {"model": run.model, "messages": messages, "stream": True}
     members["stream_options"] = {"include_usage": True}
     if run.tools:
-        members |= {"tools": run.tools, "tool_choice": run.tool_choice}
+        members |= {"tools": run.tools, "tool_choice": _choice(run, messages)}
         members |= {} if run.parallel_tool_calls else {"parallel_tool_calls": False}
     for name in ("temperature", "top_p"):
         if getattr(run, name) is not None:
@@ -51,6 +51,12 @@ def body(run: Run, messages: Sequence[ChatMessage], *, most: int | None) -> byte
         return msgspec.json.encode(members)
     except RecursionError:
         raise MalformedBody("The run's JSON is nested too deeply to be passed on.") from None
+
+
+def _choice(run: Run, messages: Sequence[ChatMessage]) -> str | Json:
+    """What a run must call it must call before it says anything, and not for ever."""
+    called = bool(messages) and messages[-1]["role"] == "tool"
+    return "auto" if called and run.tool_choice != "none" else run.tool_choice
 
 
 def left(bound: int | None, used: int) -> int | None:
