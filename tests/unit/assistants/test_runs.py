@@ -364,6 +364,47 @@ async def test_the_oldest_messages_are_left_out_where_there_is_no_room():
         assert len(stage.models.calls) == 2
 
 
+TOO_LONG = (
+    ContextTooLong("Too long."),
+    BackendRefused("Too long.", backend="b", status=400, error_code="context_length_exceeded"),
+)
+
+
+@pytest.mark.parametrize("error", TOO_LONG)
+async def test_where_a_context_does_not_take_a_thread_its_older_half_is_left_out(error):
+    async with Stage(error, error, says("So.")) as stage:
+        agent, thread = await stage.begin(*map(str, range(8)), instructions="Be brief.")
+        assert (await stage.run(agent, thread))["status"] == "completed"
+        shown = [[each["content"] for each in stage.models.asked(at)["messages"][1:]] for at in range(3)]
+        assert shown == [[*"01234567"], [*"4567"], [*"67"]]
+        assert stage.models.asked()["messages"][0]["content"] == "Be brief."
+        first = stage.models.calls[0].request_id
+        assert [each.request_id for each in stage.models.calls] == [first, f"{first}-again-1", f"{first}-again-2"]
+        assert [each.record.outcome for each in stage.models.calls] == [error.code, error.code, "ok"]
+
+
+@pytest.mark.parametrize("error", TOO_LONG)
+async def test_what_a_context_never_takes_is_failed(error):
+    async with Stage(error) as stage:
+        agent, thread = await stage.begin(*map(str, range(4)))
+        run = await stage.run(agent, thread)
+        assert (run["status"], run["last_error"]["code"]) == ("failed", "invalid_prompt")
+        assert [len(stage.models.asked(at)["messages"]) for at in range(len(stage.models.calls))] == [4, 2, 1]
+        last = {"type": "last_messages", "last_messages": 3}
+        assert (await stage.run(agent, thread, truncation_strategy=last))["status"] == "failed"
+        assert len(stage.models.calls) == 4
+
+
+async def test_what_was_called_in_a_run_stays_whatever_is_left_out():
+    async with Stage(WAITS, TOO_LONG[0], says("So.")) as stage:
+        agent, thread = await stage.begin(*map(str, range(4)), tools=[TOOL])
+        run = await stage.run(agent, thread)
+        told = await stage.events(f"/threads/{thread}/runs/{run['id']}/submit_tool_outputs", SUBMIT)
+        assert told[-2][0] == "thread.run.completed"
+        assert [each["role"] for each in stage.models.asked(1)["messages"]] == [*["user"] * 4, "assistant", "tool"]
+        assert [each["role"] for each in stage.models.asked(2)["messages"]] == [*["user"] * 2, "assistant", "tool"]
+
+
 async def test_one_that_runs_is_cancelled_by_its_worker():
     source = Endless(chunk({"content": "It is"}))
     async with Stage(source, says("So.")) as stage:

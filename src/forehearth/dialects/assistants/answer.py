@@ -318,10 +318,15 @@ def left_open(told: Sequence[tuple[str, Json]], now: int) -> list[Item]:
     return items
 
 
+def is_too_long(error: ForehearthError) -> bool:
+    """Whether it says that a model's context does not take what it was shown."""
+    if isinstance(error, BackendRefused):
+        return error.error_code == ContextTooLong.code
+    return isinstance(error, ContextTooLong)
+
+
 def told(error: ForehearthError) -> Error:
     """A failure as the `last_error` of a run."""
-    if isinstance(error, ContextTooLong | InvalidField) or (
-        isinstance(error, BackendRefused) and error.error_code == "context_length_exceeded"
-    ):
+    if is_too_long(error) or isinstance(error, InvalidField):
         return Error(code="invalid_prompt", message=error.message)
     return Error(**chunks.told(error))

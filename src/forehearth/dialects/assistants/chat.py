@@ -90,6 +90,16 @@ def fitting(messages: list[Json], most: int | None, count: Count, *, kept: int) 
     return None if total > most else [*head, *rest[dropped:]]
 
 
+def halved(messages: list[Json], *, kept: int) -> list[Json] | None:
+    """The same without the older half of those that may be left out; None where there are none.
+
+    The instructions stay, and so do the `kept` last messages, as in `fitting`.
+    """
+    begin = 1 if messages and messages[0]["role"] == "system" else 0
+    left_out = -(-(len(messages) - begin - max(1, kept)) // 2)
+    return None if left_out <= 0 else messages[:begin] + messages[begin + left_out :]
+
+
 def so_far(steps: Sequence[Step], own: Mapping[str, Message]) -> list[ChatMessage]:
     """What was said and done in the run: texts, calls and what they gave."""
     said: list[ChatMessage] = []
