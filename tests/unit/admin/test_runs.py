@@ -9,7 +9,7 @@ from forehearth.admin.runs import Runs
 from forehearth.core.errors import NotFound
 from forehearth.core.job import Ending, JobError, JobEvent, JobState, NewJob
 from forehearth.core.place import Place
-from forehearth.server.responses import RUN_KINDS
+from forehearth.server.run_kinds import RUN_KINDS
 from tests.unit.dialects.responses.chats import DONE, call, chunk, usage
 from tests.unit.responses.stage import HERE, Source, Stage, calls, says, somebody
 from tests.unit.responses.test_background import attempt
@@ -41,9 +41,9 @@ async def test_a_response_that_was_whole():
     found = await ran.whole(made["id"])
     facts = found.found.facts
     assert (facts.kind, facts.status, facts.model, facts.background) == ("response", "completed", "m", False)
-    assert (facts.tools, facts.request_id, facts.usage.prompt) == (("function weather",), "id-1", 3)
+    assert (facts.tools, facts.requests, facts.usage.prompt) == (("function weather",), ("id-1",), 3)
     assert (facts.began, facts.ended) == (ran.stage.clock.unix() - 2, ran.stage.clock.unix())
-    assert (found.found.job, found.past.attempts) == (None, {})
+    assert (found.found.jobs, found.attempts) == ((), ())
     assert [(each.type, each.status, each.began) for each in found.items] == [("message", "completed", None)]
     assert await ran.runs.events(found.found, -1, 10) == []
 
@@ -78,10 +78,11 @@ async def test_one_in_the_background_is_told_by_its_job():
     await ran.stage.clock.advance(5)
     await attempt(ran.stage)
     found = await ran.whole(made["id"])
-    facts, job = found.found.facts, found.found.job
+    facts, (job,) = found.found.facts, found.found.jobs
     assert (facts.status, facts.background, facts.ended) == ("completed", True, job.updated)
-    assert list(found.past.attempts) == [1]
-    assert set(found.past.steps) == {"answer", "end"}
+    (had,) = found.attempts
+    assert (had.leg, had.fence, had.ended) == (0, 1, job.updated)
+    assert [each.name for each in found.steps] == ["answer", "end"]
     (item,) = found.items
     assert (item.type, item.status, item.pieces) == ("message", "completed", 2)
     assert facts.began < item.began <= item.ended <= facts.ended
@@ -128,7 +129,7 @@ async def test_of_one_that_was_removed_its_job_is_left():
     await attempt(ran.stage)
     await ran.stage.responses.delete(somebody(), made["id"])
     facts = (await ran.whole(made["id"])).found.facts
-    assert (facts.status, facts.request_id, facts.model) == ("completed", "id-1", "")
+    assert (facts.status, facts.requests, facts.model) == ("completed", ("id-1",), "")
 
 
 async def test_once_its_job_is_forgotten_what_is_stored_is_left():
@@ -138,7 +139,7 @@ async def test_once_its_job_is_forgotten_what_is_stored_is_left():
     await ran.stage.clock.advance(2 * 86_400)
     await ran.stage.jobs.remove_expired(10)
     found = await ran.whole(made["id"])
-    assert (found.found.job, found.found.facts.status) == (None, "completed")
+    assert (found.found.jobs, found.found.facts.status) == ((), "completed")
     assert [each.type for each in found.items] == ["message"]
 
 
@@ -154,7 +155,7 @@ async def test_jobs_of_kinds_that_nobody_reads_are_shown_by_what_every_job_has()
     found = await ran.whole("batch_1")
     facts = found.found.facts
     assert (facts.kind, facts.status, facts.error, found.found.place) == ("batch", "failed", error, place)
-    assert list(found.past.steps) == ["one"]
+    assert [each.name for each in found.steps] == ["one"]
     assert [each.name for each in await ran.runs.events(found.found, -1, 10)] == ["progress"]
 
 
