@@ -44,11 +44,11 @@ class ResponseRuns:
             model=_text(response.get("model")),
             agent=_agent(_members(response.get("agent_reference"))),
             background=bool(response.get("background")),
-            tools=tuple(_tool(_members(each)) for each in response.get("tools") or ()),
+            tools=tuple(_tool(_members(each)) for each in _list(response.get("tools"))),
             requests=(kept.request,) if kept.request else (),
             began=job.created if job is not None else kept.arrived or float(response["created_at"]),
             ended=ended,
-            items=tuple(_item(_members(each), kept.times) for each in response.get("output") or ()),
+            items=tuple(_item(_members(each), kept.times) for each in _list(response.get("output"))),
             usage=_usage(_members(response.get("usage"))),
             error=_error(_members(response.get("error"))),
         )
@@ -73,7 +73,7 @@ class ResponseRuns:
             name = each.event.name
             if name in states.DELTAS or name in (states.ITEM_ADDED, states.ITEM_DONE):
                 body = msgspec.json.decode(each.event.body)
-                place = body.get("output_index", -1)
+                place = _count(body.get("output_index"))
                 found[place] = _after(found.get(place), name, body, each.at)
         return [found[place] for place in sorted(found)]
 
@@ -157,6 +157,10 @@ def _usage(usage: Mapping[str, Any]) -> Usage | None:
 
 def _members(value: object) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
+
+
+def _list(value: object) -> Sequence[object]:
+    return value if isinstance(value, list) else ()
 
 
 def _text(value: object) -> str:

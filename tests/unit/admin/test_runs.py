@@ -4,17 +4,24 @@ import asyncio
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from forehearth.admin.runs import Runs
+from forehearth.core.document import Document
 from forehearth.core.errors import NotFound
-from forehearth.core.job import Ending, JobError, JobEvent, JobState, NewJob
+from forehearth.core.job import Ending, JobError, JobEvent, JobState, NewJob, Told
 from forehearth.core.place import Place
+from forehearth.core.run import RunFacts
+from forehearth.responses.history import ResponseRuns
 from forehearth.server.run_kinds import RUN_KINDS
 from tests.unit.dialects.responses.chats import DONE, call, chunk, usage
 from tests.unit.responses.stage import HERE, Source, Stage, calls, says, somebody
 from tests.unit.responses.test_background import attempt
 
 SECRET = "what was said"
+ADDED = "response.output_item.added"
+NAMES = ("id", "type", "name", "server_label", "status", "item", "output_index", "input_tokens", "code", "version")
 TOOL = {"type": "function", "name": "weather", "parameters": {"type": "object"}}
 MCP_ITEM = {"type": "mcp_call", "id": "mcp_1", "name": "look", "server_label": "docs", "arguments": SECRET}
 SPOKEN = (chunk({"content": "what"}), chunk({"content": " was said"}), chunk({}, "stop"), usage(), DONE)
@@ -181,3 +188,28 @@ async def test_what_is_not_there_is_not_found_nor_at_another_resource(run_id):
     for resource, wanted in (("here", run_id), ("there", made["id"])):
         with pytest.raises(NotFound, match="There is no run"):
             await ran.runs.get(resource, wanted)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda below: st.lists(below, max_size=3) | st.dictionaries(st.sampled_from(NAMES) | st.text(max_size=3), below),
+    max_leaves=8,
+)
+
+
+@given(
+    members=st.dictionaries(st.sampled_from(["output", "tools", "usage", "error", "model", "agent_reference"]), JSON)
+)
+def test_whatever_a_host_passed_through_is_read_as_far_as_it_is_what_it_should_be(members):
+    response = {"id": "r", "status": "completed", "created_at": 1, "background": False} | members
+    body = msgspec.json.encode({"response": response, "input": []})
+    facts = ResponseRuns().facts(Document(place=HERE, kind="response", id="r", created=2, updated=2, body=body), [])
+    msgspec.json.decode(msgspec.json.encode(facts), type=RunFacts)
+
+
+@given(name=st.sampled_from([ADDED, "response.output_item.done", "response.output_text.delta"]), members=JSON)
+def test_whatever_an_event_has_it_is_told(name, members):
+    body = msgspec.json.encode(members if isinstance(members, dict) else {"item": members, "output_index": members})
+    told = Told(event=JobEvent(number=0, name=name, body=body), at=1.0)
+    for found in (ResponseRuns().event(told), *ResponseRuns().items([told, told])):
+        msgspec.json.decode(msgspec.json.encode(found), type=type(found))
