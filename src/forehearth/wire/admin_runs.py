@@ -214,7 +214,7 @@ def _head(found: FoundRun, now: float) -> RunView:
         id=found.id,
         kind=facts.kind,
         project=found.place.project or None,
-        endpoint=found.place.agent or None,
+        endpoint=found.place.agent_name or None,
         status=facts.status,
         ended=facts.ended is not None,
         model=facts.model or None,
