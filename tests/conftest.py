@@ -1,17 +1,25 @@
 """What every test may ask for: the repository's folder, the real server as a process of its own, and PostgreSQL."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from forehearth.core.imports import for_good
 from tests.forehearth_server import ForehearthServer, forehearth_server
 from tests.integration.identity.loopback_issuer import LoopbackIssuer, loopback_issuer
 from tests.postgres_server import PostgresServer, postgres_server
 
 ROOT = Path(__file__).parent.parent
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Find the tests, thousands of which stay to the end of the run."""
+    with for_good():
+        return (yield)
 
 
 @pytest.fixture(scope="session")

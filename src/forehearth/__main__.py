@@ -2,7 +2,10 @@
 
 import sys
 
-from forehearth.cli.main import run
+from forehearth.core.imports import for_good
+
+with for_good():
+    from forehearth.cli.main import run
 
 
 def main() -> None:

@@ -25,6 +25,11 @@ _LONGEST_VALUE = 128
 PriceOf = Callable[[Call, Usage], Decimal | None]
 """What a call costs that used so much; None where no price is known."""
 Section = Literal["deployments", "products", "projects"]
+_COUNTED: Mapping[str, tuple[str, str]] = {
+    "requests": ("request", "requests"),
+    "tokens": ("token", "tokens"),
+    "calls": ("call at the same time", "calls at the same time"),
+}
 _OWN_KEY: dict[Section, str] = {"deployments": "deployment", "products": "product", "projects": "project"}
 
 
@@ -47,6 +52,7 @@ class Budget:
             period=self.period,
             sliding=settings.window == "sliding",
             waits=settings.wait_up_to is not None,
+            kept=settings.places_kept,
         )
         self.is_rate = self.period in (None, Period.MINUTE)
         self.rate_headers = _rate_headers(self)
@@ -110,9 +116,13 @@ class Budget:
     def amount_in_words(self, amount: int) -> str:
         """So much of what it counts."""
         if self.unit == "amount":
-            return f"{Decimal(amount) / BILLIONTHS:f}"
-        what = "requests" if self.unit == "requests" else "calls at the same time" if self.unit == "calls" else "tokens"
-        return f"{amount} {what}"
+            return f"an amount of {Decimal(amount) / BILLIONTHS:f}"
+        one, many = _COUNTED[self.unit]
+        return f"{amount} {one if amount == 1 else many}"
+
+    def left_in_words(self, amount: int) -> str:
+        """That so much of it is left."""
+        return f"{self.amount_in_words(amount)} {'is' if amount == 1 or self.unit == 'amount' else 'are'} left"
 
     def _amount(self, call: Call, usage: Usage) -> int:
         price = self._price_of(call, usage)

@@ -25,6 +25,8 @@ class Counted(msgspec.Struct, frozen=True, kw_only=True):
     """None: at the same time."""
     sliding: bool = False
     waits: bool = False
+    kept: int = 0
+    """See `core.counter.Ask`."""
 
 
 class Lender(Protocol):

@@ -74,7 +74,8 @@ class Lease:
         self._stirred = asyncio.Event()
         self._contended = False
         self._denied_until = -math.inf
-        self._left = counted.limit
+        self._denied: frozenset[str] = frozenset()
+        self._left, self._kept = counted.limit, 0
         self._together = TOGETHER
         self._taken_at = self._asked_at = -math.inf
         self.is_watched = False
@@ -92,6 +93,10 @@ class Lease:
     def may_have(self, amount: int, now: float) -> bool:
         """Whether so much is free here, or the store may have it: no refusal is remembered."""
         return self._holding.free(now) >= amount or now >= self._denied_until or amount <= self.left()
+
+    def _room(self, demand: Demand) -> int:
+        """What is left for a demand: what is kept free is not for tenants who were just denied it."""
+        return self.left() - (self._kept if demand.tenant in self._denied else 0)
 
     async def wait(self, demand: Demand, until: float = -math.inf) -> Hold:
         """The same, after the store was asked, and in turn; until that time (monotonic) where there is not enough now.
@@ -174,7 +179,7 @@ class Lease:
     def heard(self, grant: Grant, asked: float) -> None:
         """The store's answer to a question of that time."""
         self._holding.pick_up(grant, asked)
-        self._left, self._contended, self._asked_at = grant.left, grant.others, asked
+        self._left, self._kept, self._contended, self._asked_at = grant.left, grant.kept, grant.others, asked
         self._leases.watch(self)
 
     def _take(self, amount: int, free: int, now: float) -> Hold:
@@ -203,7 +208,7 @@ class Lease:
         return (
             self._clock.monotonic() >= self._denied_until
             or self._holding.free(self._clock.monotonic()) > 0
-            or any(waiting.demand.least <= self._left for waiting in self._turns)
+            or any(waiting.demand.least <= self._room(waiting.demand) for waiting in self._turns)
         )
 
     async def _ask_for_all(self) -> None:
@@ -217,6 +222,8 @@ class Lease:
         now = self._clock.monotonic()
         if not all(grant.granted):
             self._denied_until = now + DENIED
+            denied = zip(asked_for, grant.granted, strict=True)
+            self._denied = frozenset(each.demand.tenant for each, amount in denied if not amount)
         self._together = TOGETHER if any(grant.granted) else FEW
         for waiting, amount in zip(asked_for, grant.granted, strict=True):
             if waiting.taken.done():
@@ -246,18 +253,21 @@ class Lease:
             over=laid_down.over,
             window=laid_down.window,
             waits=counted.waits,
+            kept=counted.kept,
             lasts=holding.lasts,
             tail=holding.tail,
         )
 
     def _is_known_to_lack(self, demand: Demand) -> bool:
-        return self._clock.monotonic() < self._denied_until and demand.least > self.left()
+        return self._clock.monotonic() < self._denied_until and demand.least > self._room(demand)
 
     def _refuse(self) -> None:
         now = self._clock.monotonic()
         lacks = now < self._denied_until
         for waiting in list(self._turns):
-            if waiting.until <= now and (waiting.asked or (lacks and waiting.demand.least > self.left())):
+            if waiting.until <= now and (
+                waiting.asked or (lacks and waiting.demand.least > self._room(waiting.demand))
+            ):
                 self._end(waiting, self.denied(waiting.demand))
 
     def _end(self, waiting: _Waiting, error: Exception) -> None:

@@ -6,6 +6,7 @@ and of API Management (under the names that a limit's settings give).
 
 import math
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 from forehearth.accounting.budgets import Budget
 from forehearth.accounting.counted import Denied, Hold
@@ -41,10 +42,10 @@ def headers(
     return told
 
 
-def refusal(call: Call, deployment: str, budget: Budget, need: int, denied: Denied) -> Refused:
-    """Of a call that needs so much of a limit: which limit, whose, and when it frees."""
-    seconds = max(1, math.ceil(denied.frees_in))
-    message = _words(call, deployment, budget, need, denied, seconds)
+def refusal(call: Call, deployment: str, budget: Budget, need: int, denied: Denied, unix: float) -> Refused:
+    """Of a call that needs so much of a limit: which limit, whose, and when it frees; `unix` is the time now."""
+    message = _words(call, deployment, budget, need, denied, unix)
+    seconds = _seconds(denied)
     error: Refused = TooManyRequests(message) if budget.is_rate else QuotaExceeded(message)
     told = _rate(budget, denied.left, denied.frees_in) if budget.rate_headers is not None else []
     if budget.left_header is not None:
@@ -67,7 +68,11 @@ def _rate(budget: Budget, left: int, frees_in: float) -> list[Header]:
     return [limit, (remaining, b"%d" % left), (reset, b"%d" % math.ceil(frees_in))]
 
 
-def _words(call: Call, deployment: str, budget: Budget, need: int, denied: Denied, seconds: int) -> str:
+def _seconds(denied: Denied) -> int:
+    return max(1, math.ceil(denied.frees_in))
+
+
+def _words(call: Call, deployment: str, budget: Budget, need: int, denied: Denied, unix: float) -> str:
     span = "" if budget.period is None else f" per {budget.period.value}"
     what = "Rate limit" if budget.is_rate else "Quota"
     whole = f"{what} is exceeded: {budget.amount_in_words(budget.limit)}{span} for {budget.whose(call, deployment)}"
@@ -77,10 +82,20 @@ def _words(call: Call, deployment: str, budget: Budget, need: int, denied: Denie
             "tokens, or send a shorter prompt."
         )
     elif budget.unit == "calls":
-        end = f"so many are under way. Please retry after {seconds} seconds."
+        end = f"so many are under way. {_again(budget, denied, unix)}"
+    elif budget.unit == "requests":
+        end = f"{budget.left_in_words(denied.left)}. {_again(budget, denied, unix)}"
     else:
-        end = (
-            f"this call may need {budget.amount_in_words(need)}, and {budget.amount_in_words(denied.left)} are left. "
-            f"Please retry after {seconds} seconds."
-        )
+        end = f"this call may need {budget.amount_in_words(need)}, and {budget.left_in_words(denied.left)}. "
+        end += _again(budget, denied, unix)
     return f"{whole} ({budget.name}); {end} Request id: {call.request_id}."
+
+
+def _again(budget: Budget, denied: Denied, unix: float) -> str:
+    """When to come back; of a quota, which may be weeks away, the moment as well."""
+    seconds = _seconds(denied)
+    after = f"Please retry after {seconds} second{'s' if seconds > 1 else ''}"
+    if budget.is_rate:
+        return f"{after}."
+    moment = datetime.fromtimestamp(round(unix + denied.frees_in), UTC)
+    return f"{after}, at {moment:%Y-%m-%dT%H:%M:%SZ}."

@@ -124,7 +124,7 @@ def _account(call: Call, served: Served) -> tuple[object, ...]:
         principal.name,
         principal.product,
         call.surface,
-        call.operation,
+        call.asked_as or call.operation,
         call.stream,
         call.name,
         served.name,

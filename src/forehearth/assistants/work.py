@@ -132,7 +132,7 @@ class Work:
 
     async def _followed(self, run: Run, place: Place, kept: KeptRun, caller: Caller, answer: Answer) -> Outcome:
         body, most = await self._body(place, kept)
-        call = caller.ask(kept.run.model, body, stream=True, output=most)
+        call = caller.ask(kept.run.model, body, asked_as="runs", stream=True, output=most)
         reply = await unless_cancelled(run, self._door(call))
         if reply.stream is None:
             await self._tell(run, place, answer.whole(reply.body))

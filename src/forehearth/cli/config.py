@@ -11,6 +11,7 @@ from forehearth.config.loader import BUILT_IN, FILE_NAME, load, locate
 from forehearth.config.problems import ConfigError
 from forehearth.core.settings import Settings
 from forehearth.registry import PROVIDER_SETTINGS
+from forehearth.server.price_checks import require_prices
 
 
 @click.group(no_args_is_help=True)
@@ -37,6 +38,7 @@ def check(file: Path | None, as_json: bool) -> int:
     name = f"built-in configuration (there is no {FILE_NAME} here)" if path == BUILT_IN else str(path)
     try:
         settings = load(path, providers=PROVIDER_SETTINGS, environ=os.environ)
+        require_prices(settings, str(path))
     except ConfigError as error:
         if as_json:
             say_json({"file": str(path), "valid": False, "problems": problems(error)})

@@ -130,4 +130,4 @@ def _words(found: Any) -> Iterator[str]:
     for limit in found["limits"]:
         yield f"limit    {limit['name']}: held {limit['reserved']:,}, {limit['left']:,} left"
     for each in found["words"]:
-        yield f"{each['policy']:<9}{each['word']}"
+        yield f"{each['policy']:<8} {each['word']}"

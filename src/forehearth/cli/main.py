@@ -16,6 +16,7 @@ from forehearth.cli.output import CommandFailed, Exit, say_error, say_problems
 from forehearth.config.nearest import nearest
 from forehearth.config.problems import ConfigError
 from forehearth.core.errors import ForehearthError, Misconfigured
+from forehearth.core.imports import for_good
 from forehearth.telemetry.redaction import Redactor
 
 
@@ -38,6 +39,20 @@ COMMANDS: Final[dict[str, Entry]] = {
         "forehearth.cli.models:models",
         "List the models that Forehearth brings itself, or fetch one.",
         "forehearth models pull smollm2-135m-instruct",
+    ),
+    "endpoints": Entry(
+        "forehearth.cli.endpoints:endpoints",
+        "Show where clients are pointed at, in every shape of the API.",
+        "forehearth endpoints --compare",
+    ),
+    "call": Entry(
+        "forehearth.cli.call:call",
+        "Send one prompt, or show the request to paste.",
+        'forehearth call "Name the capital of France."',
+    ),
+    "chat": Entry("forehearth.cli.chat:chat", "Chat with a model in the terminal.", "forehearth chat"),
+    "doctor": Entry(
+        "forehearth.cli.doctor:doctor", "Find out why a call fails, step by step.", "forehearth doctor --shape classic"
     ),
     "tls": Entry(
         "forehearth.cli.tls:tls",
@@ -91,7 +106,8 @@ class Commands(click.Group):
         if cmd_name not in COMMANDS:
             return None
         module, _, name = COMMANDS[cmd_name].target.partition(":")
-        command: click.Command = getattr(importlib.import_module(module), name)
+        with for_good():
+            command: click.Command = getattr(importlib.import_module(module), name)
         _prepare_help(command)
         return command
 

@@ -30,6 +30,7 @@ from forehearth.server.data_directory import (
 from forehearth.server.development_key import development_key
 from forehearth.server.installation import pepper, written
 from forehearth.server.listening import listen, require_loopback
+from forehearth.server.price_checks import require_prices
 from forehearth.server.supervisor import Launch, Supervisor
 from forehearth.telemetry.logs import logging_as
 from forehearth.telemetry.redaction import Redactor
@@ -93,6 +94,7 @@ def serve(
     """
     path = locate(file, Path.cwd())
     settings = load(path, providers=PROVIDER_SETTINGS, environ=os.environ)
+    require_prices(settings, str(path))
     server = _overridden(settings.server, host=host, port=port, tls_port=tls_port, workers=workers)
     logs = _overridden(settings.log, level=log_level, format=log_format)
     settings = msgspec.structs.replace(settings, server=server, log=logs)

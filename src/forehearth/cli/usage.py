@@ -34,6 +34,7 @@ _SPAN = (
     click.option("--to", "until", type=Moment(time.time, past=True), help="Up to, but without, then.  [default: now]"),
     click.option("--by", default="deployment", help=f"What to tell apart, by commas: {_WAYS}.  [default: deployment]"),
     click.option("--only-key", metavar="KEY", help="Only calls of this key, user or application, by name or id."),
+    click.option("--only-product", metavar="NAME", help="Only calls of the keys of this product."),
     click.option("--only-deployment", metavar="NAME", help="Only calls of this deployment."),
     click.option("--only-project", metavar="NAME", help="Only calls in this project."),
 )
@@ -136,7 +137,8 @@ def recomputed(parts: Sequence[Any], tariffs: Mapping[str, Tariff]) -> dict[str,
 
 
 def _query(asked: Mapping[str, Any]) -> dict[str, str]:
-    names = {"key": "only_key", "deployment": "only_deployment", "project": "only_project", "resource": "resource"}
+    filters = ("key", "product", "deployment", "project")
+    names = {"resource": "resource", **{name: f"only_{name}" for name in filters}}
     query = {name: str(asked[member]) for name, member in names.items() if asked[member] is not None}
     query |= {"by": asked["by"], "from": _moment(asked["since"])}
     if asked["until"] is not None:

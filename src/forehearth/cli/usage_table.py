@@ -8,6 +8,8 @@ from typing import Any, Final
 
 import click
 
+from forehearth.wire.admin_usage import CSV_COUNTS, harmless
+
 CHARTS: Final = ("tokens", "calls", "amount", "none")
 COUNTS: Final = (
     "calls",
@@ -110,11 +112,11 @@ def added(amounts: Iterable[Mapping[str, str]]) -> dict[str, str]:
 
 
 def write_csv(found: Any) -> None:
-    """Print a line for each group and currency; the counts of a group stand in its first one."""
+    """Print a line for each group and currency, as the admin API does; a group's counts stand in its first one."""
     writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow((*found["by"], *COUNTS, "amount", "currency"))
+    writer.writerow((*found["by"], *CSV_COUNTS, "amount", "currency"))
     for each in found["value"]:
         counted = [each[name] for name in COUNTS]
         for currency, amount in each["amounts"].items() or [("", "unknown" if each["unpricedCalls"] else "0")]:
-            writer.writerow((*(each["group"][name] for name in found["by"]), *counted, amount, currency))
+            writer.writerow((*(harmless(each["group"][name]) for name in found["by"]), *counted, amount, currency))
             counted = [0] * len(counted)

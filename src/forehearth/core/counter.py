@@ -41,6 +41,8 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
     """The beginning of the window that `given` and `over` are of."""
     waits: bool = False
     """Whether calls wait here for their turn; then nobody is passed over who was served longer ago."""
+    kept: int = 0
+    """Where calls wait: so much at the most is kept free for tenants who were here lately and do not wait now."""
     lasts: float = 0.0
     """For a share: so many seconds after this it lapses, unless the worker says something before."""
     tail: float = 0.0
@@ -61,5 +63,7 @@ class Grant(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds until the window ends, or the share lapses."""
     held: int = 0
     """A worker's whole share, this grant included."""
+    kept: int = 0
+    """How much of `left` is kept free from those whose demands were not met."""
     others: bool = False
     """Whether calls of other workers wait for their turn."""

@@ -46,6 +46,14 @@ MEASURES = {
 """The keys of which a limit has exactly one."""
 
 
+_PART_KEPT = 8
+_HEADER_HINTS = {
+    "remaining_tokens_header_name": "it goes with tokens_per_minute",
+    "remaining_quota_tokens_header_name": "it goes with tokens_per_hour, _day, _week, _month or _year",
+    "tokens_consumed_header_name": "it goes with limits of tokens",
+}
+
+
 class LimitSettings(Values, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One limit: exactly one of the keys that say how much, and for whom it is counted.
 
@@ -85,6 +93,10 @@ class LimitSettings(Values, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     wait_up_to: Seconds | None = None
     """For rates and calls at the same time: so many seconds a call may wait for its turn before it is refused. Turns go
     round among products, or callers without one, so that nobody waits behind another one's queue."""
+    kept_free: Annotated[int, msgspec.Meta(ge=0)] | None = None
+    """With `concurrent_calls` and `wait_up_to`: so many places at the most are kept free while others wait, one for
+    each tenant who called in the last 10 seconds and does not wait itself, so that its next call need not wait. An
+    eighth of them, unless given; 0 keeps none."""
     retry_after_header_name: HeaderName = "Retry-After"
     """The header of a refusal that says in how many seconds to come back."""
     remaining_tokens_header_name: HeaderName | None = None
@@ -108,9 +120,30 @@ class LimitSettings(Values, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         if self.wait_up_to is not None and not (measure.period is Period.MINUTE or measure.unit == "calls"):
             hint = "leave it out: a call does not wait for the end of a day"
             raise Unfit(f"nobody waits for {given[0]}", member="wait_up_to", hint=hint)
+        self._check_headers(measure)
+        if self.kept_free is not None and (self.concurrent_calls is None or self.wait_up_to is None):
+            hint = "it goes with concurrent_calls and wait_up_to"
+            raise Unfit("nothing can be kept free here", member="kept_free", hint=hint)
+        if self.kept_free is not None and self.kept_free >= self.most:
+            raise Unfit("nothing would be left for those who wait", member="kept_free", hint="give it a lower number")
+        if measure.unit == "output" and self.counter_key is not None:
+            hint = "leave it out: it bounds each answer by itself"
+            raise Unfit("output_tokens has no counter", member="counter_key", hint=hint)
         twice = next((each for each, other in pairwise(sorted(self.counter_key or ())) if each == other), None)
         if twice is not None:
             raise Unfit(f"{twice} is there twice", member="counter_key", hint="leave it out once")
+
+    def _check_headers(self, measure: Measure) -> None:
+        """Refuse names of headers that this limit never sends. Raises `Unfit`."""
+        is_rate = measure.period is Period.MINUTE
+        sent = {
+            "remaining_tokens_header_name": measure.unit == "tokens" and is_rate,
+            "remaining_quota_tokens_header_name": measure.unit == "tokens" and not is_rate,
+            "tokens_consumed_header_name": measure.unit == "tokens",
+        }
+        for member, is_sent in sent.items():
+            if getattr(self, member) is not None and not is_sent:
+                raise Unfit(f"{self.key} has no such header", member=member, hint=_HEADER_HINTS[member])
 
     @property
     def key(self) -> str:
@@ -121,6 +154,13 @@ class LimitSettings(Values, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     def measure(self) -> Measure:
         """What it counts."""
         return MEASURES[self.key]
+
+    @property
+    def places_kept(self) -> int:
+        """How many places may be kept free for tenants who do not wait."""
+        if self.concurrent_calls is None or self.wait_up_to is None:
+            return 0
+        return self.concurrent_calls // _PART_KEPT if self.kept_free is None else self.kept_free
 
     @property
     def most(self) -> Decimal:

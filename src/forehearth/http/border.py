@@ -1,6 +1,7 @@
 """What the connections of one server share: the door, the limits, who is connected, the date."""
 
 import asyncio
+import itertools
 import time
 from collections import Counter
 from email.utils import formatdate
@@ -12,7 +13,11 @@ from forehearth.core.settings import InboundLimits
 from forehearth.ports.entrance import Entrance
 
 SWEEP_SECONDS = 0.25
-"""How often the timers of all connections are looked at: the one clock there is, instead of a timer a request."""
+"""How often the timers of each connection are looked at: the one clock there is, instead of a timer a request."""
+
+SLICES = 10
+"""All connections are looked at in so many turns: thousands at once, and those that are then sent away, would hold up
+everybody's answers for some milliseconds."""
 
 OVERFLOW = 256
 """Connections above the cap that are still told so before they are closed; those above that are dropped."""
@@ -35,17 +40,22 @@ class Border(ServerState):
         self.limits = limits
         self.draining = False
         """Whether the server is about to stop: every answer then says `connection: close`."""
-        self.open: set[Timed] = set()
+        self.open: dict[Timed, set[Timed]] = {}
+        """Those that are open, each with the slice in which it is looked at."""
         self.date = b""
         """The line of the `date` header."""
         self._per_client: Counter[str] = Counter()
+        self._slices = tuple(set[Timed]() for _ in range(SLICES))
+        self._filled = itertools.cycle(self._slices)
+        self._looked_at = itertools.cycle(self._slices)
         self._sweep: asyncio.TimerHandle | None = None
         self._dated = -1
         self._set_date()
 
     def join(self, connection: Timed, client: str) -> bool:
         """Count a connection in; whether there is room for it. `client` is empty where peers have no address."""
-        self.open.add(connection)
+        self.open[connection] = its = next(self._filled)
+        its.add(connection)
         if client:
             self._per_client[client] += 1
         limits = self.limits
@@ -55,9 +65,10 @@ class Border(ServerState):
 
     def leave(self, connection: Timed, client: str) -> None:
         """Count it out again; once more does nothing."""
-        if connection not in self.open:
+        its = self.open.pop(connection, None)
+        if its is None:
             return
-        self.open.discard(connection)
+        its.discard(connection)
         if client:
             self._per_client[client] -= 1
             if not self._per_client[client]:
@@ -69,12 +80,12 @@ class Border(ServerState):
         return len(self.connections) > self.limits.connections + OVERFLOW
 
     def start_sweep(self) -> None:
-        """Begin to look at every connection's timers."""
+        """Begin to look at every connection's timers, one slice now."""
         loop = asyncio.get_running_loop()
-        self._sweep = loop.call_later(SWEEP_SECONDS, self.start_sweep)
+        self._sweep = loop.call_later(SWEEP_SECONDS / SLICES, self.start_sweep)
         self._set_date()
         now = loop.time()
-        for connection in tuple(self.open):
+        for connection in tuple(next(self._looked_at)):
             connection.tick(now)
 
     def _set_date(self) -> None:

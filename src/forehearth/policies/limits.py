@@ -144,8 +144,10 @@ class HoldToLimits:
             except _Lacking:
                 return await turn.take(self._tokens.counted(call, bounds), strict=False)
         except _Lacking as lacking:
-            error = refusal(call, self._deployment, lacking.budget, lacking.need, lacking.denied)
-            self._meter.refused(lacking.budget.name)
+            budget, denied = lacking.budget, lacking.denied
+            error = refusal(call, self._deployment, budget, lacking.need, denied, self._leases.clock.unix())
+            self._meter.refused(budget.name)
+            call.record.limits.append(Touched(name=budget.name, reserved=0, left=denied.left))
             call.record.say(_NAME, error.message)
             raise error from None
         except StoreFailed as error:

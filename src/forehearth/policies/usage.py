@@ -76,6 +76,8 @@ class CountUsage:
         record = call.record
         if found is None:
             prompt = self._tokens.counted(call, self._tokens.of(call, None)).prompt
+            if record.reserved:  # what we put into the body ourselves is none of the caller's prompt
+                prompt = min(prompt, record.estimated)
             completion, most = self._tokens.count(texts), record.reserved - record.estimated
             if record.reserved and not record.cut:
                 completion = min(completion, most)

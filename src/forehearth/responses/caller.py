@@ -37,15 +37,18 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
         `passed` is the same question for hosts that have this API; they alone can be asked one that is read loosely.
         """
         asked = question.body
-        call = self.ask(asked.model, body, stream=bool(asked.stream), output=asked.max_output_tokens)
+        call = self.ask(
+            asked.model, body, asked_as="responses", stream=bool(asked.stream), output=asked.max_output_tokens
+        )
         return msgspec.structs.replace(call, responses=passed, only_responses=question.loose)
 
-    def ask(self, model: str | None, body: bytes, *, stream: bool, output: int | None) -> Call:
-        """The call of chat completions with that `body`; `output` is its `max_completion_tokens`."""
+    def ask(self, model: str | None, body: bytes, *, asked_as: str, stream: bool, output: int | None) -> Call:
+        """The call of chat completions with that `body`, made for what was `asked_as`; `output` is its bound."""
         return Call(
             request_id=self.request_id,
             surface=self.surface,
             operation=Operation.CHAT,
+            asked_as=asked_as,
             project=self.place.project,
             name=model or "",
             body=body,

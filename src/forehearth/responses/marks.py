@@ -21,9 +21,8 @@ class Marks:
     def note(self, events: Iterable[Event]) -> None:
         """These are told now."""
         for each in events:
-            kind = each.get("type")
-            if kind in _OF_ITEM:
-                self._note(kind, each.get("item"))
+            if each.get("type") in _OF_ITEM:
+                self._note(each["type"], each.get("item"))
 
     def _note(self, kind: str, item: object) -> None:
         """What a host passes through need not be an item as it should be."""

@@ -186,6 +186,8 @@ class Attempts:
                 asked_for = (each for each in (wait, failed.retry_after) if each is not None)
                 failed.retry_after = min(asked_for, default=BUSY_SECONDS)
                 failed.headers = (*failed.headers, *self._spillover(call, plan, failures, last))
+            elif failed.retry_after is None:
+                failed.retry_after = wait
             return failed
         explain(call, plan)
         if call.record.attempts and self._time_left(call, now) <= 0:

@@ -1,7 +1,7 @@
 """Deployments that stand in for one another: the next one is asked when the one before cannot serve.
 
 Cannot serve is: all its backends are down, busy or full, and the call was carried out by none of them. Each one is
-asked through its own policies.
+asked through its own policies. Where none can, the caller is told the soonest time at which one of them may.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -27,21 +27,24 @@ async def serve(chain: tuple[Deployment, ...], call: Call, onions: Onions) -> tu
         only = chain[0]
         record.deployment = only.label
         return only, await onions[only.name](call)
-    cannot: ForehearthError | None = None
+    cannot: list[ForehearthError] = []
     for deployment in chain:
         record.deployment = deployment.label
         try:
             reply = await onions[deployment.name](call)
         except ForehearthError as error:
             if deployment is chain[-1] or not error.retry_elsewhere:
-                if cannot is not None:
-                    error.headers = (*error.headers, *spillover_headers(chain[0].name, _status(cannot)))
+                if cannot:
+                    error.headers = (*error.headers, *spillover_headers(chain[0].name, _status(cannot[0])))
+                if error.retry_elsewhere:
+                    waits = [each.retry_after for each in (*cannot, error) if each.retry_after is not None]
+                    error.retry_after = min(waits, default=None)
                 raise
             record.say("route", f"{deployment.name} could not serve: {error.code}.")
-            cannot = cannot or error
+            cannot.append(error)
         else:
-            if cannot is not None:
-                headers = (*reply.headers, *spillover_headers(chain[0].name, _status(cannot)))
+            if cannot:
+                headers = (*reply.headers, *spillover_headers(chain[0].name, _status(cannot[0])))
                 reply = msgspec.structs.replace(reply, headers=headers)
             return deployment, reply
     raise AssertionError("a chain has a deployment")  # pragma: no cover - the directory gives none without

@@ -11,10 +11,10 @@ from forehearth.core.place import Place
 from forehearth.core.settings import Settings
 from forehearth.files.service import Orphans
 from forehearth.ports.blobs import Blobs
-from forehearth.server.compose import all_resources
 from forehearth.server.context import WorkerContext
 from forehearth.server.stores import Stores
 from forehearth.server.sweeping import Sleep, again_and_again
+from forehearth.server.tenants import all_resources
 from forehearth.stores.blob_directory import BlobDirectory
 from forehearth.wire.projects import DEFAULT
 

@@ -44,6 +44,8 @@ class Caching:
         if wanted is None:
             return []
         semantic = wanted.semantic if wanted.semantic is not None and wanted.semantic.mode != "off" else None
+        if semantic is None and wanted.exact is None:
+            return []
         cache = Cache(wanted, None if semantic is None else _index(), self._clock)
         self._caches.add(resource, deployment.name, deployment.label, wanted, cache)
         policy = AnswerAgain(

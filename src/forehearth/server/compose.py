@@ -22,6 +22,7 @@ from forehearth.server.ledger import written_down
 from forehearth.server.limiting import Limiting
 from forehearth.server.pooling import Pooling
 from forehearth.server.pricing import Pricing
+from forehearth.server.tenants import all_resources
 from forehearth.telemetry.metrics import Metrics
 from forehearth.wire.surfaces import FamiliesOf, surface_of
 
@@ -70,17 +71,6 @@ def build_gateway(
             keep=around.keep,
         )
     )
-
-
-def all_resources(settings: Settings) -> dict[str, ResourceSettings]:
-    """Every resource by its name; the default one is what stands at the top of the configuration."""
-    default = ResourceSettings(
-        deployments=settings.deployments,
-        routes=settings.routes,
-        projects=settings.projects,
-        products=settings.products,
-    )
-    return {settings.server.resource: default, **settings.resources}
 
 
 class _Parts(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,7 +10,7 @@ from forehearth.core.settings import Settings
 from forehearth.ports.disclosures import Disclosures
 from forehearth.ports.documents import DocumentStore
 from forehearth.ports.sealer import Sealer
-from forehearth.server.compose import all_resources
+from forehearth.server.tenants import all_resources
 from forehearth.wire.connections import rows
 from forehearth.wire.table import Row
 

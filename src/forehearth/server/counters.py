@@ -10,8 +10,8 @@ from forehearth.accounting.leases import Leases
 from forehearth.core.clock import Clock
 from forehearth.core.routing_settings import BackendLimits
 from forehearth.core.settings import ResourceSettings, Settings
-from forehearth.server.compose import all_resources
 from forehearth.server.data_directory import DataDirectory
+from forehearth.server.tenants import all_resources
 from forehearth.stores.sqlite.counters import SqliteCounters
 from forehearth.stores.sqlite.database import open_database
 

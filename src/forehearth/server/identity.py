@@ -18,8 +18,8 @@ from forehearth.identity.issuers import trusted_issuers
 from forehearth.identity.keys import KeyRing
 from forehearth.identity.tokens import Tokens
 from forehearth.ports.fetch import Fetch
-from forehearth.server.compose import all_resources
 from forehearth.server.development import assignments
+from forehearth.server.tenants import all_resources
 
 
 class Identities(msgspec.Struct, frozen=True, kw_only=True):

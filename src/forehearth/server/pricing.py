@@ -28,12 +28,19 @@ class Pricing:
         """The prices of a deployment's backends."""
         found = self._by_label.get(deployment.label)
         if found is None:
-            tariffs = {
-                (place.backend, backend.model): self._tariffs(place, backend.model, wanted)
-                for place, backend in zip(wanted.backends, deployment.backends, strict=True)
-            }
-            found = self._by_label[deployment.label] = DeploymentPrices(tariffs, self._clock)
+            models = [backend.model for backend in deployment.backends]
+            found = self._by_label[deployment.label] = self._of(models, wanted)
         return found
+
+    def of(self, name: str, wanted: DeploymentSettings) -> PriceOf:
+        """Those of a deployment that is not made yet. Raises `Misconfigured` for a price that is not listed."""
+        return self._of([place.model or name for place in wanted.backends], wanted)
+
+    def require_listed(self, wanted: DeploymentSettings) -> None:
+        """Raises `Misconfigured` where a price is meant that is not in the list."""
+        for name in (wanted.price_as, *(place.price_as for place in wanted.backends)):
+            if name is not None:
+                self._listed_as(name)
 
     def amount(self, call: Call, usage: Usage) -> Decimal | None:
         """What a call costs that uses so much; before it was answered, at the dearest of its backends."""
@@ -41,6 +48,13 @@ class Pricing:
         price_of = self._by_label.get(record.deployment)
         price = None if price_of is None else price_of(record.backend, record.model, usage)
         return None if price is None else money.amount(price.amount)
+
+    def _of(self, models: Sequence[str], wanted: DeploymentSettings) -> PriceOf:
+        tariffs = {
+            (place.backend, model): self._tariffs(place, model, wanted)
+            for place, model in zip(wanted.backends, models, strict=True)
+        }
+        return DeploymentPrices(tariffs, self._clock)
 
     @property
     def _prices(self) -> PriceList:

@@ -11,6 +11,9 @@ and after the share's tail, when what it took before has ceased to count, it is 
 
 Where calls wait, a demand that could not be met is remembered for a moment. Until then nobody gets what it needs who
 was served more recently. So turns go round among tenants, whichever workers their calls came to.
+
+Something may be kept free besides, for each tenant who was here lately and does not wait now: its next call then need
+not wait until one of those ends who have all the rest.
 """
 
 from collections.abc import Iterator, Mapping
@@ -23,6 +26,8 @@ from forehearth.core.windows import Period, window_at
 
 WANTED = 0.25
 """Seconds in which a demand that was not met is remembered; who waits asks again well before."""
+LATELY = 10.0
+"""Seconds after its last call in which something is kept free for a tenant."""
 FORGOTTEN = 60.0
 """Seconds after which it does not matter any more who was served last."""
 KEPT = 8 * 86_400.0
@@ -75,6 +80,7 @@ def answer(state: CounterState, ask: Ask, worker: str, clock: Clock) -> Grant:
     waiting = _Waiting(state, ask, worker, now) if ask.waits else None
     granted, remaining = _serve(ask, left, waiting)
     others = waiting is not None and waiting.others
+    kept = 0 if waiting is None else waiting.kept_from_denied
     spare = 0
     if remaining > 0 and all(granted) and not others:
         part = min(ask.spare, left // (2 * ask.workers))
@@ -91,6 +97,7 @@ def answer(state: CounterState, ask: Ask, worker: str, clock: Clock) -> Grant:
         window=state.window,
         ends_in=ends_in,
         held=share.held if ask.period is None else 0,
+        kept=kept,
         others=others,
     )
 
@@ -154,11 +161,17 @@ class _Waiting:
         self._state = state
         self._worker = worker
         self._now = now
+        self._kept = ask.kept
+        self._lately: set[str] = set()
         self._served: dict[str, int] = {}
         self._wanted: dict[str, int] = {}
         self.others = False
+        self.kept_from_denied = 0
+        """What was kept free from a demand that was not met."""
         for (tenant, where), turn in state.turns.items():
             self._served[tenant] = max(turn.served, self._served.get(tenant, 0))
+            if turn.served and now - turn.until < LATELY:
+                self._lately.add(tenant)
             if where != worker and turn.wanted and turn.until > now:
                 self._wanted[tenant] = max(turn.wanted, self._wanted.get(tenant, 0))
                 self.others = True
@@ -174,15 +187,22 @@ class _Waiting:
             self._note(tenant)
 
     def room(self, demand: Demand, left: int) -> int:
-        """What there is for a demand beside what is set aside for tenants who were served longer ago."""
+        """What there is for a demand beside what is set aside for tenants who were served longer ago, and kept free."""
         if demand.tenant in self._blocked:
             return 0
         since = self._served.get(demand.tenant, 0)
-        return left - sum(
+        aside = sum(
             wanted
             for tenant, wanted in self._wanted.items()
             if tenant != demand.tenant and self._served.get(tenant, 0) < since
         )
+        return left - aside - self._kept_free()
+
+    def _kept_free(self) -> int:
+        """One for each tenant who was here lately and wants nothing now."""
+        if not self._kept:
+            return 0
+        return min(self._kept, len(self._lately - self._wanted.keys()))
 
     def went(self, demand: Demand, got: int) -> None:
         """A demand was met, or it was not."""
@@ -190,6 +210,7 @@ class _Waiting:
         turn = self._state.turns.setdefault((tenant, self._worker), Turn(0, self._now, 0))
         if not got:
             if tenant not in self._blocked:
+                self.kept_from_denied = max(self.kept_from_denied, self._kept_free())
                 self._blocked.add(tenant)
                 turn.wanted, turn.until = demand.need, self._now + WANTED
             return

@@ -4,7 +4,6 @@ Everything here is decided on the raw path, as it was sent: a path that needs de
 asked before anything else; then what they ask for, and whether they may; only then is a body read.
 """
 
-import re
 from collections.abc import Awaitable, Callable, Mapping
 from typing import cast
 
@@ -26,10 +25,8 @@ from forehearth.core.errors import (
     ForehearthError,
     InvalidField,
     MalformedBody,
-    MethodNotAllowed,
     NotAuthenticated,
     Overloaded,
-    PathNotFound,
     PermissionDenied,
     Refused,
     UnsupportedMediaType,
@@ -42,7 +39,7 @@ from forehearth.core.trace import Trace
 from forehearth.identity.access import require
 from forehearth.ports.refusals import Refusals
 from forehearth.wire import admin_bodies as bodies
-from forehearth.wire import admin_cache, admin_connections, admin_roles, admin_runs, admin_usage
+from forehearth.wire import admin_cache, admin_usage
 from forehearth.wire.admin_asked import (
     CREATED,
     MOST,
@@ -51,7 +48,6 @@ from forehearth.wire.admin_asked import (
     Asked,
     Handler,
     Note,
-    admin_endpoint,
     json_reply,
     no_content,
     page_reply,
@@ -62,6 +58,7 @@ from forehearth.wire.admin_openapi import document
 from forehearth.wire.admin_requests import request_view
 from forehearth.wire.admin_roles import RolePages
 from forehearth.wire.admin_runs import RunPages
+from forehearth.wire.admin_table import ENDPOINTS, EVERY_PARAMETER, PARAMETERS, find
 from forehearth.wire.envelope import JSON
 from forehearth.wire.verdict import verdict
 
@@ -73,38 +70,6 @@ _FLUSH_SECONDS = 2.0
 _UNAUTHORIZED, _FORBIDDEN = 401, 403
 _STORE_AWAY = Overloaded("The store cannot be used now; nothing was changed.", retry_after=5.0)
 _STORE_IN_DOUBT = Broken("The store went away before it answered: look whether it was done before you ask again.")
-_ID = re.compile(rb"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
-"""A key's id or its name, or another id. None of them has anything to decode in it."""
-
-ENDPOINTS = (
-    admin_endpoint("GET", "/admin/keys", "keys.list"),
-    admin_endpoint("POST", "/admin/keys", "keys.create"),
-    admin_endpoint("GET", "/admin/keys/{id}", "keys.get"),
-    admin_endpoint("DELETE", "/admin/keys/{id}", "keys.revoke"),
-    admin_endpoint("POST", "/admin/keys/{id}/rotate", "keys.rotate"),
-    *admin_roles.ENDPOINTS,
-    admin_endpoint("GET", "/admin/audit", "audit.list"),
-    admin_endpoint("GET", "/admin/backends", "backends.list"),
-    admin_endpoint("GET", "/admin/cache", "cache.show"),
-    admin_endpoint("DELETE", "/admin/cache", "cache.purge"),
-    admin_endpoint("GET", "/admin/usage", "usage.show"),
-    admin_endpoint("GET", "/admin/requests/{id}", "requests.get"),
-    *admin_runs.ENDPOINTS,
-    *admin_connections.ENDPOINTS,
-    admin_endpoint("GET", "/admin/openapi.json", "openapi.get"),
-)
-_PARAMETERS: Mapping[str, frozenset[str]] = {
-    **{endpoint.name: frozenset({"resource"}) for endpoint in ENDPOINTS},
-    "keys.list": frozenset({"resource", "limit", "after", "name"}),
-    "keys.revoke": frozenset({"resource", "secret"}),
-    "audit.list": frozenset({"resource", "limit", "after", "since", "actor", "action"}),
-    "cache.purge": admin_cache.PURGE_PARAMETERS,
-    **admin_roles.PARAMETERS,
-    "usage.show": admin_usage.PARAMETERS,
-    **admin_runs.PARAMETERS,
-    **admin_connections.PARAMETERS,
-}
-_EVERY_PARAMETER = frozenset[str]().union(*_PARAMETERS.values())
 
 
 class AdminRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -142,7 +107,7 @@ class AdminPages:
     def resource(self, query: bytes, default: str) -> str:
         """The resource whose credentials are asked for: what the query names, where that is one."""
         try:
-            found = bodies.query(query, _EVERY_PARAMETER).get("resource", default)
+            found = bodies.query(query, EVERY_PARAMETER).get("resource", default)
         except Refused:
             return default
         return found if found in self._office.tenants else default
@@ -150,7 +115,7 @@ class AdminPages:
     async def answer(self, asked: AdminRequest, actor: Actor, default: str) -> Reply:
         """Answer what `actor` asks; `default` is the resource where the query names none."""
         try:
-            endpoint, key = _find(asked.method, asked.path)
+            endpoint, key = find(asked.method, asked.path)
         except Refused as error:
             return refusal(error)
         note = Note(resource=self.resource(asked.query, default), target=key)
@@ -168,7 +133,7 @@ class AdminPages:
 
     async def _answer(self, endpoint: Endpoint, asked: AdminRequest, principal: Principal, note: Note) -> Reply:
         require(principal, endpoint, Place(resource=note.resource))
-        query = bodies.query(asked.query, _PARAMETERS[endpoint.name])
+        query = bodies.query(asked.query, PARAMETERS[endpoint.name])
         if query.get("resource", note.resource) != note.resource:
             raise InvalidField(f"There is no resource '{query['resource'][:100]}'.", param="resource")
         return await self._handlers[endpoint.name](
@@ -267,7 +232,7 @@ class AdminPages:
         return json_reply(OK, await request_view(self._office, asked.resource, asked.id))
 
     async def _get_document(self, asked: Asked) -> Reply:  # noqa: ARG002 - it is the same for everybody
-        body = msgspec.json.encode(document(ENDPOINTS, _PARAMETERS, __version__))
+        body = msgspec.json.encode(description(__version__))
         return Reply(status=OK, headers=(JSON, NO_STORE), body=body)
 
     def _issued(self, issued: IssuedKey, status: int, *headers: Header) -> Reply:
@@ -333,7 +298,7 @@ class AdminRoute(BaseRoute):
 def _told(error: NotAuthenticated | PermissionDenied, scope: Scope, resource: str, status: int) -> Refusal:
     """What is known of somebody who is not let in."""
     try:
-        operation = _find(scope["method"], scope["raw_path"])[0].name
+        operation = find(scope["method"], scope["raw_path"])[0].name
     except Refused:
         operation = PREFIX[1:].decode()
     client = scope.get("client")
@@ -348,38 +313,17 @@ def _told(error: NotAuthenticated | PermissionDenied, scope: Scope, resource: st
     )
 
 
+def description(version: str) -> dict[str, object]:
+    """All of this as an OpenAPI document; `version` is the program's."""
+    return document(ENDPOINTS, PARAMETERS, version)
+
+
 def refusal(error: ForehearthError) -> Reply:
     """No, in the form of Azure's core."""
     said = verdict(error)
     body = bodies.AdminFailure(error=bodies.AdminError(code=said.code, message=said.message, target=said.param))
     headers = (JSON, NO_STORE, (b"x-ms-error-code", said.code.encode()), *said.headers)
     return Reply(status=said.status, headers=headers, body=msgspec.json.encode(body))
-
-
-def _find(method: str, path: bytes) -> tuple[Endpoint, str]:
-    """The endpoint, and the id that its path names. Raises `PathNotFound` or `MethodNotAllowed`."""
-    parts = path.split(b"/")
-    there = [(each, name) for each in ENDPOINTS if (name := _fits(each.path.encode().split(b"/"), parts)) is not None]
-    if not there:
-        raise PathNotFound(f"Resource not found. There are {', '.join(f'{e.method} {e.path}' for e in ENDPOINTS)}.")
-    for endpoint, name in there:
-        if endpoint.method == method:
-            return endpoint, name
-    allowed = tuple(sorted(endpoint.method for endpoint, _ in there))
-    raise MethodNotAllowed(f"{method} is not served here; {' and '.join(allowed)} are.", allowed=allowed)
-
-
-def _fits(form: list[bytes], parts: list[bytes]) -> str | None:
-    """The id in a path of that form, or an empty one; None where the path has another form."""
-    if len(form) != len(parts):
-        return None
-    found = ""
-    for want, part in zip(form, parts, strict=True):
-        if want == b"{id}" and _ID.fullmatch(part):
-            found = part.decode("ascii")
-        elif want != part:
-            return None
-    return found
 
 
 async def _body(request: Request) -> bytes:

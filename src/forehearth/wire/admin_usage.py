@@ -18,6 +18,16 @@ from forehearth.wire.admin_bodies import since
 from forehearth.wire.envelope import JSON
 
 PARAMETERS = frozenset({"resource", "from", "to", "by", "key", "product", "deployment", "project", "format"})
+CSV_COUNTS = (
+    "calls",
+    "prompt_tokens",
+    "cached_tokens",
+    "completion_tokens",
+    "reasoning_tokens",
+    "unpriced_calls",
+    "flagged_calls",
+)
+"""What is counted of a group, by the names of the columns."""
 _CSV: Header = (b"content-type", b"text/csv; charset=utf-8")
 _GROUPINGS: tuple[Grouping, ...] = get_args(Grouping)
 _NO_LEDGER = "No calls are recorded here: the configuration says ledger: {enabled: false}."
@@ -86,10 +96,9 @@ def _table(by: tuple[Grouping, ...], totals: list[Total]) -> bytes:
     """A line for each group and currency; the tokens of a group stand in its first one."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\r\n")
-    counts = ("calls", "prompt_tokens", "cached_tokens", "completion_tokens", "reasoning_tokens")
-    writer.writerow((*by, *counts, "unpriced_calls", "flagged_calls", "amount", "currency"))
+    writer.writerow((*by, *CSV_COUNTS, "amount", "currency"))
     for total in totals:
-        group = [_harmless(total.group[name]) for name in by]
+        group = [harmless(total.group[name]) for name in by]
         counted = [total.calls, total.prompt, total.cached, total.completion, total.reasoning]
         counted += [total.unpriced, total.flagged]
         for amount, currency in _amounts(total):
@@ -131,6 +140,6 @@ def _by(text: str) -> tuple[Grouping, ...]:
     return cast("tuple[Grouping, ...]", tuple(names))
 
 
-def _harmless(text: str) -> str:
+def harmless(text: str) -> str:
     """A name that no spreadsheet takes for a formula."""
     return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text

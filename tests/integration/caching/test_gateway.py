@@ -85,6 +85,10 @@ def server(start_module_forehearth: StartForehearth, host: Host) -> ForehearthSe
         "chat": cached("vectors"),
         "lame": cached("no-vectors"),
         "plain": {"backends": [{"backend": "host"}]},
+        "off": {
+            "backends": [{"backend": "host"}],
+            "cache": {"semantic": {"mode": "off", "embeddings": "vectors"}},
+        },
         "vectors": {"backends": [{"backend": "host"}], "model": {"type": "embeddings"}},
         "no-vectors": {"backends": [{"backend": "away"}], "model": {"type": "embeddings"}},
     }
@@ -123,6 +127,12 @@ def test_the_host_is_asked_once(server, host):
     others = {"temperature": 0.5}, {"model": "plain"}, {"headers": {"cache-control": "no-cache"}}, {"key": key}
     assert [ask(server, "Hello?", **each)[0] for each in others] == ["miss", "", "miss", "miss"]
     assert host.asked["Hello?"] == 5
+
+
+def test_a_cache_that_is_off_is_none(server, host):
+    assert [ask(server, "Is it off?", model="off")[0] for _ in range(2)] == ["", ""]
+    shown = Client(server).ask("GET", "/admin/cache").json["value"]
+    assert "off" not in [each["deployment"] for each in shown]
 
 
 def test_a_question_that_asks_the_same_is_answered_to_its_own_tenant_alone(server, host):

@@ -98,3 +98,60 @@ def test_a_queue_that_is_full_is_the_flooders_own() -> None:
     refused, answer = run(simulate)
     assert 50 <= refused < 1_100
     assert isinstance(answer, Reply)
+
+
+class Queue:
+    """Two workers, eight calls at a time of half a second each, and tenants who call as often as they are told to."""
+
+    def __init__(self, **limit: object) -> None:
+        self.host = Host(random.Random(1), seconds=(0.5, 0.5))
+        self.settings = LimitSettings(concurrent_calls=8, wait_up_to=30.0, **limit)
+        self.waits: dict[str, list[float]] = {}
+        self.answered: dict[str, int] = {}
+
+    def run(self, seconds: float, **per_second: float) -> None:
+        """Each tenant calls at its pace; those that wait at the end are left."""
+
+        async def one(cluster: Cluster, who: str) -> None:
+            call = a_call(who=who, max_tokens=10)
+            answer = await cluster.workers[self.host.dice.randrange(2)].call(call)
+            self.answered[who] = self.answered.get(who, 0) + isinstance(answer, Reply)
+            self.waits.setdefault(who, []).append(call.record.queued)
+
+        async def tenant(cluster: Cluster, clock: Clock, who: str, pace: float) -> None:
+            calls = []
+            for _ in range(int(seconds * pace)):
+                calls.append(asyncio.create_task(one(cluster, who)))
+                await clock.sleep(1 / pace)
+            for call in calls:
+                call.cancel()
+            await asyncio.gather(*calls, return_exceptions=True)
+
+        async def simulate(clock: Clock) -> None:
+            async with Cluster(MemoryCounters(clock), clock, self.host, self.settings, workers=2) as cluster:
+                await asyncio.gather(*(tenant(cluster, clock, *each) for each in per_second.items()))
+
+        run(simulate)
+
+
+def test_who_was_here_lately_finds_a_place_that_is_kept_free() -> None:
+    """The first call finds the flood's calls everywhere and waits a turn; those after it do not wait."""
+    queue, without = Queue(), Queue(kept_free=0)
+    for each in (queue, without):
+        each.run(10.0, flood=24, calm=1.3)
+        assert each.host.most_in_flight == 8
+    assert max(queue.waits["calm"][1:]) < 0.02
+    assert max(without.waits["calm"]) > 0.2
+    # It costs one place of eight while the other is around, and not more.
+    assert without.answered["flood"] * 7 / 8 * 0.97 < queue.answered["flood"] < without.answered["flood"]
+
+
+def test_nothing_is_kept_free_from_who_is_alone_or_for_who_waits_as_well() -> None:
+    alone, both, neither = Queue(), Queue(), Queue(kept_free=0)
+    alone.run(5.0, flood=24)
+    both.run(5.0, one=12, other=12)
+    neither.run(5.0, one=12, other=12)
+    whole = sum(neither.answered.values())
+    assert alone.answered["flood"] >= whole * 0.97
+    assert sum(both.answered.values()) >= whole * 0.97
+    assert abs(both.answered["one"] - both.answered["other"]) <= 8

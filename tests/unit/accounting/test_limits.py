@@ -134,6 +134,41 @@ def test_a_quota_is_refused_with_403() -> None:
     assert error.retry_after is None
     assert told(error) == {"left": "600", "x-later": "3599"}
     assert error.message.startswith("Quota is exceeded: 800 tokens per hour for the deployment 'chat'")
+    assert ", and 600 tokens are left. Please retry after 3599 seconds, at 2027-01-15T09:00:00Z." in error.message
+
+
+def test_a_refusal_speaks_of_one_thing_in_the_singular_and_names_money() -> None:
+    async def calls(worker: Worker, clock: Clock) -> tuple[ForehearthError, Call]:
+        await worker.call(a_call(max_tokens=100))
+        refused = a_call(max_tokens=100)
+        return await worker.call(refused), refused
+
+    error, refused = simulate(Answers((100, 100)), LimitSettings(requests_per_minute=1), calls=calls)
+    assert "1 request per minute for" in error.message
+    assert "; 0 requests are left. Please retry after 59 seconds." in error.message
+    touched = refused.record.limits
+    assert [(each.name, each.reserved, each.left) for each in touched] == [
+        ("deployments.chat.limits[0].requests_per_minute", 0, 0)
+    ]
+    error, _ = simulate(
+        Answers((100, 100)), LimitSettings(amount_per_day=300), calls=calls, price_of=lambda _, used: Decimal(200)
+    )
+    assert "an amount of 300 per day for" in error.message
+    assert "may need an amount of 200, and an amount of 100 is left." in error.message
+
+
+def test_what_is_counted_here_is_no_more_of_a_prompt_than_was_reserved() -> None:
+    """The bound that was put into the body is none of the caller's words."""
+
+    async def calls(worker: Worker, clock: Clock) -> CallRecord:
+        call = a_call(max_tokens=None)
+        await worker.call(call)
+        return call.record
+
+    record = simulate(Answers(None), LimitSettings(tokens_per_day=100_000), calls=calls)
+    assert record.usage is not None
+    assert record.usage.counted
+    assert record.usage.prompt == record.estimated
 
 
 def test_a_call_that_never_fits_is_not_told_to_come_back() -> None:

@@ -105,17 +105,20 @@ def test_the_last_thirty_days_unless_said_otherwise(data: Path, said: Said):
     assert calls("--from", "60d", "--to", "7d") == 2
     assert calls("--only-key", "desk") == 0
     assert calls("--only-key", "shop", "--only-deployment", "chat", "--only-project", "") == 2
+    assert calls("--only-product", "gold") == 0
+    assert calls("--only-product", "") == 2
 
 
 def test_as_csv(data: Path, said: Said):
-    keep(data, own("a", amount=10**12), own("b", amount=5, currency="EUR"), own("c", deployment="small", amount=None))
+    unknown = own("c", deployment="small", amount=None, currency="", caller_name="=cmd()")
+    keep(data, own("a", amount=10**12), own("b", amount=5, currency="EUR"), unknown)
     lines = said("usage", "--csv", "--by", "deployment,key")[1].splitlines()
-    counts = "calls,promptTokens,cachedTokens,completionTokens,reasoningTokens,unpricedCalls,flaggedCalls"
+    counts = "calls,prompt_tokens,cached_tokens,completion_tokens,reasoning_tokens,unpriced_calls,flagged_calls"
     assert lines == [
         f"deployment,key,{counts},amount,currency",
         "chat,shop,2,24,0,60,0,0,0,0.000000000005,EUR",
         "chat,shop,0,0,0,0,0,0,0,1,USD",
-        "small,shop,1,12,0,30,0,1,0,0,USD",
+        "small,'=cmd(),1,12,0,30,0,1,0,unknown,",
     ]
 
 
@@ -178,7 +181,11 @@ def test_a_request_is_explained(data: Path, said: Said):
             Attempt(backend="north", began=0.3, seconds=0.2, outcome="ok", status=200),
         ),
         limits=(Touched(name="deployments.chat.limits[0].tokens_per_minute", reserved=1_400, left=600),),
-        words=(("routing", "It spilled over to north: status 429 before."), ("cache", "The answer was not kept.")),
+        words=(
+            ("routing", "It spilled over to north: status 429 before."),
+            ("cache", "The answer was not kept."),
+            ("responses", "It is the response resp_1, kept."),
+        ),
     )
     keep(
         data,
@@ -220,6 +227,7 @@ def test_a_request_is_explained(data: Path, said: Said):
         "limit    deployments.chat.limits[0].tokens_per_minute: held 1,400, 600 left",
         "routing  It spilled over to north: status 429 before.",
         "cache    The answer was not kept.",
+        "responses It is the response resp_1, kept.",
     ]
 
 

@@ -14,6 +14,20 @@ def test_each_key_is_a_limit(key: str) -> None:
     assert (limit.key, limit.measure, limit.most) == (key, MEASURES[key], 5)
 
 
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ({"concurrent_calls": 7, "wait_up_to": 1.0}, 0),
+        ({"concurrent_calls": 40, "wait_up_to": 1.0}, 5),
+        ({"concurrent_calls": 40, "wait_up_to": 1.0, "kept_free": 2}, 2),
+        ({"concurrent_calls": 40}, 0),
+        ({"tokens_per_minute": 40, "wait_up_to": 1.0}, 0),
+    ],
+)
+def test_places_that_are_kept_free(given: dict[str, Any], kept: int) -> None:
+    assert LimitSettings(**given).places_kept == kept
+
+
 def test_money_is_what_is_written() -> None:
     assert LimitSettings(amount_per_day=0.1).most == Decimal("0.1")
 
@@ -28,6 +42,14 @@ def test_money_is_what_is_written() -> None:
         ({"tokens_per_hour": 5, "wait_up_to": 1.0}, "nobody waits"),
         ({"output_tokens": 5, "wait_up_to": 1.0}, "nobody waits"),
         ({"tokens_per_day": 5, "counter_key": ("key", "project", "key")}, "twice"),
+        ({"output_tokens": 5, "counter_key": ("key",)}, "has no counter"),
+        ({"concurrent_calls": 5, "kept_free": 1}, "nothing can be kept free"),
+        ({"tokens_per_minute": 5, "wait_up_to": 1.0, "kept_free": 1}, "nothing can be kept free"),
+        ({"concurrent_calls": 5, "wait_up_to": 1.0, "kept_free": 5}, "nothing would be left"),
+        ({"tokens_per_day": 5, "remaining_tokens_header_name": "left"}, "tokens_per_day has no such header"),
+        ({"tokens_per_minute": 5, "remaining_quota_tokens_header_name": "left"}, "tokens_per_minute has no such"),
+        ({"requests_per_minute": 5, "tokens_consumed_header_name": "used"}, "requests_per_minute has no such"),
+        ({"amount_per_day": 5, "remaining_quota_tokens_header_name": "left"}, "amount_per_day has no such"),
     ],
 )
 def test_what_is_no_limit(given: dict[str, Any], problem: str) -> None:

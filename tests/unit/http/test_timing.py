@@ -3,6 +3,7 @@
 import pytest
 
 from forehearth.core.settings import InboundLimits
+from forehearth.http.border import SLICES
 from forehearth.http.connection import IDLE_WHILE_DRAINING, LINGER_SECONDS
 from tests.http_toys import get, post
 from tests.unit.http.memory import Memory, settle, statuses
@@ -114,12 +115,18 @@ async def test_while_draining_silence_ends_soon_and_a_head_that_has_begun_has_it
     assert b"connection: close\r\n" in begun_transport.written
 
 
-async def test_a_sweep_looks_at_every_connection(memory):
-    pairs = [memory.connect() for _ in range(3)]
+async def test_a_sweep_looks_at_every_connection_and_never_at_many_together(memory):
+    """So that those who are sent away at one time do not hold up the answers to all others."""
+    pairs = [memory.connect() for _ in range(3 * SLICES + 1)]
     for protocol, _ in pairs:
         protocol.deadline = 0.0
-    memory.border.start_sweep()
-    memory.border.stop_sweep()
-    assert all(transport.closed for _, transport in pairs)
+    before = 0
+    for _ in range(SLICES):
+        memory.border.start_sweep()
+        memory.border.stop_sweep()
+        closed = sum(transport.closed for _, transport in pairs)
+        assert 3 <= closed - before <= 4
+        before = closed
+    assert before == len(pairs)
     await settle()
     assert not memory.border.open

@@ -236,6 +236,12 @@ async def test_all_down_is_said_at_once_with_the_soonest_time():
     assert [len(host.requests) for host in board.hosts.values()] == [1, 1]
 
 
+async def test_the_failure_that_ejects_the_only_one_says_when_it_is_asked_again():
+    board = Table(Host(Unreachable("x")), health=HealthSettings(failures=2, largest_share=1.0))
+    assert (await board.told()).retry_after is None
+    assert (await board.told()).retry_after == 5.0
+
+
 async def test_while_the_last_one_is_tried_the_others_come_again_soon():
     class Slow(Host):
         async def send(self, request):

@@ -73,6 +73,15 @@ async def test_nobody_else_is_asked_where_the_call_may_be_done_or_is_wrong(failu
     assert (asked, outcome) == ([("a", "a")], failure)
 
 
+async def test_where_none_can_the_soonest_time_of_all_is_told():
+    _, outcome, _ = await served(AllBusy("x", retry_after=2.0), Unreachable("y"), AllDown("z", retry_after=9.0))
+    assert outcome.retry_after == 2.0
+    _, outcome, _ = await served(AllDown("x", retry_after=4.0), Unreachable("y"))
+    assert outcome.retry_after == 4.0
+    _, outcome, _ = await served(AllDown("x", retry_after=4.0), InvalidField("y"))
+    assert outcome.retry_after is None
+
+
 async def test_the_last_one_says_what_is_wrong():
     last = AllBusy("z", retry_after=3.0)
     asked, outcome, record = await served(AllDown("x"), Unreachable("y"), last)

@@ -17,12 +17,13 @@ from forehearth.core.exchange import Head
 from forehearth.core.principal import Principal
 from forehearth.core.trace import Trace
 from forehearth.routing.resources import by_host
-from forehearth.wire.admin import _PARAMETERS, ENDPOINTS, TRACE, AdminPages, AdminRoute
+from forehearth.wire.admin import TRACE, AdminPages, AdminRoute
 from forehearth.wire.admin_openapi import document
+from forehearth.wire.admin_table import ENDPOINTS, PARAMETERS
 from tests.unit.admin.offices import TestOffice
 from tests.unit.identity.keyed import DEVELOPMENT, OTHER, RESOURCE
 
-DOCUMENT = document(ENDPOINTS, _PARAMETERS, "")
+DOCUMENT = document(ENDPOINTS, PARAMETERS, "")
 _OPERATIONS = {
     (method.upper(), re.compile(path.replace("{id}", "[A-Za-z0-9][A-Za-z0-9._-]*"))): operation
     for path, operations in DOCUMENT["paths"].items()

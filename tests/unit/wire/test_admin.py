@@ -10,7 +10,7 @@ from forehearth.core.permission import Permission
 from forehearth.core.place import Place
 from forehearth.core.principal import Grant, Principal
 from forehearth.stores.memory import MemoryDocuments
-from forehearth.wire.admin import ENDPOINTS
+from forehearth.wire.admin_table import ENDPOINTS
 from tests.unit.admin.offices import TestOffice, owner
 from tests.unit.identity.keyed import DEVELOPMENT, OTHER, RESOURCE
 from tests.unit.wire.admin_door import AdminDoor

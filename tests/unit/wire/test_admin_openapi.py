@@ -3,7 +3,7 @@
 import openapi_spec_validator
 import pytest
 
-from forehearth.wire.admin import ENDPOINTS
+from forehearth.wire.admin_table import ENDPOINTS
 from tests.unit.admin.offices import TestOffice
 from tests.unit.wire.admin_door import AdminDoor
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
-from forehearth.core.errors import Broken, ForehearthError
+from forehearth.core.errors import AllBusy, Broken, ForehearthError, QuotaExceeded, TooManyRequests
 from forehearth.core.usage import Usage
 from forehearth.dialects import openai_errors, usage
 
@@ -150,7 +150,11 @@ class Events:
         self._size = len(self._rest[0]) + sum(map(len, self._data))
 
 
+_USED_UP: Final = frozenset({AllBusy.code, TooManyRequests.code, QuotaExceeded.code})
+"""Codes of failures that end by themselves: a limit, of ours or of all hosts, is reached."""
+
+
 def told(error: ForehearthError) -> dict[str, str]:
     """A failure as the `error` of a response."""
-    busy = getattr(error, "status", 0) == 429 or error.code == "backends_busy"  # noqa: PLR2004 - its name is RFC 6585's
+    busy = getattr(error, "status", 0) == 429 or error.code in _USED_UP  # noqa: PLR2004 - its name is RFC 6585's
     return {"code": "rate_limit_exceeded" if busy else "server_error", "message": error.message}
