@@ -39,6 +39,8 @@ class Leg(msgspec.Struct, frozen=True, kw_only=True):
     thread: str
     run: str
     number: int
+    request: str = ""
+    """The id of the request that asked for it."""
 
 
 class _Taken(Exception):
@@ -242,7 +244,8 @@ class Runs:
 
     async def _submit(self, place: Place, kept: KeptRun) -> None:
         run = kept.run
-        leg = msgspec.json.encode(Leg(thread=run.thread_id, run=run.id, number=kept.leg))
+        request = "" if kept.asker is None else kept.asker.request_id
+        leg = msgspec.json.encode(Leg(thread=run.thread_id, run=run.id, number=kept.leg, request=request))
         job = NewJob(place=place, kind="thread_run", id=kept.job, subject=run.id, input=leg, kept=EVENTS_KEPT)
         try:
             await self._jobs.submit(job)

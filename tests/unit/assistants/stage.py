@@ -79,7 +79,7 @@ class Stage:
         self.jobs = MemoryJobs(self.clock)
         self.workshop = Workshop()
         stores = _Stores(documents=self.documents, jobs=self.jobs)
-        made = families(stores, self.clock, {}, self.workshop, blobs=MemoryBlobs(), upload_bytes=1_000)
+        made = families(stores, self.clock, (), self.workshop, blobs=MemoryBlobs(), upload_bytes=1_000)
         known = Known({"t": principal(*permissions)})
         self.door = make_door(answer({}), known=known, families=made("here", self.models, lambda _: False))
         self._opened: Any = None
