@@ -39,6 +39,16 @@ COMMANDS: Final[dict[str, Entry]] = {
         "List the models that Forehearth brings itself, or fetch one.",
         "forehearth models pull smollm2-135m-instruct",
     ),
+    "endpoints": Entry(
+        "forehearth.cli.endpoints:endpoints",
+        "Show where clients are pointed at, in every shape of the API.",
+        "forehearth endpoints --compare",
+    ),
+    "call": Entry(
+        "forehearth.cli.call:call",
+        "Send one prompt, or show the request to paste.",
+        'forehearth call "Name the capital of France."',
+    ),
     "tls": Entry(
         "forehearth.cli.tls:tls",
         "Make this shell's programs trust the development certificate.",
