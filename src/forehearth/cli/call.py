@@ -11,9 +11,11 @@ from forehearth.cli.calling import Wire
 from forehearth.cli.connection import Credential, Wish, address_of, auth_of, authority_of, credential_of, on_connection
 from forehearth.cli.deployments import deployment_for
 from forehearth.cli.output import CommandFailed, Exit, say_json
-from forehearth.connectors import remedies, shown
+from forehearth.cli.refusals import refused, unreachable
+from forehearth.connectors import shown
 from forehearth.connectors.asking import Ask, Prompt, ask
-from forehearth.connectors.said import Broken, Said, error_of, whole
+from forehearth.connectors.remedies import Circumstances
+from forehearth.connectors.said import Broken, Said, whole
 from forehearth.connectors.shapes import SHAPES, ShapeName
 from forehearth.core.errors import Failed
 from forehearth.transport.client import HttpClient
@@ -69,7 +71,7 @@ def call(
     async def act() -> None:
         async with HttpClient() as client:
             wire = Wire(client=client, ca=ca)
-            name = deployment or await deployment_for(wire, address, wanted, credential)
+            name = deployment or await deployment_for(wire, address, credential)
             asked = ask(
                 wanted,
                 address,
@@ -100,7 +102,7 @@ async def spoken(wire: Wire, asked: Ask, credential: Credential, *, quiet: bool 
 
     async with wire.asked(asked, credential) as response:
         if response.status >= _FIRST_ERROR:
-            raise refused(response.status, response.body, asked, credential)
+            raise refused(response.status, response.body, _about(asked, credential))
         try:
             if response.stream is None:
                 say(whole(response.body))
@@ -117,25 +119,8 @@ async def spoken(wire: Wire, asked: Ask, credential: Credential, *, quiet: bool 
     return "".join(said)
 
 
-def refused(status: int, body: bytes, asked: Ask, credential: Credential) -> CommandFailed:
-    """What a refusal means, and what to do."""
-    code, message = error_of(body)
-    found = remedies.of_status(
-        status,
-        code,
-        message,
-        remedies.Circumstances(
-            shape=asked.shape, address=asked.address, auth=credential.auth, deployment=asked.deployment
-        ),
-    )
-    said = f": {message.strip().removesuffix('.')}" if message else ""
-    return CommandFailed(f"{status}{said}", f"{found.cause} {found.remedy}")
-
-
-def unreachable(error: Failed, origin: str) -> CommandFailed:
-    """What it means that there is no answer, and what to do."""
-    found = remedies.of_failure(error, origin)
-    return CommandFailed(f"{origin} does not answer", f"{found.cause} {found.remedy}")
+def _about(asked: Ask, credential: Credential) -> Circumstances:
+    return Circumstances(shape=asked.shape, address=asked.address, auth=credential.auth, deployment=asked.deployment)
 
 
 def _show(asked: Ask, credential: Credential, ca: Path | None, *, as_json: bool) -> None:

@@ -1,19 +1,21 @@
 """Which deployments there are, as a server or an Azure resource tells whoever may know; and which one is meant."""
 
+from http import HTTPStatus
 from typing import Any
 
 import msgspec
 
 from forehearth.cli.calling import Wire
 from forehearth.cli.connection import Credential
-from forehearth.cli.output import CommandFailed, Exit
+from forehearth.cli.output import CommandFailed
+from forehearth.cli.refusals import refused
 from forehearth.connectors.places import Address
-from forehearth.connectors.shapes import SHAPES, Shape
+from forehearth.connectors.remedies import Circumstances
+from forehearth.connectors.shapes import SHAPES
 
 DEFAULT = "default"
 _LISTED = "2023-03-15-preview"
 """The last `api-version` in which the service lists deployments to holders of a key."""
-_OK = 200
 
 
 class Deployment(msgspec.Struct, frozen=True, kw_only=True):
@@ -25,19 +27,20 @@ class Deployment(msgspec.Struct, frozen=True, kw_only=True):
     """Whether it answers prompts; None where that is not told."""
 
 
-async def deployments(wire: Wire, address: Address, credential: Credential) -> list[Deployment] | int:
-    """What the caller may see; the status where it is refused. Raises `Failed`."""
-    project, classic, v1 = SHAPES["project"], SHAPES["classic"], SHAPES["v1"]
+async def deployments(wire: Wire, address: Address, credential: Credential) -> list[Deployment]:
+    """What the caller may see. Raises `CommandFailed` where that is nothing, and `Failed`."""
     if credential.auth == "token":
-        url = f"{address.base(project)}/deployments?api-version=v1"
-        status, answer, _ = await wire.read(project, url, credential)
-        return [_of_project(each) for each in _named(answer, "value", "name")] if status == _OK else status
-    if address.is_azure:
-        url = f"{address.base(classic)}/openai/deployments?api-version={_LISTED}"
-        status, answer, _ = await wire.read(classic, url, credential)
-        return [_classic(each) for each in _named(answer, "data", "id")] if status == _OK else status
-    status, answer, _ = await wire.read(v1, f"{address.base(v1)}models", credential)
-    return [_of_v1(each) for each in _named(answer, "data", "id")] if status == _OK else status
+        shape, path, read = SHAPES["project"], "/deployments?api-version=v1", _of_project
+    elif address.is_azure:
+        shape, path, read = SHAPES["classic"], f"/openai/deployments?api-version={_LISTED}", _of_classic
+    else:
+        shape, path, read = SHAPES["v1"], "models", _of_v1
+    status, answer, response = await wire.read(shape, address.base(shape) + path, credential)
+    if status != HTTPStatus.OK:
+        raise refused(status, response.body, Circumstances(shape=shape, address=address, auth=credential.auth))
+    listed = answer.get("data", answer.get("value")) if isinstance(answer, dict) else None
+    found = [read(each) for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
+    return [each for each in found if each.name]
 
 
 def chosen(found: list[Deployment]) -> str:
@@ -46,24 +49,12 @@ def chosen(found: list[Deployment]) -> str:
     return next((each.name for each in able if each.name == DEFAULT), able[0].name if able else "")
 
 
-async def deployment_for(wire: Wire, address: Address, shape: Shape, credential: Credential) -> str:
+async def deployment_for(wire: Wire, address: Address, credential: Credential) -> str:
     """The deployment for a prompt that names none. Raises `CommandFailed` where there is none, and `Failed`."""
-    found = await deployments(wire, address, credential)
-    if isinstance(found, int):
-        raise CommandFailed(
-            f"the deployments are not told: {address.origin_of(shape)} answered {found}",
-            "Name one with --deployment; 'forehearth doctor' says what is wrong.",
-        )
-    name = chosen(found)
+    name = chosen(await deployments(wire, address, credential))
     if not name:
-        raise CommandFailed("there is no deployment that answers prompts", "Name one with --deployment.", Exit.FAILED)
+        raise CommandFailed("there is no deployment that answers prompts", "Name one with --deployment.")
     return name
-
-
-def _named(answer: Any, member: str, name: str) -> list[dict[str, Any]]:
-    listed = answer.get(member) if isinstance(answer, dict) else None
-    each = listed if isinstance(listed, list) else []
-    return [one for one in each if isinstance(one, dict) and isinstance(one.get(name), str)]
 
 
 def _capabilities(one: dict[str, Any]) -> dict[str, Any]:
@@ -72,13 +63,18 @@ def _capabilities(one: dict[str, Any]) -> dict[str, Any]:
 
 
 def _of_v1(one: dict[str, Any]) -> Deployment:
-    return Deployment(name=one["id"], model="", chats=bool(_capabilities(one).get("chat_completion", True)))
+    return Deployment(name=_text(one, "id"), model="", chats=bool(_capabilities(one).get("chat_completion", True)))
 
 
 def _of_project(one: dict[str, Any]) -> Deployment:
     chats = str(_capabilities(one).get("chat_completion", "")).lower() == "true"
-    return Deployment(name=one["name"], model=str(one.get("modelName", "")), chats=chats)
+    return Deployment(name=_text(one, "name"), model=_text(one, "modelName"), chats=chats)
 
 
-def _classic(one: dict[str, Any]) -> Deployment:
-    return Deployment(name=one["id"], model=str(one.get("model", "")), chats=None)
+def _of_classic(one: dict[str, Any]) -> Deployment:
+    return Deployment(name=_text(one, "id"), model=_text(one, "model"), chats=None)
+
+
+def _text(one: dict[str, Any], name: str) -> str:
+    found = one.get(name)
+    return found if isinstance(found, str) else ""

@@ -113,12 +113,11 @@ def _deployments(wish: Wish, address: Address) -> Sequence[Deployment] | str:
     """The deployments, or why they are not known."""
     try:
         credential = _credential(wish, address)
-        found = asyncio.run(_asked(wish, address, credential))
+        return asyncio.run(_asked(wish, address, credential))
     except CommandFailed as error:
         return error.message
     except Failed as error:
         return of_failure(error, address.origin_of(SHAPES["v1"])).cause
-    return f"the answer was {found}" if isinstance(found, int) else found
 
 
 def _credential(wish: Wish, address: Address) -> Credential:
@@ -126,7 +125,7 @@ def _credential(wish: Wish, address: Address) -> Credential:
     return credential_of(wish, address, shape, auth_of(wish, shape))
 
 
-async def _asked(wish: Wish, address: Address, credential: Credential) -> Sequence[Deployment] | int:
+async def _asked(wish: Wish, address: Address, credential: Credential) -> Sequence[Deployment]:
     async with HttpClient() as client:
         wire = Wire(client=client, ca=authority_of(wish, address))
         return await deployments(wire, address, credential)

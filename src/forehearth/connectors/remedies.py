@@ -65,7 +65,7 @@ def of_failure(error: Failed, origin: str) -> Remedy:
         if word in error.message:
             return found
     return Remedy(
-        cause=error.message.replace("the backend", "it").replace("The backend", "It"),
+        cause=error.message.replace("The backend's", "Its").replace("The backend", "It").replace("the backend", "it"),
         remedy="Look whether it is an HTTP server of the Foundry or Azure OpenAI API, and whether the network lets it "
         "through.",
     )

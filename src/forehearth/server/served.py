@@ -42,4 +42,4 @@ def endpoints() -> Mapping[str, tuple[Endpoint, ...]]:
 
 
 async def _no_model(call: Call) -> Reply:
-    raise AssertionError(f"nobody is asked anything here, and a call came for {call.deployment}")
+    raise AssertionError(f"nobody is asked anything here, and a call came: {call.operation}")
