@@ -49,6 +49,10 @@ COMMANDS: Final[dict[str, Entry]] = {
         "Send one prompt, or show the request to paste.",
         'forehearth call "Name the capital of France."',
     ),
+    "chat": Entry("forehearth.cli.chat:chat", "Chat with a model in the terminal.", "forehearth chat"),
+    "doctor": Entry(
+        "forehearth.cli.doctor:doctor", "Find out why a call fails, step by step.", "forehearth doctor --shape classic"
+    ),
     "tls": Entry(
         "forehearth.cli.tls:tls",
         "Make this shell's programs trust the development certificate.",
