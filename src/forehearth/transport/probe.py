@@ -38,7 +38,7 @@ async def connect(host: str, port: int) -> None:
 
 
 async def agree(host: str, port: int, files: TlsFiles) -> Session:
-    """Agree on TLS, as every call does. Raises `OSError`, of which `ssl.SSLError` is one, `TimeoutError`, `Unreachable`."""
+    """Agree on TLS, as every call does. Raises `OSError` (`ssl.SSLError` is one), `TimeoutError` and `Unreachable`."""
     context = Contexts().of(files)
     async with asyncio.timeout(SECONDS):
         _, writer = await asyncio.open_connection(host, port, ssl=context, server_hostname=host)

@@ -1,54 +1,23 @@
 """`forehearth endpoints` and `forehearth call` beside a running server; the exports are read by a shell."""
 
+import io
 import json
+import os
+import pty
+import select
 import subprocess
+import time
 
 import pytest
 
-from forehearth.cli.main import run
 from forehearth.connectors.shapes import SHAPES
-
-CONFIG = """
-version: 1
-backends:
-  script:
-    provider: scripted
-    rules:
-      - when: {contains: break off}
-        answer: One two three four five.
-        fault: reset_mid_stream
-      - when: {contains: nothing}
-        status: 503
-deployments:
-  vectors: {model: {type: embeddings}, backends: [{backend: script}]}
-  chat: {model: {name: gpt-x}, backends: [{backend: script}]}
-projects: {sales: {}}
-"""
-
-
-@pytest.fixture(scope="module")
-def server(start_module_forehearth):
-    return start_module_forehearth(CONFIG, "--dev-issuer")
-
-
-@pytest.fixture
-def command(server, monkeypatch, capsys):
-    """Runs a command that finds the server by its data directory."""
-    for name in ("FOREHEARTH_URL", "FOREHEARTH_API_KEY", "FOREHEARTH_TOKEN", "AZURE_OPENAI_API_KEY"):
-        monkeypatch.delenv(name, raising=False)
-
-    def call(*arguments, data_dir=server.data_dir):
-        status = run([*arguments, "--data-dir", str(data_dir)])
-        printed = capsys.readouterr()
-        return status, printed.out, printed.err
-
-    return call
+from tests.forehearth_server import PROGRAM
 
 
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("how", [(), ("--no-stream",), ("--auth", "token")], ids=str)
 def test_a_prompt_in_every_shape(command, shape, how):
-    assert command("call", "--shape", shape, *how, "Grüß dich.") == (0, "Grüß dich.\n", "")
+    assert command("call", "--shape", shape, "--deployment", "chat", *how, "Grüß dich.") == (0, "Grüß dich.\n", "")
 
 
 def test_the_answer_for_programs(command, server):
@@ -100,17 +69,16 @@ def test_a_stream_that_breaks_off_is_no_success(command):
 def test_the_list_has_the_deployments_and_every_shape(command, server):
     status, out, err = command("endpoints")
     assert (status, err) == (0, "")
-    assert out.splitlines()[-1].split() == ["chat", "-", "yes"]
+    assert ["chat", "-", "yes"] in [line.split() for line in out.splitlines()]
     for shape in SHAPES.values():
         assert shape.title in out
     found = json.loads(command("endpoints", "--json")[1])
     assert [each["shape"] for each in found["shapes"]] == [*SHAPES]
-    assert {each["name"]: each["chats"] for each in found["deployments"]} == {"vectors": False, "chat": True}
+    chats = {each["name"]: each["chats"] for each in found["deployments"]}
+    assert chats == {"vectors": False} | dict.fromkeys(("chat", "limited", "breaking", "ill"), True)
     by_token = json.loads(command("endpoints", "--json", "--auth", "token")[1])["deployments"]
-    assert {each["name"]: (each["model"], each["chats"]) for each in by_token} == {
-        "vectors": ("vectors", False),
-        "chat": ("gpt-x", True),
-    }
+    told = {each["name"]: (each["model"], each["chats"]) for each in by_token}
+    assert (told["vectors"], told["chat"]) == (("vectors", False), ("gpt-x", True))
     assert f"{server.url}/models" in out
 
 
@@ -181,3 +149,53 @@ def test_where_no_server_works_the_shapes_are_told_all_the_same(command, tmp_pat
     assert status == 0
     assert "http://127.0.0.1:8080/models" in out
     assert "the deployments are not known" in err
+
+
+def chat(command, monkeypatch, lines, *arguments):
+    monkeypatch.setattr("sys.stdin", io.StringIO(lines))
+    return command("chat", "--deployment", "chat", *arguments)
+
+
+@pytest.mark.parametrize("shape", ["v1", "responses"])
+def test_a_chat_goes_on_line_by_line(command, monkeypatch, shape):
+    status, out, err = chat(command, monkeypatch, "One.\n\nTwo.\n/new\nThree.\n/quit\nFour.\n", "--shape", shape)
+    assert (status, out, err) == (0, "One.\nTwo.\nThree.\n", "")
+
+
+def test_a_chat_with_a_program_ends_at_the_first_refusal(command, monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.StringIO("One.\nTwo.\n"))
+    status, out, err = command("chat", "--deployment", "gone")
+    assert (status, out) == (1, "")
+    assert "'gone'" in err
+
+
+def test_a_chat_with_a_person_goes_on_after_a_refusal(command, server, tmp_path):
+    """In a terminal of its own, as a person has one."""
+    leader, follower = pty.openpty()
+    arguments = ["chat", "--deployment", "chat", "--system", "Be brief.", "--data-dir", str(server.data_dir)]
+    process = subprocess.Popen(
+        [PROGRAM, *arguments], stdin=follower, stdout=follower, stderr=follower, cwd=tmp_path, close_fds=True
+    )
+    os.close(follower)
+    try:
+        assert b"/quit ends" in read_until(leader, b"> ")
+        os.write(leader, b"Hello.\n")
+        assert b"Hello.\r\nHello.\r\n" in read_until(leader, b"\n> ")
+        os.write(leader, b"break off\n")
+        assert b"forehearth doctor" in read_until(leader, b"\n> ")
+        os.write(leader, b"/quit\n")
+        assert process.wait(20) == 0
+    finally:
+        process.kill()
+        process.wait()
+        os.close(leader)
+
+
+def read_until(terminal, end):
+    seen = b""
+    deadline = time.monotonic() + 30
+    while not seen.endswith(end):
+        ready, _, _ = select.select([terminal], [], [], max(0.0, deadline - time.monotonic()))
+        assert ready, seen
+        seen += os.read(terminal, 65_536)
+    return seen
