@@ -1,9 +1,10 @@
 """`forehearth doctor` against a running server on which one step after the other is broken."""
 
 import asyncio
+import http.server
 import json
-import socket
 import ssl
+import threading
 import time
 
 import pytest
@@ -133,22 +134,26 @@ async def test_certificates_that_do_not_fit(tmp_path, name, expired, state, foun
     assert remedy in check.remedy
 
 
+class Page(http.server.BaseHTTPRequestHandler):
+    """What answers at the wrong port: a page for people."""
+
+    def do_GET(self):
+        self.send_response(200)
+        self.send_header("content-length", "6")
+        self.end_headers()
+        self.wfile.write(b"<html>")
+
+    def log_message(self, *_):
+        pass
+
+
 def test_a_page_that_is_no_api(command):
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        page = b"HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: 6\r\n\r\n<html>"
-
-        async def answer(reader, writer):
-            await reader.readuntil(b"\r\n\r\n")
-            writer.write(page)
-            await writer.drain()
-            writer.close()
-
-        async def both():
-            async with await asyncio.start_server(answer, sock=listening):
-                url = f"http://127.0.0.1:{listening.getsockname()[1]}"
-                return await asyncio.to_thread(looked, command, "--url", url)
-
-        _, failed, check = asyncio.run(both())
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Page) as host:
+        thread = threading.Thread(target=host.serve_forever)
+        thread.start()
+        _, failed, check = looked(command, "--url", f"http://127.0.0.1:{host.server_port}")
+        host.shutdown()
+        thread.join()
     assert failed == "server"
     assert "no API" in check["found"]
 
