@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from forehearth.connectors.shapes import SHAPES
 from forehearth.core.permission import Permission
 from forehearth.embedded import chat_request
 from forehearth.embedded.catalogue import CATALOGUE
@@ -11,10 +12,12 @@ from forehearth.embedded.schema_keywords import ANNOTATIONS, SUPPORTED
 from forehearth.identity import keys, roles
 from forehearth.routing import attempts
 from forehearth.routing.directory import Directory
-from forehearth.server import app
+from forehearth.server import app, served
 from forehearth.wire import admin, bodies, foundry_models, verdict
+from forehearth.wire.summaries import SUMMARIES
 from forehearth.wire.surfaces import surfaces
 from scripts import command_line
+from scripts import endpoints as endpoints_page
 from tests.conftest import ROOT
 from tests.families import all_families
 
@@ -61,6 +64,23 @@ def test_every_fault_of_form_is_on_the_page_of_errors() -> None:
     codes = set(FAULT.findall(source))
     assert codes >= {"invalid_target", "too_many_headers", "internal_error"}, "the pattern does not find them any more"
     assert {code for code in codes if f"`{code}`" not in ERRORS} == set()
+
+
+def test_the_tables_of_endpoints_are_the_newest() -> None:
+    assert endpoints_page.PAGE.read_text() == endpoints_page.page(), "run .venv/bin/python -m scripts.endpoints"
+
+
+@pytest.mark.parametrize("surface", sorted({shape.surface for shape in SHAPES.values()}))
+def test_every_endpoint_says_what_it_does(surface: str) -> None:
+    names = {each.name for each in served.endpoints()[surface]}
+    assert {
+        name for name in names if name.removeprefix("agent_") not in SUMMARIES and name not in SUMMARIES
+    } == set(), "add them to src/forehearth/wire/summaries.py"
+
+
+def test_nothing_is_said_of_endpoints_that_are_gone() -> None:
+    names = {each.name for endpoints in served.endpoints().values() for each in endpoints}
+    assert SUMMARIES.keys() - names == set()
 
 
 def test_the_page_of_the_command_line_is_the_newest() -> None:

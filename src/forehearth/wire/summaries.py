@@ -1,0 +1,92 @@
+"""What each endpoint does, in a sentence without its end: for the page of endpoints and the served descriptions.
+
+The key is the endpoint's name. Code stands between backquotes; a link is one of the page's.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from forehearth.core.endpoint import Endpoint
+
+_AT_AN_AGENT: Final = "agent_"
+SUMMARIES: Final[Mapping[str, str]] = {
+    # Calls.
+    "chat_completions": "an answer to messages, whole or streamed",
+    "completions": "the continuation of a text",
+    "embeddings": "vectors of texts",
+    "images_embeddings": "a clear 400: no deployment embeds images",
+    "info": "name, type and publisher of a model: the one in the query `model` or the header "
+    "`azureml-model-deployment`, else `default`, else the first",
+    # What can be asked.
+    "index": "the list of operations, also without the slash",
+    "project_index": "the list of operations",
+    "models_list": "deployments and routes, as models",
+    "models_get": "one of them",
+    "deployments_list": "deployments and routes, as deployments",
+    "deployments_get": "one of them",
+    "project_deployments_list": "deployments and routes; the query may have `modelName`, `modelPublisher`, "
+    "`deploymentType`, `maxpagesize`",
+    "project_deployments_get": "one of them",
+    # Responses and conversations.
+    "responses_create": "an answer to `input`, whole or streamed, which is kept; [responses](responses.md)",
+    "responses_count": "how many tokens a model would read",
+    "responses_get": "a response that is kept",
+    "responses_delete": "remove it",
+    "responses_cancel": "break off one that is made in the background",
+    "responses_input_items": "its input; `limit`, `order`, `after`, `before`",
+    "conversations_create": "begin a [conversation](conversations.md)",
+    "conversations_get": "one of them",
+    "conversations_update": "other metadata",
+    "conversations_delete": "remove it",
+    "conversation_items_create": "add up to 20 items at its end",
+    "conversation_items_list": "its items; `limit`, `order`, `after`, `include`",
+    "conversation_items_get": "one of them",
+    "conversation_items_delete": "remove it",
+    "stored_completions_list": "[stored chat completions](stored-completions.md); `model`, `metadata[key]`, `limit`, "
+    "`order`, `after`",
+    "stored_completions_get": "one of them",
+    "stored_completions_update": "other metadata",
+    "stored_completions_delete": "remove it",
+    "stored_completions_messages": "the messages that it answers",
+    # Files.
+    "files_list": "[files](files.md); `purpose`, `limit`, `order`, `after`",
+    "files_create": "upload one: `multipart/form-data` with `file`, `purpose` and `expires_after`",
+    "files_get": "one of them",
+    "files_delete": "remove it with its bytes",
+    "files_content": "its bytes",
+    # Agents.
+    "agents_list": "[agents](agents.md), newest first; the query may have `limit`, `order`, `after`, `before`, `kind`",
+    "agents_create": "make one: `name`, `definition`, and `description`, `metadata`",
+    "agents_get": "one of them, with its latest version",
+    "agents_update": "change it: a new version, if that says anything new",
+    "agents_delete": "delete it with its versions",
+    "agents_enable": "let it be used",
+    "agents_disable": "let it not be used",
+    "agent_versions_list": "its versions, newest first; `limit`, `order`, `after`, `before`",
+    "agent_versions_create": "write a version, of a new agent where there is none of that name",
+    "agent_versions_get": "one of them",
+    "agent_versions_delete": "delete it; with the last one the agent goes",
+    "agent_responses_create": "an answer of that agent; [its own endpoint](agents.md#its-own-endpoint)",
+    # What a project has besides.
+    "connections_list": "[connections](connections.md); the query may have `connectionType`, `defaultConnection`",
+    "connections_get": "one of them, without its credentials",
+    "connections_get_with_credentials": "one of them, with its credentials",
+    "indexes_list": "[indexes](assets.md), of each name the version made last, newest first",
+    "indexes_list_versions": "all versions of one, newest first",
+    "indexes_get": "one of them",
+    "indexes_create_or_update": "make a version of an index, or change its description and tags; a JSON merge patch",
+    "indexes_delete": "delete it, if it is there",
+    "datasets_list": "[datasets](assets.md), of each name the version made last, newest first",
+    "datasets_list_versions": "all versions of one, newest first",
+    "datasets_get": "one of them",
+    "datasets_create_or_update": "make a version of a dataset, or change its description and tags; a JSON merge patch",
+    "datasets_delete": "delete it, if it is there",
+}
+
+
+def summary(endpoint: Endpoint) -> str:
+    """What it does. At an agent's own endpoint that is what the endpoint of that name does elsewhere."""
+    found = SUMMARIES.get(endpoint.name)
+    if found is None:
+        found = SUMMARIES.get(endpoint.name.removeprefix(_AT_AN_AGENT))
+    return found if found is not None else endpoint.name.replace("_", " ").replace(".", " ")
