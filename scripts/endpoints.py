@@ -16,7 +16,7 @@ from forehearth.wire.foundry_models import PREFIX, ROOT_PATHS
 from forehearth.wire.summaries import summary
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "reference" / "endpoints.md"
-_MADE = re.compile(r"(?P<begin><!-- made: (?P<name>[a-z]+) -->\n).*?(?P<end><!-- end -->)", re.DOTALL)
+_MADE = re.compile(r"(?P<begin><!-- made: (?P<name>[a-z0-9]+) -->\n).*?(?P<end><!-- end -->)", re.DOTALL)
 _SERVER = Address.of_url("http://127.0.0.1:8080")
 _COMPARED: tuple[ShapeName, ...] = ("foundry", "v1", "classic", "project")
 _NAMED_VERSION = "v1"
