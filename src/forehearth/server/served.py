@@ -17,12 +17,12 @@ from forehearth.server.working import Workshop
 from forehearth.stores.memory import MemoryDocuments
 from forehearth.stores.memory_blobs import MemoryBlobs
 from forehearth.stores.memory_jobs import MemoryJobs
-from forehearth.wire import admin
+from forehearth.wire import admin, descriptions
 from forehearth.wire.surfaces import surfaces
 
 ADMIN = "admin"
 SERVER = "server"
-"""What health and metrics are filed under."""
+"""What health, metrics and descriptions are filed under."""
 
 
 class _Stores(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,7 +38,7 @@ def endpoints() -> Mapping[str, tuple[Endpoint, ...]]:
     made = families(stores, clock, {}, Workshop(), blobs=MemoryBlobs(), upload_bytes=0)("", _no_model)
     tables = surfaces(Directory({}, {}, created=0), families=made)
     found = {surface.name: tuple(surface.endpoints) for _, surface in tables}
-    return MappingProxyType({**found, ADMIN: tuple(admin.ENDPOINTS), SERVER: tuple(app.ENDPOINTS)})
+    return MappingProxyType({**found, ADMIN: tuple(admin.ENDPOINTS), SERVER: (*app.ENDPOINTS, *descriptions.ENDPOINTS)})
 
 
 async def _no_model(call: Call) -> Reply:

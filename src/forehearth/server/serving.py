@@ -13,6 +13,7 @@ from forehearth.gateway import Gateway
 from forehearth.http.server import HttpServer, Listener
 from forehearth.policies.drains import Drains
 from forehearth.registry import Surroundings
+from forehearth.server import describing
 from forehearth.server.administration import Inside, administered
 from forehearth.server.app import create_app
 from forehearth.server.blobs import opened_blobs
@@ -93,7 +94,8 @@ async def run_worker(context: WorkerContext) -> None:
                 workshop.open(stores.jobs, clock),
             ):
                 own = issuer_routes(issuer, settings.server.tls.names) if issuer is not None else []
-                await _serve(context, gateway, [*own, admin])
+                documents = describing.routes([each.port for each in context.listeners if each.admin])
+                await _serve(context, gateway, [*own, *documents, admin])
         finally:
             await identities.tokens.aclose()
 

@@ -259,7 +259,7 @@ class AdminPages:
         return json_reply(OK, await request_view(self._office, asked.resource, asked.id))
 
     async def _get_document(self, asked: Asked) -> Reply:  # noqa: ARG002 - it is the same for everybody
-        body = msgspec.json.encode(document(ENDPOINTS, _PARAMETERS, __version__))
+        body = msgspec.json.encode(description(__version__))
         return Reply(status=OK, headers=(JSON, NO_STORE), body=body)
 
     def _issued(self, issued: IssuedKey, status: int, *headers: Header) -> Reply:
@@ -338,6 +338,11 @@ def _told(error: NotAuthenticated | PermissionDenied, scope: Scope, resource: st
         status=status,
         reason=error.message,
     )
+
+
+def description(version: str) -> dict[str, object]:
+    """All of this as an OpenAPI document; `version` is the program's."""
+    return document(ENDPOINTS, _PARAMETERS, version)
 
 
 def refusal(error: ForehearthError) -> Reply:

@@ -4,6 +4,7 @@ Members that every backend of an operation types alike are typed here too, so th
 backend is troubled, whichever it is.
 """
 
+from collections.abc import Mapping
 from typing import Annotated, Any, cast
 
 import msgspec
@@ -68,10 +69,14 @@ class _Embeddings(_Members, kw_only=True):
     encoding_format: str | None = None
 
 
+MEMBERS: Mapping[Operation, type[_Members]] = {
+    Operation.CHAT: _Chat,
+    Operation.COMPLETIONS: _Completions,
+    Operation.EMBEDDINGS: _Embeddings,
+}
+"""What the gateway itself reads of each operation's body."""
 _DECODERS: dict[Operation, msgspec.json.Decoder[_Members]] = {
-    Operation.CHAT: msgspec.json.Decoder(_Chat),
-    Operation.COMPLETIONS: msgspec.json.Decoder(_Completions),
-    Operation.EMBEDDINGS: msgspec.json.Decoder(_Embeddings),
+    operation: msgspec.json.Decoder(members) for operation, members in MEMBERS.items()
 }
 
 

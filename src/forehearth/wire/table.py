@@ -17,7 +17,8 @@ from forehearth.wire import paths
 
 _NAMED = b"{"
 _END = b"}"
-_BODIES = (b"POST", b"PUT", b"PATCH")
+BODIES = (b"POST", b"PUT", b"PATCH")
+"""Methods of requests that may have a body."""
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,7 +72,7 @@ class Table:
             allowed = tuple(sorted(there))
             raise MethodNotAllowed(f"This path takes {' and '.join(allowed)}.", allowed=allowed)
         form, row, asked = there[method]
-        if row.media and head.method in _BODIES:
+        if row.media and head.method in BODIES:
             paths.require_media(head, row.media)
         ids = tuple(
             paths.segment(part.removesuffix(want.partition(_END)[2]))

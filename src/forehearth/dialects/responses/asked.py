@@ -36,11 +36,12 @@ _EFFORTS: Final = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 _SUMMARIES: Final = ("auto", "concise", "detailed")
 _VERBOSITIES: Final = ("low", "medium", "high")
 _FORMATS: Final = ("text", "json_object", "json_schema")
-_NOT_SERVED: Final[Mapping[str, str]] = {
+UNSERVED: Final[Mapping[str, str]] = {
     "prompt": "stored prompts are not served: send 'instructions' and 'input'",
     "moderation": "nothing is moderated on request here",
     "context_management": "conversations are not compacted here: shorten 'input'",
 }
+"""Members that are known and refused, and why."""
 _COUNTED: Final = frozenset(
     {"model", "input", "previous_response_id", "tools", "text", "reasoning", "truncation", "instructions"}
     | {"personality", "conversation", "tool_choice", "parallel_tool_calls"}
@@ -209,7 +210,7 @@ def check_state(body: Body) -> None:
 
 
 def _refuse(body: Body) -> None:
-    for name, reason in _NOT_SERVED.items():
+    for name, reason in UNSERVED.items():
         if getattr(body, name) is not None:
             raise NotSupported(f"'{name}' is not served: {reason}.", param=name)
     if body.truncation == "auto":

@@ -1,0 +1,49 @@
+"""`/openapi/NAME.json`: what each surface serves, as an OpenAPI document for tools that import it.
+
+Nobody is asked who they are: the documents say what the program's own documentation says, and nothing of what is
+configured.
+"""
+
+from collections.abc import Sequence
+from functools import partial
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from forehearth import __version__
+from forehearth.server import served
+from forehearth.wire import admin
+from forehearth.wire.descriptions import ADMIN, FORMS, TOLD
+from forehearth.wire.openapi import document
+from forehearth.wire.swagger import swagger
+
+
+def description(name: str, server: str) -> dict[str, Any]:
+    """The document of that name, for a server at the address `server`."""
+    if name == ADMIN:
+        return {**admin.description(__version__), "servers": [{"url": server}]}
+    told = TOLD[name]
+    return document(told, served.endpoints()[told.surface], server=server, version=__version__)
+
+
+def routes(admin_ports: Sequence[int]) -> list[BaseRoute]:
+    """The routes. Where `/admin` has ports of its own, its document is there alone."""
+    newest, older = FORMS
+    return [
+        Route(form.format(name=name), partial(_shown, name, older=form == older, ports=admin_ports))
+        for form in (newest, older)
+        for name in (*TOLD, ADMIN)
+    ]
+
+
+async def _shown(name: str, request: Request, *, older: bool, ports: Sequence[int]) -> Response:
+    if name == ADMIN and ports and request.scope["server"][1] not in ports:
+        raise HTTPException(HTTPStatus.NOT_FOUND)
+    found = description(name, f"{request.url.scheme}://{request.headers.get('host', 'localhost')}")
+    body = msgspec.json.encode(swagger(found) if older else found)
+    return Response(body, media_type="application/json")
