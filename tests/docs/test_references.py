@@ -13,7 +13,7 @@ from forehearth.identity import keys, roles
 from forehearth.routing import attempts
 from forehearth.routing.directory import Directory
 from forehearth.server import app, served
-from forehearth.wire import admin, bodies, foundry_models, verdict
+from forehearth.wire import admin, bodies, descriptions, foundry_models, verdict
 from forehearth.wire.summaries import SUMMARIES
 from forehearth.wire.surfaces import surfaces
 from scripts import command_line
@@ -35,7 +35,10 @@ def paths() -> list[str]:
         *(f"{endpoint.method} {endpoint.path}" for _, surface in tables for endpoint in surface.endpoints),
         *(f"POST {path.decode()}" for path in foundry_models._CALLS),
         *(path.decode() for path in sorted(foundry_models.ROOT_PATHS)),
-        *(f"{endpoint.method} {endpoint.path}" for endpoint in (*app.ENDPOINTS, *admin.ENDPOINTS)),
+        *(
+            f"{endpoint.method} {endpoint.path}"
+            for endpoint in (*app.ENDPOINTS, *admin.ENDPOINTS, *descriptions.ENDPOINTS)
+        ),
     ]
 
 
