@@ -94,8 +94,7 @@ async def run_worker(context: WorkerContext) -> None:
                 workshop.open(stores.jobs, clock),
             ):
                 own = issuer_routes(issuer, settings.server.tls.names) if issuer is not None else []
-                documents = describing.routes([each.port for each in context.listeners if each.admin])
-                await _serve(context, gateway, [*own, *documents, admin])
+                await _serve(context, gateway, [*own, admin])
         finally:
             await identities.tokens.aclose()
 
@@ -106,7 +105,7 @@ async def _serve(context: WorkerContext, gateway: Gateway, routes: Sequence[Base
         health=context.health,
         metrics=context.metrics_page,
         new_id=request_ids(secrets.randbits(128), SystemClock()),
-        routes=routes,
+        routes=[*describing.routes([each.port for each in context.listeners if each.admin]), *routes],
     )
     server = HttpServer(gateway, pages, limits=settings.limits, grace_seconds=settings.grace_seconds)
     listeners = [Listener(socket=each.socket, tls=context.tls if each.tls else None) for each in context.listeners]
