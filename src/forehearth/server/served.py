@@ -35,7 +35,7 @@ def endpoints() -> Mapping[str, tuple[Endpoint, ...]]:
     """By surface: the tables are the same for every resource and configuration, so an empty one is asked."""
     clock = SystemClock()
     stores = _Stores(documents=MemoryDocuments(), jobs=MemoryJobs(clock))
-    made = families(stores, clock, {}, Workshop(), blobs=MemoryBlobs(), upload_bytes=0)("", _no_model)
+    made = families(stores, clock, {}, Workshop(), blobs=MemoryBlobs(), upload_bytes=0)("", _no_model, lambda _: False)
     tables = surfaces(Directory({}, {}, created=0), families=made)
     found = {surface.name: tuple(surface.endpoints) for _, surface in tables}
     return MappingProxyType({**found, ADMIN: tuple(admin.ENDPOINTS), SERVER: (*app.ENDPOINTS, *descriptions.ENDPOINTS)})

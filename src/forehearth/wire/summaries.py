@@ -8,7 +8,8 @@ from typing import Final
 
 from forehearth.core.endpoint import Endpoint
 
-_AT_AN_AGENT: Final = "agent_"
+_ELSEWHERE: Final = ("agent_", "project_")
+"""What stands before the names of endpoints that are the same as others, at an agent or below a project."""
 SUMMARIES: Final[Mapping[str, str]] = {
     # Calls.
     "chat_completions": "an answer to messages, whole or streamed",
@@ -54,6 +55,31 @@ SUMMARIES: Final[Mapping[str, str]] = {
     "files_get": "one of them",
     "files_delete": "remove it with its bytes",
     "files_content": "its bytes",
+    # Classic agents.
+    "assistants_list": "those there are; `limit`, `order`, `after`, `before`",
+    "assistants_create": "make a [classic agent](classic-agents.md)",
+    "assistants_get": "one of them",
+    "assistants_update": "change what is sent of it",
+    "assistants_delete": "remove it",
+    "threads_create": "begin a thread",
+    "threads_get": "one of them",
+    "threads_update": "change what is sent of it",
+    "threads_delete": "remove it with its messages and runs",
+    "messages_list": "its messages; `run_id`, `limit`, `order`, `after`, `before`",
+    "messages_create": "add one",
+    "messages_get": "one of them",
+    "messages_update": "other metadata",
+    "messages_delete": "remove it",
+    "runs_create_with_thread": "begin a thread, and have it answered",
+    "runs_list": "its runs; `limit`, `order`, `after`, `before`",
+    "runs_create": "have a thread answered; a stream of events with `stream`",
+    "runs_get": "a run as it is now",
+    "runs_update": "other metadata",
+    "runs_cancel": "break it off",
+    "runs_submit": "go on with what its functions gave",
+    "run_steps_list": "its steps; `limit`, `order`, `after`, `before`, `include`",
+    "run_steps_get": "one of them",
+    "project_threads_list": "the project's threads; `limit`, `order`, `after`, `before`",
     # Agents.
     "agents_list": "[agents](agents.md), newest first; the query may have `limit`, `order`, `after`, `before`, `kind`",
     "agents_create": "make one: `name`, `definition`, and `description`, `metadata`",
@@ -84,9 +110,12 @@ SUMMARIES: Final[Mapping[str, str]] = {
 }
 
 
+def names(endpoint: Endpoint) -> tuple[str, ...]:
+    """What an endpoint is known by: its own name, then that of the endpoint that does the same elsewhere."""
+    return (endpoint.name, *(endpoint.name.removeprefix(each) for each in _ELSEWHERE if endpoint.name.startswith(each)))
+
+
 def summary(endpoint: Endpoint) -> str:
-    """What it does. At an agent's own endpoint that is what the endpoint of that name does elsewhere."""
-    found = SUMMARIES.get(endpoint.name)
-    if found is None:
-        found = SUMMARIES.get(endpoint.name.removeprefix(_AT_AN_AGENT))
-    return found if found is not None else endpoint.name.replace("_", " ").replace(".", " ")
+    """What it does; where nobody said, its name in words."""
+    found = (SUMMARIES[each] for each in names(endpoint) if each in SUMMARIES)
+    return next(found, endpoint.name.replace("_", " ").replace(".", " "))
