@@ -93,8 +93,7 @@ def _response(each: Mapping[str, Any]) -> dict[str, Any]:
     written: dict[str, Any] = {"description": each["description"]}
     media = _JSON if _JSON in content else next(iter(content), None)
     if media is not None:
-        schema = content[media]["schema"]
-        written["schema"] = {"type": "file"} if schema.get("format") == "binary" else _schema(schema)
+        written["schema"] = _schema(content[media]["schema"])
     return written
 
 
