@@ -77,7 +77,7 @@ def families(
         project = (
             *agents_wire.rows(agents),
             *classic_agents_of_project,
-            *agent_endpoint.rows((*responses.rows(answered), *conversations.rows(talks))),
+            *agent_endpoint.rows((*responses.rows(answered), *conversations.rows(talks)), agents),
             *connections,
             *assets_wire.rows(indexes, datasets),
         )
