@@ -111,7 +111,7 @@ async def test_a_run_that_expires_while_its_model_thinks_is_broken_off():
     ("error", "code"),
     [
         (Broken("The host is gone."), "server_error"),
-        (TooManyRequests("Later."), "server_error"),
+        (TooManyRequests("Later."), "rate_limit_exceeded"),
         (ContextTooLong("Too long."), "invalid_prompt"),
         (BackendRefused("Busy.", backend="b", status=429), "rate_limit_exceeded"),
     ],
