@@ -46,8 +46,8 @@ class KeptRun(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def job(self) -> str:
-        """The id of the job that goes on with it, or did."""
-        return f"{self.run.id}-{self.leg}"
+        """The id of the job that goes on with it, or did: the first one has the run's own."""
+        return f"{self.run.id}-{self.leg}" if self.leg else self.run.id
 
 
 T = TypeVar("T")

@@ -39,6 +39,9 @@ class Leg(msgspec.Struct, frozen=True, kw_only=True):
     thread: str
     run: str
     number: int
+    model: str = ""
+    request_id: str = ""
+    """Of the request that asked for it. Both are for those who look at the job."""
 
 
 class _Taken(Exception):
@@ -242,8 +245,10 @@ class Runs:
 
     async def _submit(self, place: Place, kept: KeptRun) -> None:
         run = kept.run
-        leg = msgspec.json.encode(Leg(thread=run.thread_id, run=run.id, number=kept.leg))
-        job = NewJob(place=place, kind="thread_run", id=kept.job, subject=run.id, input=leg, kept=EVENTS_KEPT)
+        request_id = "" if kept.asker is None else kept.asker.request_id
+        leg = Leg(thread=run.thread_id, run=run.id, number=kept.leg, model=run.model, request_id=request_id)
+        body = msgspec.json.encode(leg)
+        job = NewJob(place=place, kind="thread_run", id=kept.job, subject=run.id, input=body, kept=EVENTS_KEPT)
         try:
             await self._jobs.submit(job)
         except Conflict:

@@ -29,11 +29,11 @@ from forehearth.identity.stored import WHAT, StoredIdentities
 from forehearth.ports.identity import Identity
 from forehearth.routing.resources import by_host
 from forehearth.routing.states import Pools
+from forehearth.server.assistants import RUN_KINDS
 from forehearth.server.connections import made_connections
 from forehearth.server.context import WorkerContext
 from forehearth.server.identity import Identities, holders
 from forehearth.server.ledger import Ledger
-from forehearth.server.responses import RUN_KINDS
 from forehearth.server.stores import Stores
 from forehearth.server.tenants import all_resources
 from forehearth.wire.admin import AdminPages, AdminRoute, Authorise

@@ -1,13 +1,17 @@
 """Puts classic agents together: their endpoints, and what carries out their runs."""
 
+from collections.abc import Mapping
 from typing import Final
 
+from forehearth.admin.runs import RunKind
+from forehearth.assistants.history import ThreadRuns
 from forehearth.assistants.kept import Kept
 from forehearth.assistants.runs import Runs
 from forehearth.assistants.threads import Threads
 from forehearth.assistants.work import Work
 from forehearth.jobs.desk import Jobs
 from forehearth.ports.door import Door
+from forehearth.server import responses
 from forehearth.server.responses import Around, counting
 from forehearth.server.working import Workshop
 from forehearth.wire import assistants, thread_runs
@@ -15,6 +19,8 @@ from forehearth.wire.table import Row
 
 KIND: Final = "thread_run"
 """The kind of the jobs that carry out runs."""
+RUN_KINDS: Final[Mapping[str, RunKind]] = {**responses.RUN_KINDS, KIND: ThreadRuns()}
+"""How operators are shown what was done, by its kind."""
 
 
 def made_assistants(around: Around, door: Door, workshop: Workshop, resource: str) -> tuple[list[Row], list[Row]]:

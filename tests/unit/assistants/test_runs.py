@@ -341,7 +341,7 @@ async def test_jobs_of_other_kinds_are_none_of_these():
     agent, thread = await stage.begin("x")
     run = await stage.ask("POST", f"/threads/{thread}/runs", {"assistant_id": agent})
     stage.jobs._jobs.clear()
-    await stage.jobs.add(NewJob(place=HERE, kind="response", id=f"{run['id']}-0"))
+    await stage.jobs.add(NewJob(place=HERE, kind="response", id=run["id"]))
     assert (await stage.ask("GET", f"/threads/{thread}/runs/{run['id']}"))["status"] == "queued"
 
 
