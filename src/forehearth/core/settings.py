@@ -136,7 +136,8 @@ class ModelSettings(Values, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     type: Literal["chat_completion", "completion", "embeddings"] = "chat_completion"
     """What the model is for."""
     context_tokens: Annotated[int, msgspec.Meta(ge=1)] | None = None
-    """Tokens of prompt and answer together that the model can hold."""
+    """Tokens of prompt and answer together that the model can hold. With a vocabulary (`tokens`), responses that are
+    longer are refused or [shortened](responses.md#conversations-that-are-too-long) before a host is asked."""
 
 
 class DeploymentBackend(Values, frozen=True, kw_only=True, forbid_unknown_fields=True):

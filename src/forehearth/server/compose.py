@@ -92,7 +92,10 @@ def _resource(name: str, wanted: ResourceSettings, parts: _Parts, *, is_default:
     routes = {each: route(its) for each, its in wanted.routes.items()}
     directory = Directory(deployments, routes, created=parts.created)
     answers = {
-        each: compose([limiting.usage(deployments[each], its)], pooling.attempts(name, deployments[each], its))
+        each: compose(
+            [limiting.usage(deployments[each], its), limiting.fit(deployments[each], its)],
+            pooling.attempts(name, deployments[each], its),
+        )
         for each, its in wanted.deployments.items()
     }
     onions = {

@@ -47,7 +47,6 @@ def test_every_documented_member_is_known():
         ({"model": "m", "input": "x", "metadata": {"a": 1}}, InvalidField, "metadata"),
         ({"model": "m", "input": "x", "metadata": {"a": "b" * 513}}, InvalidField, "metadata"),
         ({"model": "m", "input": "x", "metadata": {str(n): "" for n in range(17)}}, InvalidField, "metadata"),
-        ({"model": "m", "input": "x", "truncation": "auto"}, NotServedYet, "truncation"),
         ({"model": "m", "input": "x", "prompt": {"id": "pmpt_1"}}, NotSupported, "prompt"),
         ({"model": "m", "input": "x", "moderation": {"model": "omni"}}, NotSupported, "moderation"),
         ({"model": "m", "input": "x", "stream_options": {}}, InvalidField, "stream_options"),
