@@ -191,6 +191,9 @@ class DeploymentSettings(Values, frozen=True, kw_only=True, forbid_unknown_field
     """How many tokens a call may use, for limits."""
     ask_usage: bool = True
     """Whether backends are asked to report usage at the end of streams. Clients that did not ask do not see it."""
+    fetch_images: bool = False
+    """Whether images that a response names by their address are fetched here, by the rules of `egress`, and sent along:
+    for hosts that fetch none, or must not reach what callers name. Others are handed the address."""
     on_client_gone: Literal["cancel", "drain"] = "cancel"
     """When a client leaves before its answer ends. `cancel`: the backend is left too, and what came is counted;
     `drain`: the answer is read to its end, so that it is known what it used."""

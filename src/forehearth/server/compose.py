@@ -102,7 +102,7 @@ def _resource(name: str, wanted: ResourceSettings, parts: _Parts, *, is_default:
         each: compose(_policies(name, deployment, wanted, parts, answers), answers[each])
         for each, deployment in deployments.items()
     }
-    families = parts.families(name, partial(carry, directory, onions), directory.has_responses)
+    families = parts.families(name, partial(carry, directory, onions), directory)
     return Resource(
         name=name,
         surface_of=surface_of(directory, wanted.projects, families),
