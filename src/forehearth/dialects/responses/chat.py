@@ -35,6 +35,7 @@ _CALLED_HERE: Final[Mapping[str, str]] = {
     "stream_options": "stream",
 }
 """What a member of chat completions is called in a question, where that is another name."""
+_TEXT_OF: Final[Mapping[str, str]] = {"input_text": "text", "output_text": "text", "refusal": "refusal"}
 Message = dict[str, Any]
 Count = Callable[[str], int]
 """How many tokens a text has."""
@@ -72,7 +73,9 @@ def messages(instructions: str | None, conversation: Iterable[Resource]) -> list
     open_calls: dict[str, None] = {}
     for item in conversation:
         kind = item["type"]
-        if kind == "function_call" and item["status"] != "incomplete":  # nothing can be made of one that was cut
+        if not readable(item):
+            continue
+        if kind == "function_call" and item.get("status") != "incomplete":  # nothing can be made of one that was cut
             _add_call(said, item)
             open_calls[item["call_id"]] = None
         elif kind == "function_call_output":
@@ -86,6 +89,24 @@ def messages(instructions: str | None, conversation: Iterable[Resource]) -> list
     if open_calls:
         raise InvalidField(f"No tool output found for function call {next(iter(open_calls))}.", param="input")
     return said
+
+
+def readable(item: Resource) -> bool:
+    """Whether an item has what messages are made of. One that a host with this API gave may have anything."""
+    kind = item["type"]
+    if kind == "message":
+        content = item.get("content")
+        return isinstance(item.get("role"), str) and isinstance(content, list) and all(map(_is_part, content))
+    if kind == "function_call":
+        return all(isinstance(item.get(name), str) for name in ("call_id", "name", "arguments"))
+    return True
+
+
+def _is_part(part: object) -> bool:
+    if not isinstance(part, dict) or not isinstance(part.get("type"), str):
+        return False
+    member = _TEXT_OF.get(part["type"])
+    return member is None or isinstance(part.get(member), str)
 
 
 def named_here(param: str | None) -> str | None:
