@@ -12,6 +12,7 @@ from forehearth.dialects.responses import agents, asked, chat, loose, passed_on,
 from forehearth.dialects.responses.agents import Reference
 from forehearth.dialects.responses.asked import Question
 from forehearth.dialects.responses.items import NewId, Resource, resolved
+from forehearth.dialects.responses.readable import readable
 from forehearth.ports.agents import AgentResolver
 from forehearth.ports.hosts import Hosts
 from forehearth.responses.attachments import Attachments
@@ -99,7 +100,8 @@ class Questions:
         if question.loose and passed is not None:
             return items, passed, passed
         fetches = self._hosts.fetches_images(question.body.model or "")
-        earlier, shown = await self._attachments.for_chat(*said, fetches_images=fetches)
+        readable_before = tuple(filter(readable, said[0]))
+        earlier, shown = await self._attachments.for_chat(readable_before, said[1], fetches_images=fetches)
         return items, chat.body(question, [*earlier, *shown]), passed
 
 

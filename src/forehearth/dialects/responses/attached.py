@@ -39,6 +39,8 @@ Change = Callable[[Resource, str], Resource]
 def parts(items: tuple[Resource, ...], at: str = "input") -> Iterator[tuple[Resource, str]]:
     """The images and files of these items, each with its path."""
     for index, item in enumerate(items):
+        if item.get("role") == "assistant":  # what a host says names nothing of here
+            continue
         for member in ("content", "output"):
             content = item.get(member)
             for place, part in enumerate(content if isinstance(content, list) else ()):

@@ -14,6 +14,7 @@ from forehearth.core.errors import InvalidField, MalformedBody
 from forehearth.dialects.responses import tools
 from forehearth.dialects.responses.asked import Body, Question
 from forehearth.dialects.responses.items import Resource
+from forehearth.dialects.responses.readable import readable
 
 _SAME: Final = (
     *("temperature", "top_p", "user", "safety_identifier", "prompt_cache_key", "prompt_cache_retention"),
@@ -35,7 +36,6 @@ _CALLED_HERE: Final[Mapping[str, str]] = {
     "stream_options": "stream",
 }
 """What a member of chat completions is called in a question, where that is another name."""
-_TEXT_OF: Final[Mapping[str, str]] = {"input_text": "text", "output_text": "text", "refusal": "refusal"}
 Message = dict[str, Any]
 Count = Callable[[str], int]
 """How many tokens a text has."""
@@ -49,7 +49,10 @@ def body(question: Question, conversation: Iterable[Resource]) -> bytes:
     what is nested too deeply.
     """
     asked = question.body
-    members: dict[str, Any] = {"model": asked.model, "messages": messages(asked.instructions, conversation)}
+    members: dict[str, Any] = {
+        "model": asked.model,
+        "messages": messages(asked.instructions, filter(readable, conversation)),
+    }
     members |= tools.chat(question.tools, parallel=asked.parallel_tool_calls)
     members |= _form(asked)
     if asked.reasoning is not None and asked.reasoning.effort is not None:
@@ -73,8 +76,6 @@ def messages(instructions: str | None, conversation: Iterable[Resource]) -> list
     open_calls: dict[str, None] = {}
     for item in conversation:
         kind = item["type"]
-        if not readable(item):
-            continue
         if kind == "function_call" and item.get("status") != "incomplete":  # nothing can be made of one that was cut
             _add_call(said, item)
             open_calls[item["call_id"]] = None
@@ -89,24 +90,6 @@ def messages(instructions: str | None, conversation: Iterable[Resource]) -> list
     if open_calls:
         raise InvalidField(f"No tool output found for function call {next(iter(open_calls))}.", param="input")
     return said
-
-
-def readable(item: Resource) -> bool:
-    """Whether an item has what messages are made of. One that a host with this API gave may have anything."""
-    kind = item["type"]
-    if kind == "message":
-        content = item.get("content")
-        return isinstance(item.get("role"), str) and isinstance(content, list) and all(map(_is_part, content))
-    if kind == "function_call":
-        return all(isinstance(item.get(name), str) for name in ("call_id", "name", "arguments"))
-    return True
-
-
-def _is_part(part: object) -> bool:
-    if not isinstance(part, dict) or not isinstance(part.get("type"), str):
-        return False
-    member = _TEXT_OF.get(part["type"])
-    return member is None or isinstance(part.get(member), str)
 
 
 def named_here(param: str | None) -> str | None:

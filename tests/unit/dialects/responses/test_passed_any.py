@@ -11,7 +11,10 @@ from forehearth.dialects.responses.objects import Frame
 from forehearth.dialects.responses.passed import Passed
 from tests.unit.dice import by_dice, cut
 
-KINDS = ("message", "reasoning", "function_call", "web_search_call", "custom_tool_call", "", 7)
+KINDS = (
+    *("message", "reasoning", "function_call", "web_search_call", "custom_tool_call", "mcp_list_tools", "mcp_call"),
+    *("mcp_approval_request", "mcp_approval_response", "openapi_call", "openapi_call_output", "structured_outputs"),
+)
 EVENTS = (
     *("response.created", "response.in_progress", "response.output_item.added", "response.output_item.added"),
     *("response.content_part.added", "response.output_text.delta", "response.output_item.done", "response.odd"),
@@ -35,11 +38,12 @@ def part(dice):
 
 
 def item(dice):
-    shown: dict[str, Any] = {"type": dice.choice(KINDS[:5]), "id": f"id_{dice.randrange(3)}", "status": "completed"}
+    shown: dict[str, Any] = {"type": dice.choice(KINDS), "id": f"id_{dice.randrange(3)}", "status": "completed"}
     shown |= dice.choice([{}, {"role": "assistant", "content": [part(dice)]}, {"content": odd(dice)}])
     shown |= dice.choice(
         [{}, {"call_id": "c", "name": "f", "arguments": ""}, {"summary": odd(dice), "name": odd(dice)}]
     )
+    shown |= dice.choice([{}, {"server_label": "s", "tools": odd(dice), "output": odd(dice), "error": odd(dice)}])
     if dice.random() < 0.05:
         shown[dice.choice(["type", "id"])] = dice.choice([7, None])
     return shown
