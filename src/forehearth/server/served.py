@@ -45,10 +45,8 @@ def endpoints() -> Mapping[str, tuple[Endpoint, ...]]:
     stores = _Stores(documents=MemoryDocuments(), jobs=MemoryJobs(clock))
     sealer = AeadSealer(GivenKeys([secrets.token_bytes(KEY_BYTES)]), secrets.token_bytes)
     connections = connection_rows(Connections(stores.documents, {}, sealer, clock), _Nobody())
-    reach, directory = (
-        Reach(connections=connections, blobs=MemoryBlobs(), egress=_Nobody()),
-        Directory({}, {}, created=0),
-    )
+    reach = Reach(connections=connections, blobs=MemoryBlobs(), egress=_Nobody())
+    directory = Directory({}, {}, created=0)
     made = families(stores, clock, reach, Workshop(), upload_bytes=0)("", _no_model, directory)
     tables = surfaces(directory, families=made)
     found = {surface.name: tuple(surface.endpoints) for _, surface in tables}

@@ -68,7 +68,8 @@ async def run_worker(context: WorkerContext) -> None:
             fetch=Fetching(client, context.environ),
             clock=clock,
         )
-        workshop = Workshop()
+        shown = connection_rows(settings, stores, clock, identities.disclosures)
+        reach, workshop = Reach(connections=shown, blobs=blobs, egress=egress), Workshop()
         around = Surroundings(
             http=client,
             environ=context.environ,
@@ -79,17 +80,7 @@ async def run_worker(context: WorkerContext) -> None:
             refusals=identities.refusals,
             writing=None if ledger is None else ledger.writing,
             keep=Keeping(StoredCompletions(stores.documents, clock=clock)),
-            families=families(
-                stores,
-                clock,
-                Reach(
-                    connections=connection_rows(settings, stores, clock, identities.disclosures),
-                    blobs=blobs,
-                    egress=egress,
-                ),
-                workshop,
-                upload_bytes=settings.server.limits.upload_bytes,
-            ),
+            families=families(stores, clock, reach, workshop, upload_bytes=settings.server.limits.upload_bytes),
         )
         gateway = build_gateway(
             settings, around, identity=identities.callers, metrics=context.metrics, created=int(clock.unix())
