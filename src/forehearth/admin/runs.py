@@ -1,7 +1,10 @@
 """Runs: what callers had done, each looked up by its id alone, whichever project it is in.
 
-A run is a response, or a job of another kind. What the documents of a kind and the events of its jobs say is read by
-the `RunKind` that the server hands in for it; a job of a kind that has none is shown by what every job has.
+A run is a response, a classic agent's run, or a job of another kind. It has one job, or none, or one for each leg of
+its way. What the documents of a kind and the events of its jobs say is read by the `RunKind` that the server hands in
+for it; a job of a kind that has none is shown by what every job has.
+
+Events of all legs are numbered in one row: those of the first as they are in the job, those of the next from `LEG` on.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,14 +17,16 @@ from forehearth.core.document import Document
 from forehearth.core.errors import NotFound
 from forehearth.core.job import Job, Past, Told
 from forehearth.core.place import Place
-from forehearth.core.run import RunEvent, RunFacts, RunItem
+from forehearth.core.run import RunAttempt, RunEvent, RunFacts, RunItem, RunStep
 from forehearth.documents.repository import LONGEST_ID
 from forehearth.ports.documents import DocumentStore
 from forehearth.ports.jobs import JobArchive
 
-RESPONSE: Final = "response"
 MOST: Final = 1_000
-"""Attempts and steps of one run that are shown."""
+"""Attempts and steps of one job that are shown."""
+MOST_LEGS: Final = 100
+"""Jobs of one run, the newest, that are shown."""
+LEG: Final = 1_000_000_000
 MOST_EVENTS: Final = 100_000
 """Events of one run that are read to draw it."""
 _TOGETHER: Final = 1_000
@@ -30,8 +35,8 @@ _TOGETHER: Final = 1_000
 class RunKind(Protocol):
     """Reads the runs of one kind."""
 
-    def facts(self, document: Document | None, job: Job | None) -> RunFacts:
-        """What is known of one; either may be gone."""
+    def facts(self, document: Document | None, jobs: Sequence[Job]) -> RunFacts:
+        """What is known of one. Its document may be gone, and its jobs, the oldest first; not both."""
         ...
 
     def event(self, told: Told) -> RunEvent:
@@ -46,17 +51,16 @@ class RunKind(Protocol):
 class _AnyJob:
     """Jobs of which nothing else is known."""
 
-    def facts(self, document: Document | None, job: Job | None) -> RunFacts:  # noqa: ARG002 - see `RunKind`
+    def facts(self, document: Document | None, jobs: Sequence[Job]) -> RunFacts:  # noqa: ARG002 - see `RunKind`
         """See `RunKind`."""
-        if job is None:
-            raise ValueError("a run has a document or a job")
+        last = jobs[-1]
         return RunFacts(
-            kind=job.kind,
-            status=job.state.value,
+            kind=last.kind,
+            status=last.state.value,
             background=True,
-            began=job.created,
-            ended=job.updated if job.state.final else None,
-            error=job.error,
+            began=jobs[0].created,
+            ended=last.updated if last.state.final else None,
+            error=last.error,
         )
 
     def event(self, told: Told) -> RunEvent:
@@ -74,15 +78,16 @@ class FoundRun(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     place: Place
     facts: RunFacts
-    job: Job | None
-    """Without its input and its result."""
+    jobs: tuple[Job, ...]
+    """The oldest first, without their inputs and results."""
 
 
 class WholeRun(msgspec.Struct, frozen=True, kw_only=True):
-    """A run with all that its job noted."""
+    """A run with all that its jobs noted."""
 
     found: FoundRun
-    past: Past
+    attempts: tuple[RunAttempt, ...]
+    steps: tuple[RunStep, ...]
     items: tuple[RunItem, ...]
 
 
@@ -97,66 +102,108 @@ class Runs:
 
     async def newest(self, resource: str, limit: int) -> list[FoundRun]:
         """The newest, the latest begun first."""
-        jobs = {(each.place, each.id): each for each in await self._jobs.of_resource(resource, limit)}
+        known: set[tuple[Place, str]] = set()
         found, sequence = [], None
         for _ in range(limit):  # one at a time: each may be large
-            document = await self._documents.response_before(resource, sequence, self._clock.unix())
+            document = await self._documents.run_before(resource, sequence, self._clock.unix())
             if document is None:
                 break
-            job = jobs.pop((document.place, document.id), None) or await self._job(document)
-            found.append(self._found(document, job))
+            jobs = await self._jobs_of(document.place, document.id)
+            found.append(self._found(document, jobs))
+            known.add((document.place, document.id))
             sequence = document.sequence
-        found += [self._found(None, job) for job in jobs.values()]
+        for job in await self._jobs.of_resource(resource, limit):
+            name = job.subject or job.id
+            if (job.place, name) not in known:
+                known.add((job.place, name))
+                found.append(self._found(None, await self._jobs_of(job.place, name)))
         return sorted(found, key=lambda each: -each.facts.began)[:limit]
 
     async def get(self, resource: str, run_id: str) -> FoundRun:
-        """The run of that id. Raises `NotFound`."""
+        """The run of that id, or that a job of that id is for. Raises `NotFound`."""
         if len(run_id) > LONGEST_ID:
             raise NotFound(_gone(run_id))
-        documents = await self._documents.response(resource, run_id, self._clock.unix())
-        jobs = await self._jobs.of_id(resource, run_id, 1)
-        if documents:
-            document = documents[0]
-            return self._found(document, next((each for each in jobs if each.place == document.place), None))
-        if jobs:
-            return self._found(None, jobs[0])
-        raise NotFound(_gone(run_id))
+        document = next(iter(await self._documents.runs(resource, run_id, self._clock.unix())), None)
+        if document is not None:
+            return self._found(document, await self._jobs_of(document.place, run_id))
+        jobs = await self._jobs.what_for(resource, run_id, 1) or await self._jobs.of_id(resource, run_id, 1)
+        if not jobs:
+            raise NotFound(_gone(run_id))
+        (job,) = jobs
+        name = job.subject or job.id
+        documents = await self._documents.runs(resource, name, self._clock.unix())
+        document = next((each for each in documents if each.place == job.place), None)
+        return self._found(document, await self._jobs_of(job.place, name))
 
     async def whole(self, found: FoundRun) -> WholeRun:
         """All that was noted of it."""
-        job = found.job
-        if job is None:
-            return WholeRun(found=found, past=Past(attempts={}, steps={}), items=found.facts.items)
-        past = await self._jobs.past(job.sequence, MOST)
+        if not found.jobs:
+            return WholeRun(found=found, attempts=(), steps=(), items=found.facts.items)
+        attempts: list[RunAttempt] = []
+        steps: list[RunStep] = []
         told: list[Told] = []
-        while more := await self._jobs.told(job.sequence, told[-1].event.number if told else -1, _TOGETHER):
-            told += more
-            if len(told) >= MOST_EVENTS:
-                break
-        items = self._kind(job.kind).items(told)
-        return WholeRun(found=found, past=past, items=_together(found.facts.items, items))
+        for leg, job in enumerate(found.jobs):
+            past = await self._jobs.past(job.sequence, MOST)
+            attempts += _attempts(leg, job, past)
+            steps += (RunStep(leg=leg, name=name, at=at) for name, at in past.steps.items())
+            told += await self._told(job, MOST_EVENTS - len(told))
+        items = self._kind(found.facts.kind).items(told)
+        return WholeRun(
+            found=found,
+            attempts=tuple(attempts),
+            steps=tuple(sorted(steps, key=lambda each: (each.leg, each.at or 0.0, each.name))),
+            items=_together(found.facts.items, items),
+        )
 
     async def events(self, found: FoundRun, after: int, limit: int) -> list[RunEvent]:
         """What it told after the event of that number, `limit` at most."""
-        if found.job is None:
-            return []
-        kind = self._kind(found.job.kind)
-        return [kind.event(each) for each in await self._jobs.told(found.job.sequence, after, limit)]
+        kind = self._kind(found.facts.kind)
+        first, behind = divmod(after, LEG) if after >= 0 else (0, -1)
+        events: list[RunEvent] = []
+        for leg, job in enumerate(found.jobs[first:], first):
+            for each in await self._jobs.told(job.sequence, behind if leg == first else -1, limit - len(events)):
+                event = kind.event(each)
+                events.append(msgspec.structs.replace(event, number=event.number + leg * LEG))
+            if len(events) >= limit:
+                break
+        return events
 
-    async def _job(self, document: Document) -> Job | None:
-        jobs = await self._jobs.of_id(document.place.resource, document.id, 1)
-        return next((each for each in jobs if each.place == document.place), None)
+    async def _told(self, job: Job, most: int) -> list[Told]:
+        """What a job told, as far as there is room."""
+        told: list[Told] = []
+        while len(told) < most:
+            more = await self._jobs.told(job.sequence, told[-1].event.number if told else -1, _TOGETHER)
+            if not more:
+                break
+            told += more
+        return told[:most]
 
-    def _found(self, document: Document | None, job: Job | None) -> FoundRun:
-        there = document or job
-        if there is None:
-            raise ValueError("a run has a document or a job")
-        facts = self._kind(there.kind).facts(document, job)
-        known = None if job is None else msgspec.structs.replace(job, input=b"", result=None)
-        return FoundRun(id=there.id, place=there.place, facts=facts, job=known)
+    async def _jobs_of(self, place: Place, run_id: str) -> list[Job]:
+        """Those of a run, the oldest first."""
+        own = await self._jobs.of_id(place.resource, run_id, MOST_LEGS)
+        legs = await self._jobs.what_for(place.resource, run_id, MOST_LEGS)
+        return sorted((each for each in (*own, *legs) if each.place == place), key=lambda each: each.sequence)
+
+    def _found(self, document: Document | None, jobs: Sequence[Job]) -> FoundRun:
+        known = tuple(msgspec.structs.replace(each, input=b"", result=None) for each in jobs)
+        if document is not None:
+            facts = self._kind(document.kind).facts(document, jobs)
+            return FoundRun(id=document.id, place=document.place, facts=facts, jobs=known)
+        job = jobs[-1]
+        facts = self._kind(job.kind).facts(None, jobs)
+        return FoundRun(id=job.subject or job.id, place=job.place, facts=facts, jobs=known)
 
     def _kind(self, name: str) -> RunKind:
         return self._kinds.get(name) or _AnyJob()
+
+
+def _attempts(leg: int, job: Job, past: Past) -> list[RunAttempt]:
+    """Each lasts until the next one, or the job's end."""
+    began = sorted(past.attempts.items())
+    ends = [at for _, at in began[1:]] + [job.updated if job.state.final else None]
+    return [
+        RunAttempt(leg=leg, fence=fence, began=at, ended=end) for (fence, at), end in zip(began, ends, strict=False)
+    ]
 
 
 def _together(kept: Sequence[RunItem], told: Sequence[RunItem]) -> tuple[RunItem, ...]:

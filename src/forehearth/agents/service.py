@@ -50,7 +50,7 @@ class VersionPage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Agents:
-    """A `ports.agents.AgentResolver`, and all that is done with agents."""
+    """A `ports.agents.AgentResolver` and `AgentIdentifier`, and all that is done with agents."""
 
     def __init__(self, store: DocumentStore, *, clock: Clock, new_id: Callable[[], str]) -> None:
         """`new_id` makes ids that are never made twice, in any process."""
@@ -183,6 +183,10 @@ class Agents:
             metadata=found.metadata,
             definition=definition.as_stored(bytes(found.definition)),
         )
+
+    async def identify(self, place: Place, name: str) -> str:
+        """See `ports.agents`."""
+        return (await self.get(place, name)).record.guid
 
     def _version(self, number: int, new: NewVersion) -> VersionRecord:
         return VersionRecord(

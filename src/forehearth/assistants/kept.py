@@ -75,17 +75,24 @@ class Shelf(Generic[T]):
         new = [New(id=each, body=msgspec.json.encode(value)) for each, value in values.items()]
         await self._documents.create_many(place, new, parent=parent)
 
-    async def put(self, place: Place, id: str, value: T, *, parent: str = "", run: str = "") -> None:  # noqa: A002 - what it is
-        """Keep it as it is now, new or not."""
+    async def put(
+        self,
+        place: Place,
+        id: str,  # noqa: A002 - what it is
+        value: T,
+        *,
+        parent: str = "",
+        run: str = "",
+        unless: Callable[[T], bool] = lambda _: False,
+    ) -> None:
+        """Keep it as it is now, new or not, unless what is kept is such that it stays."""
         try:
-            found = await self._found(place, id, parent)
+            await self.change(place, id, lambda now: now if unless(now) else value, parent=parent)
         except NotFound:
             try:
                 await self.create(place, id, value, parent=parent, run=run)
             except Conflict:
-                await self.put(place, id, value, parent=parent, run=run)
-            return
-        await self._documents.update(msgspec.structs.replace(found, body=msgspec.json.encode(value)))
+                await self.put(place, id, value, parent=parent, run=run, unless=unless)
 
     async def change(self, place: Place, id: str, how: Callable[[T], T], *, parent: str = "") -> T:  # noqa: A002 - what it is
         """Make something else of it, in one step, whoever else changes it; what it is then.
@@ -123,13 +130,13 @@ class Shelf(Generic[T]):
         return found
 
     async def newest(self, place: Place, *, parent: str, most: int | None, most_bytes: int) -> list[T]:
-        """The newest, `most` of them and with `most_bytes` of JSON, the oldest of these first."""
+        """The newest, `most` of them and with `most_bytes` of JSON, but one at least; the oldest of these first."""
         found: list[T] = []
         size = 0
         async for part in parts(self._documents, place, _SWEPT, parent=parent):
             for each in part.documents:
                 size += len(each.body)
-                if (most is not None and len(found) >= most) or size > most_bytes:
+                if found and (len(found) == most or size > most_bytes):
                     return found[::-1]
                 found.append(self._decoder.decode(each.body))
         return found[::-1]
@@ -183,8 +190,12 @@ class Kept:
         return int(self.clock.unix())
 
     async def put(self, place: Place, item: Message | Step) -> None:
-        """Keep a message or a step of a run as it is now."""
+        """Keep a message or a step of a run as it is now. What functions gave stays, whoever comes late."""
         if isinstance(item, Message):
             await self.messages.put(place, item.id, item, parent=item.thread_id, run=item.run_id or "")
         else:
-            await self.steps.put(place, item.id, item, parent=item.run_id)
+            await self.steps.put(place, item.id, item, parent=item.run_id, unless=_is_done)
+
+
+def _is_done(step: Step) -> bool:
+    return step.type == "tool_calls" and step.status == "completed"

@@ -17,8 +17,8 @@ from forehearth.core.errors import Conflict, InvalidField, NotFound
 from forehearth.core.job import Job, JobState, NewJob
 from forehearth.core.place import Place
 from forehearth.dialects.assistants import asked
-from forehearth.dialects.assistants.asked import NewMessage, Outputs, RunBody, RunOfThread
-from forehearth.dialects.assistants.objects import Error, Message, Run, Step
+from forehearth.dialects.assistants.asked import NewMessage, Outputs, RunBody, RunOfThread, RunWithThread, ThreadBody
+from forehearth.dialects.assistants.objects import Error, Message, Run, Step, Thread
 from forehearth.dialects.assistants.states import Move, Status
 from forehearth.documents.metadata import read_metadata
 from forehearth.documents.repository import Order
@@ -39,6 +39,8 @@ class Leg(msgspec.Struct, frozen=True, kw_only=True):
     thread: str
     run: str
     number: int
+    request: str = ""
+    """The id of the request that asked for it."""
 
 
 class _Taken(Exception):
@@ -79,6 +81,15 @@ class Runs:
             raise
         await self._submit(place, begun)
         return begun
+
+    async def begin_with_thread(self, caller: Caller, body: RunWithThread) -> tuple[Thread, KeptRun]:
+        """The same with a thread that is made for it, which there is not where the run cannot be."""
+        thread = await self._threads.create(caller.place, body.thread or ThreadBody())
+        try:
+            return thread, await self.begin(caller, thread.id, body)
+        except Exception:
+            await self._threads.remove(caller.place, thread.id)
+            raise
 
     async def get(self, place: Place, thread: str, run: str) -> KeptRun:
         """A run as it is now. Raises `NotFound`."""
@@ -187,7 +198,8 @@ class Runs:
         if again.run.status.final or again.run.status is Status.REQUIRES_ACTION or again.leg != kept.leg:
             return again
         move = Move.CANCEL if job.state is JobState.CANCELLED else Move.FAIL
-        return (await self._ending.end(place, run, move, _LOST))[0]
+        error = _LOST if job.error is None else Error(code=_LOST.code, message=job.error.message)
+        return (await self._ending.end(place, run, move, error))[0]
 
     async def _revived(self, place: Place, kept: KeptRun) -> KeptRun:
         """Whoever was to make a job of it died before that."""
@@ -232,7 +244,8 @@ class Runs:
 
     async def _submit(self, place: Place, kept: KeptRun) -> None:
         run = kept.run
-        leg = msgspec.json.encode(Leg(thread=run.thread_id, run=run.id, number=kept.leg))
+        request = "" if kept.asker is None else kept.asker.request_id
+        leg = msgspec.json.encode(Leg(thread=run.thread_id, run=run.id, number=kept.leg, request=request))
         job = NewJob(place=place, kind="thread_run", id=kept.job, subject=run.id, input=leg, kept=EVENTS_KEPT)
         try:
             await self._jobs.submit(job)

@@ -7,6 +7,7 @@ import msgspec
 
 from forehearth.assistants.kept import KeptRun
 from forehearth.assistants.runs import Runs
+from forehearth.core.document import StoreFailed
 from forehearth.core.errors import NotFound
 from forehearth.core.place import Place
 from forehearth.dialects.assistants.answer import Event
@@ -17,6 +18,12 @@ RUN: Final = "thread.run"
 DONE: Final = b"event: done\ndata: [DONE]\n\n"
 LAST: Final = frozenset(f"{RUN}.{status}" for status in (*FINAL, Status.REQUIRES_ACTION))
 """What is told last before a stream is done."""
+_UNREAD: Final = {
+    "code": "server_error",
+    "message": "What the run tells cannot be read now; it goes on. Ask for the run itself.",
+    "param": None,
+    "type": "server_error",
+}
 Sleep = Callable[[float], Awaitable[None]]
 
 
@@ -35,6 +42,8 @@ async def stream(
             yield sent(f"{RUN}.{now.run.status}", msgspec.json.encode(now.run))
     except NotFound:
         pass  # removed meanwhile
+    except StoreFailed:
+        yield sent("error", msgspec.json.encode(_UNREAD))
     yield DONE
 
 

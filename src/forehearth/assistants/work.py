@@ -13,9 +13,10 @@ recorded, and not before.
 """
 
 import asyncio
+import itertools
 import logging
-from collections.abc import Callable
-from typing import Any, Final
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, TypeVar
 
 import msgspec
 
@@ -26,9 +27,9 @@ from forehearth.core.errors import Broken, ForehearthError, NotFound
 from forehearth.core.exchange import Stream
 from forehearth.core.place import Place
 from forehearth.dialects.assistants import chat
-from forehearth.dialects.assistants.answer import Answer, Event, Outcome, events, left_open
+from forehearth.dialects.assistants.answer import Answer, Event, Outcome, events, is_too_long, left_open, shown
 from forehearth.dialects.assistants.chat import Count
-from forehearth.dialects.assistants.objects import Item, Message, Step
+from forehearth.dialects.assistants.objects import Item, Json, Message, Step
 from forehearth.dialects.assistants.states import Move, Status
 from forehearth.jobs.desk import Jobs
 from forehearth.jobs.run import JobCancelled, Run, unless_cancelled
@@ -41,6 +42,7 @@ ANSWER: Final = "answer"
 END: Final = "end"
 _TOGETHER: Final = 100
 _log = logging.getLogger("forehearth.assistants")
+T = TypeVar("T")
 
 
 class _Spent(Exception):
@@ -49,6 +51,21 @@ class _Spent(Exception):
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
+
+
+class _Question(msgspec.Struct, frozen=True, kw_only=True):
+    """What a model is shown."""
+
+    messages: list[Json]
+    together: int
+    """How many of the last ones belong together: what was said and done in this run."""
+    most: int | None
+    """Tokens that it may answer with."""
+
+    def shorter(self) -> "_Question | None":
+        """The same with less of the thread; None where nothing more can be left out."""
+        less = chat.halved(self.messages, kept=self.together)
+        return None if less is None else msgspec.structs.replace(self, messages=less)
 
 
 class Work:
@@ -81,6 +98,8 @@ class Work:
     async def _answer(self, run: Run, place: Place, kept: KeptRun) -> Outcome:
         """Have the model say all, or what it says until something goes wrong or nobody wants it any more."""
         told = await self._told(run)
+        for item in shown(told):
+            await self._kept.put(place, item)  # whoever told of it may not have come to that
         await self._tell(run, place, events(left_open(told, self._kept.now)))
 
         def begin(now: KeptRun) -> KeptRun:
@@ -105,56 +124,77 @@ class Work:
         return told
 
     async def _ask(self, run: Run, place: Place, kept: KeptRun) -> Outcome:
-        """Ask the model once; what becomes of the run by that."""
-        answer = Answer(kept.run, self._kept.new_id, self._kept.clock.unix)
-        left = (kept.run.expires_at or 0) - self._kept.clock.unix()
-        caller = _caller(kept, run, self._kept.clock.monotonic())
-        record, outcome = caller.record, Outcome(move=Move.CANCEL)
+        """Ask the model, with less of the thread where that is too long for it; what becomes of the run by that."""
         try:
-            async with asyncio.timeout(left):
-                outcome = await self._followed(run, place, kept, caller, answer)
+            question = await self._question(place, kept)
+        except _Spent as spent:
+            return Outcome(move=Move.CUT, reason=spent.reason)
+        shortens = kept.run.truncation_strategy["type"] == "auto"
+        for number in itertools.count():
+            outcome, error = await self._carried(run, place, kept, question, number)
+            shorter = question.shorter() if shortens and error is not None and is_too_long(error) else None
+            if shorter is None or outcome.items:
+                break
+            question = shorter
+        if outcome.error is not None:
+            _log.warning("a run failed: %s", outcome.error.message)
+        return outcome
+
+    async def _carried(
+        self, run: Run, place: Place, kept: KeptRun, question: _Question, number: int
+    ) -> tuple[Outcome, ForehearthError | None]:
+        """Ask it once; and what went wrong. `number` is how often it was asked before in this attempt."""
+        answer = Answer(kept.run, self._kept.new_id, self._kept.clock.unix)
+        caller = _caller(kept, run, self._kept.clock.monotonic(), number)
+        record, outcome, failure = caller.record, Outcome(move=Move.CANCEL), None
+        record.say("assistants", f"It is for the run {kept.run.id}.")
+        try:
+            outcome = await self._followed(run, place, kept, question, caller, answer)
             record.status, record.outcome = 200, "ok"
         except JobCancelled:
+            await self._tell_cancelling(run, place, kept)
             outcome = answer.leave(Move.CANCEL)
             record.outcome = "cancelled"
         except TimeoutError:
             outcome = answer.leave(Move.EXPIRE)
             record.outcome = "expired"
-        except _Spent as spent:
-            outcome = Outcome(move=Move.CUT, reason=spent.reason)
         except ForehearthError as error:
-            outcome = answer.leave(Move.FAIL, error)
+            outcome, failure = answer.leave(Move.FAIL, error), error
             record.outcome = error.code
-            _log.warning("a run failed: %s", error.message)
         finally:
             record.close()
-        return outcome
+        await self._tell(run, place, answer.untold())
+        return outcome, failure
 
-    async def _followed(self, run: Run, place: Place, kept: KeptRun, caller: Caller, answer: Answer) -> Outcome:
-        body, most = await self._body(place, kept)
-        call = caller.ask(kept.run.model, body, asked_as="runs", stream=True, output=most)
-        reply = await unless_cancelled(run, self._door(call))
+    async def _followed(
+        self, run: Run, place: Place, kept: KeptRun, question: _Question, caller: Caller, answer: Answer
+    ) -> Outcome:
+        body = chat.body(kept.run, question.messages, most=question.most)
+        call = caller.ask(kept.run.model, body, asked_as="runs", stream=True, output=question.most)
+        left = (kept.run.expires_at or 0) - self._kept.clock.unix()
+        until = asyncio.get_running_loop().time() + left
+        reply = await _unless_over(run, self._door(call), until)
         if reply.stream is None:
             await self._tell(run, place, answer.whole(reply.body))
         else:
-            await self._follow(run, place, reply.stream, answer)
+            await self._follow(run, place, reply.stream, answer, until)
         due, outcome = answer.finish()
         await self._tell(run, place, due)
         return outcome
 
-    async def _follow(self, run: Run, place: Place, source: Stream, answer: Answer) -> None:
+    async def _follow(self, run: Run, place: Place, source: Stream, answer: Answer, until: float) -> None:
         try:
             while True:
                 try:
-                    piece = await unless_cancelled(run, source.__anext__())
+                    piece = await _unless_over(run, source.__anext__(), until)
                 except StopAsyncIteration:
                     return
                 await self._tell(run, place, answer.feed(piece))
         finally:
             await source.aclose()
 
-    async def _body(self, place: Place, kept: KeptRun) -> tuple[bytes, int | None]:
-        """The body that asks for the next answer, and its bound. Raises `_Spent` and `MalformedBody`."""
+    async def _question(self, place: Place, kept: KeptRun) -> _Question:
+        """What the model is shown for the next answer. Raises `_Spent`."""
         run, store = kept.run, self._kept
         own = {each.id: each for each in await store.messages.every(place, parent=run.thread_id, run=run.id)}
         steps = await store.steps.every(place, parent=run.id)
@@ -167,28 +207,29 @@ class Work:
         completion = chat.left(run.max_completion_tokens, used.completion_tokens if used else 0)
         if completion == 0:
             raise _Spent("max_completion_tokens")
+        together = len(chat.so_far(steps, own))
         prompt = chat.left(run.max_prompt_tokens, used.prompt_tokens if used else 0)
         if prompt is not None:
             count = await asyncio.to_thread(self._counting) or chat.estimate
-            together = len(chat.so_far(steps, own))
             fitting = await asyncio.to_thread(chat.fitting, messages, prompt, count, kept=together)
             if fitting is None:
                 raise _Spent("max_prompt_tokens")
             messages = fitting
-        return chat.body(run, messages, most=completion), completion
+        return _Question(messages=messages, together=together, most=completion)
 
     async def _tell(self, run: Run, place: Place, due: list[Event]) -> None:
-        """Tell these. What ends is kept before that, what begins after: nothing is kept that nobody knows of."""
+        """Tell these, and keep what they show. Whoever has lost the job cannot tell, and so keeps nothing either."""
         if not due:
             return
-        items = [body for _, body in due if isinstance(body, Message | Step)]
-        for item in items:
-            if item.status != "in_progress":
-                await self._kept.put(place, item)
         await run.append(*due)
-        begun = {item.id: item for item in items if item.status == "in_progress"}
-        for item in begun.values():
+        items = {body.id: body for _, body in due if isinstance(body, Message | Step)}
+        for item in items.values():
             await self._kept.put(place, item)
+
+    async def _tell_cancelling(self, run: Run, place: Place, kept: KeptRun) -> None:
+        now = (await self._kept.runs.get(place, kept.run.id, parent=kept.run.thread_id)).run
+        if now.status is Status.CANCELLING:
+            await run.append((f"thread.run.{now.status}", now))
 
     async def _end(self, run: Run, place: Place, kept: KeptRun, outcome: Outcome) -> None:
         await self._kept.runs.get(place, kept.run.id, parent=kept.run.thread_id)  # removed meanwhile, it leaves nothing
@@ -203,11 +244,20 @@ class Work:
             raise JobCancelled
 
 
-def _caller(kept: KeptRun, run: Run, started: float) -> Caller:
+def _caller(kept: KeptRun, run: Run, started: float, number: int) -> Caller:
+    """Who asked for the run, for one call, each of which has an id of its own in the ledger."""
     asker = kept.asker
     if asker is None:
         raise Broken("A run that is not over has nobody who asked for it.")
-    return asker.caller(run.job.place, attempt=run.job.fence, started=started)
+    caller = asker.caller(run.job.place, attempt=run.job.fence, started=started)
+    again = f"{caller.request_id}-again-{number}"
+    return msgspec.structs.replace(caller, request_id=again) if number else caller
+
+
+async def _unless_over(run: Run, work: Awaitable[T], until: float) -> T:
+    """What `work` gives, before that moment of the loop. Raises `TimeoutError`, and `JobCancelled` as soon as it is."""
+    async with asyncio.timeout_at(until):
+        return await unless_cancelled(run, work)
 
 
 async def _never() -> object:

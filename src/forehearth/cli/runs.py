@@ -65,7 +65,8 @@ def list_runs(*, target: Target, limit: int, resource: str | None, as_json: bool
 def show(*, target: Target, run_id: str, resource: str | None, as_json: bool) -> None:
     r"""Draw a run: where its time went, what it made, what it used.
 
-    ID is that of a response, or of another job. On a terminal the picture is as wide as that is.
+    ID is that of a response, of a classic agent's run, or of another job. On a terminal the picture is as wide as
+    that is.
 
     \b
     Examples:

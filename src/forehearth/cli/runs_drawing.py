@@ -45,14 +45,14 @@ def facts(run: Any) -> Iterator[str]:
     ended = f"after {run['seconds']:.3f} s" if run["ended"] else f"for {run['seconds']:.3f} s until now"
     found = {
         "run": f"{run['id']}, {run['kind']}{where}{at}{background}",
-        "begun": f"{begun}Z, by request {run['request']}" if run["request"] else f"{begun}Z",
+        "begun": f"{begun}Z, by request {run['requests'][0]}" if run["requests"] else f"{begun}Z",
         "status": f"{run['status']} {ended}",
         "error": f"{run['error']['code']}: {run['error']['message']}" if run["error"] else "",
         "agent": run["agent"] or "",
         "model": run["model"] or "",
         "tools": ", ".join(run["tools"]),
         "tokens": _tokens(run["tokens"]) if run["tokens"] else "",
-        "job": _job(run["job"]) if run["job"] else "",
+        "job": _job(run["jobs"][-1]) if run["jobs"] else "",
     }
     for name, value in found.items():
         if value:
@@ -106,16 +106,21 @@ def _rows(run: Any) -> list[Row]:
 
 
 def _attempts(run: Any) -> Iterator[Row]:
-    """Each lasts until the next one, or the end; one that ends before the run does was lost or given back."""
-    began = [each["began"] for each in run["attempts"]]
-    if began and began[0] > 0:
-        yield Row(name="waited", began=0.0, ended=began[0])
-    elif run["job"] and not began:
-        yield Row(name="waiting", began=0.0, ended=run["seconds"])
-    ends = [*began[1:], run["seconds"]]
-    for number, (start, end) in enumerate(zip(began, ends, strict=False), 1):
-        said = "" if number == len(began) else "lost, or given back"
-        yield Row(name=f"attempt {number}", began=start, ended=end, said=said)
+    """Each leg waits for a worker, is had by one after the other, and may wait for its caller then."""
+    end, before = run["seconds"], 0
+    for leg, job in enumerate(run["jobs"]):
+        had = [each for each in run["attempts"] if each["leg"] == leg]
+        if leg:
+            yield Row(name="waits for its caller", began=run["jobs"][leg - 1]["ended"], ended=job["created"])
+        if not had:
+            yield Row(name="waiting", began=job["created"], ended=end if job["ended"] is None else job["ended"])
+        elif had[0]["began"] > job["created"]:
+            yield Row(name="waited", began=job["created"], ended=had[0]["began"])
+        for each in had:
+            before += 1
+            said = "" if each is had[-1] else "lost, or given back"
+            until = end if each["ended"] is None else each["ended"]
+            yield Row(name=f"attempt {before}", began=each["began"], ended=until, said=said)
 
 
 def _calls(calls: Sequence[Any]) -> Iterator[Row]:

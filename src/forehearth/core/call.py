@@ -26,7 +26,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     """Which surface it came in by: `foundry_models`, `openai_v1`, `azure_deployments` or `projects`."""
     operation: Operation
     asked_as: str = ""
-    """What the caller asked for, where this one answers another operation: `responses` or `runs`."""
+    """What the caller asked for, where that is another operation, answered by this one: `responses` or `runs`."""
     name: str
     """The deployment or route asked for, by path or by the body's `model`."""
     body: bytes

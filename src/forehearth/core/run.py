@@ -32,8 +32,8 @@ class RunFacts(msgspec.Struct, frozen=True, kw_only=True):
     background: bool = False
     tools: tuple[str, ...] = ()
     """What it may use."""
-    request_id: str = ""
-    """Of the request that asked for it."""
+    requests: tuple[str, ...] = ()
+    """The ids of the requests that asked for it, or for it to go on."""
     began: float
     """Unix seconds."""
     ended: float | None = None
@@ -41,6 +41,25 @@ class RunFacts(msgspec.Struct, frozen=True, kw_only=True):
     items: tuple[RunItem, ...] = ()
     usage: Usage | None = None
     error: JobError | None = None
+
+
+class RunAttempt(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody had one of its jobs. Times are in Unix seconds."""
+
+    leg: int
+    """Which job it was, from 0."""
+    fence: int
+    began: float
+    ended: float | None
+    """When the next one took it, or it ended; None while it lasts."""
+
+
+class RunStep(msgspec.Struct, frozen=True, kw_only=True):
+    """A step that one of its jobs recorded."""
+
+    leg: int
+    name: str
+    at: float | None
 
 
 class RunEvent(msgspec.Struct, frozen=True, kw_only=True):

@@ -112,6 +112,8 @@ class AnswerAgain:
             if found.difference:
                 self._meter.refused(found.difference)
                 call.record.say(_NAME, f"A near one, {found.score:.3f} away, was refused for its {found.difference}.")
+            elif self._wanted.semantic is not None:
+                call.record.say(_NAME, f"None that was answered is within {self._wanted.semantic.score_threshold:g}.")
             return None
         words = f"One that asks the same, {found.score:.3f} away, was answered"
         if self._wanted.semantic is not None and self._wanted.semantic.mode == "on":

@@ -50,15 +50,15 @@ class DocumentStore(Protocol):
         """Every document of a kind, whoever it belongs to: for the server's own use, never for a caller's."""
         ...
 
-    async def response(self, resource: str, id: str, now: float) -> list[Document]:  # noqa: A002 - what it is
-        """The responses of an id in all places of a resource, the newest first: for operators, never for a caller.
+    async def runs(self, resource: str, id: str, now: float) -> list[Document]:  # noqa: A002 - what it is
+        """The responses and runs of an id in all places of a resource, the newest first; for operators alone.
 
         What has expired by `now` is left out.
         """
         ...
 
-    async def response_before(self, resource: str, sequence: int | None, now: float) -> Document | None:
-        """The newest response of a resource, or the newest of those with a lesser sequence. Likewise."""
+    async def run_before(self, resource: str, sequence: int | None, now: float) -> Document | None:
+        """The newest response or run of a resource, or the newest of those with a lesser sequence. Likewise."""
         ...
 
     async def version(self, kind: str) -> int:

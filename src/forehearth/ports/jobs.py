@@ -99,6 +99,10 @@ class JobArchive(Protocol):
         """Those of this id, one in each place that has it, the newest first."""
         ...
 
+    async def what_for(self, resource: str, subject: str, limit: int) -> list[Job]:
+        """Those that are for this, whichever place it is in, the newest first."""
+        ...
+
     async def of_resource(self, resource: str, limit: int) -> list[Job]:
         """The newest, without their inputs and results."""
         ...

@@ -3,7 +3,7 @@
 What was said in it stays out, and so do the arguments of tools and what they gave.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -24,45 +24,45 @@ _asker = msgspec.json.Decoder(Asker)
 class ResponseRuns:
     """How runs of the kind `response` are read."""
 
-    def facts(self, document: Document | None, job: Job | None) -> RunFacts:
-        """What is known of one; its document or its job may be gone, but not both."""
+    def facts(self, document: Document | None, jobs: Sequence[Job]) -> RunFacts:
+        """See `admin.runs.RunKind`. A response has one job, or none."""
         if document is None:
-            return _of_job(job) if job is not None else _NOTHING
+            return _of_job(jobs[-1])
+        job = jobs[-1] if jobs else None
         kept = _kept.decode(document.body)
         response = kept.response
-        error = response["error"]
-        status = response["status"]
+        status = _text(response.get("status"))
         ended: float | None = document.created
         if job is not None:
             ended = job.updated if job.state.final else None
             status = status if kept.ended else _status(job)
-        elif response["background"]:
+        elif response.get("background"):
             ended = response["completed_at"] if kept.ended else document.updated
         return RunFacts(
             kind=document.kind,
             status=status,
-            model=response["model"] or "",
-            agent=_agent(response.get("agent_reference")),
-            background=response["background"],
-            tools=tuple(map(_tool, response["tools"])),
-            request_id=kept.request,
+            model=_text(response.get("model")),
+            agent=_agent(_members(response.get("agent_reference"))),
+            background=bool(response.get("background")),
+            tools=tuple(_tool(_members(each)) for each in _list(response.get("tools"))),
+            requests=(kept.request,) if kept.request else (),
             began=job.created if job is not None else kept.arrived or float(response["created_at"]),
             ended=ended,
-            items=tuple(_item(each, kept.times) for each in response["output"]),
-            usage=_usage(response["usage"]),
-            error=None if error is None else JobError(code=error["code"], message=error["message"]),
+            items=tuple(_item(_members(each), kept.times) for each in _list(response.get("output"))),
+            usage=_usage(_members(response.get("usage"))),
+            error=_error(_members(response.get("error"))),
         )
 
     def event(self, told: Told) -> RunEvent:
         """What is told of one of its events."""
-        item: dict[str, Any] = {}
+        item: Mapping[str, Any] = {}
         if told.event.name in (states.ITEM_ADDED, states.ITEM_DONE):
-            item = msgspec.json.decode(told.event.body)["item"]
+            item = _members(msgspec.json.decode(told.event.body).get("item"))
         return RunEvent(
             number=told.event.number,
             name=told.event.name,
             at=told.at,
-            item=item.get("type", ""),
+            item=_text(item.get("type")),
             tool=_name(item),
         )
 
@@ -73,22 +73,19 @@ class ResponseRuns:
             name = each.event.name
             if name in states.DELTAS or name in (states.ITEM_ADDED, states.ITEM_DONE):
                 body = msgspec.json.decode(each.event.body)
-                place = body["output_index"]
+                place = _count(body.get("output_index"))
                 found[place] = _after(found.get(place), name, body, each.at)
         return [found[place] for place in sorted(found)]
 
 
-_NOTHING: Final = RunFacts(kind="response", status="unknown", began=0.0, ended=0.0)
-
-
 def _of_job(job: Job) -> RunFacts:
     """Of one that was removed, its job is left for a day."""
-    request = _asker.decode(job.input).request_id if job.input else ""
+    requests = (_asker.decode(job.input).request_id,) if job.input else ()
     return RunFacts(
         kind=job.kind,
         status=_status(job),
         background=True,
-        request_id=request,
+        requests=requests,
         began=job.created,
         ended=job.updated if job.state.final else None,
         error=job.error,
@@ -102,51 +99,73 @@ def _status(job: Job) -> str:
 def _after(item: RunItem | None, name: str, body: Mapping[str, Any], at: float | None) -> RunItem:
     """What an item is once this is told of it."""
     if name == states.ITEM_ADDED:
-        return msgspec.structs.replace(_item(body["item"], {}), began=at)
+        return msgspec.structs.replace(_item(_members(body.get("item")), {}), began=at)
     if item is None:
-        item = RunItem(id=str(body.get("item_id", "")), type="unknown")
+        item = RunItem(id=_text(body.get("item_id")), type="unknown")
     if name == states.ITEM_DONE:
-        done = _item(body["item"], {})
+        done = _item(_members(body.get("item")), {})
         return msgspec.structs.replace(done, began=item.began, ended=at, pieces=item.pieces)
     return msgspec.structs.replace(item, pieces=item.pieces + 1)
 
 
 def _item(item: Mapping[str, Any], times: Mapping[str, list[float]]) -> RunItem:
-    noted = times.get(str(item.get("id", "")), [])
+    name = _text(item.get("id"))
+    noted = times.get(name, [])
     return RunItem(
-        id=str(item.get("id", "")),
-        type=str(item["type"]),
+        id=name,
+        type=_text(item.get("type")) or "unknown",
         name=_name(item),
-        status=str(item.get("status") or ""),
+        status=_text(item.get("status")),
         began=noted[0] if noted else None,
         ended=noted[1] if len(noted) > 1 else None,
     )
 
 
 def _name(item: Mapping[str, Any]) -> str:
-    parts = (item.get("server_label"), item.get("name"))
-    return ".".join(str(each) for each in parts if each)
+    return ".".join(each for each in (_text(item.get("server_label")), _text(item.get("name"))) if each)
 
 
 def _tool(tool: Mapping[str, Any]) -> str:
-    kind = str(tool["type"])
-    name = tool.get("name") or tool.get("server_label")
+    kind, name = _text(tool.get("type")) or "unknown", _text(tool.get("name")) or _text(tool.get("server_label"))
     return f"{kind} {name}" if name else kind
 
 
-def _agent(reference: Mapping[str, Any] | None) -> str:
-    if reference is None:
-        return ""
-    version = reference.get("version")
-    return f"{reference['name']}:{version}" if version else str(reference["name"])
+def _agent(reference: Mapping[str, Any]) -> str:
+    return ":".join(each for each in (_text(reference.get("name")), _text(reference.get("version"))) if each)
 
 
-def _usage(usage: Mapping[str, Any] | None) -> Usage | None:
-    if usage is None:
+def _error(error: Mapping[str, Any]) -> JobError | None:
+    if not error:
         return None
+    return JobError(code=_text(error.get("code")), message=_text(error.get("message")))
+
+
+def _usage(usage: Mapping[str, Any]) -> Usage | None:
+    if not usage:
+        return None
+    read, written = (_members(usage.get(f"{each}_tokens_details")) for each in ("input", "output"))
     return Usage(
-        prompt=usage["input_tokens"],
-        completion=usage["output_tokens"],
-        cached=usage["input_tokens_details"]["cached_tokens"],
-        reasoning=usage["output_tokens_details"]["reasoning_tokens"],
+        prompt=_count(usage.get("input_tokens")),
+        completion=_count(usage.get("output_tokens")),
+        cached=_count(read.get("cached_tokens")),
+        reasoning=_count(written.get("reasoning_tokens")),
     )
+
+
+# What hosts pass through need not be what it should be: these read it as if it said nothing then.
+
+
+def _members(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _list(value: object) -> Sequence[object]:
+    return value if isinstance(value, list) else ()
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _count(value: object) -> int:
+    return value if isinstance(value, int) else 0

@@ -47,7 +47,7 @@ class Questions:
         Raises the `Refused` that fits: `NotFound` for an agent that is not there, `Conflict` for one that is disabled.
         """
         members = problems.decoded(body)
-        reference = agents.named(members, at=caller.place.agent)
+        reference = agents.named(members, at=caller.place.agent_name)
         if reference is None:
             raw = body
             if deployment is not None:

@@ -33,7 +33,7 @@ from forehearth.server.connections import made_connections
 from forehearth.server.context import WorkerContext
 from forehearth.server.identity import Identities, holders
 from forehearth.server.ledger import Ledger
-from forehearth.server.responses import RUN_KINDS
+from forehearth.server.run_kinds import RUN_KINDS
 from forehearth.server.stores import Stores
 from forehearth.server.tenants import all_resources
 from forehearth.wire.admin import AdminPages, AdminRoute, Authorise

@@ -26,5 +26,5 @@ def made_assistants(around: Around, door: Door, workshop: Workshop, resource: st
     jobs, threads = Jobs(around.jobs, KIND), Threads(kept)
     runs = Runs(kept, threads, jobs, nudge=around.nudge)
     workshop.add(KIND, resource, Work(kept, jobs, door, counting))
-    family = [*assistants.rows(kept, threads, runs), *thread_runs.rows(threads, runs, jobs)]
+    family = [*assistants.rows(kept, threads, runs), *thread_runs.rows(runs, jobs)]
     return family, assistants.of_project(threads, family)

@@ -90,7 +90,7 @@ def families(stores: Kept, clock: Clock, reach: Reach, workshop: Workshop, *, up
         project = (
             *agents_wire.rows(agents),
             *classic_agents_of_project,
-            *agent_endpoint.rows((*responses.rows(answered), *conversations.rows(talks))),
+            *agent_endpoint.rows((*responses.rows(answered), *conversations.rows(talks)), agents),
             *reach.connections,
             *assets_wire.rows(indexes, datasets),
         )

@@ -1,13 +1,12 @@
 """Puts the service of responses together, and what makes those in the background."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Final
 
 import msgspec
 
 from forehearth.accounting.tokens import vocabulary
-from forehearth.admin.runs import RunKind
 from forehearth.conversations.service import Conversations
 from forehearth.core.clock import Clock
 from forehearth.dialects.responses.chat import Count
@@ -19,7 +18,6 @@ from forehearth.ports.door import Door
 from forehearth.ports.hosts import Hosts
 from forehearth.responses.attachments import Attachments
 from forehearth.responses.background import Background
-from forehearth.responses.history import ResponseRuns
 from forehearth.responses.kept import KeptResponses
 from forehearth.responses.questions import Questions
 from forehearth.responses.service import Responses
@@ -28,8 +26,6 @@ from forehearth.responses.work import Parts, Work
 
 KIND = "response"
 """The kind of document that a response is kept as, and of the job that makes one."""
-RUN_KINDS: Final[Mapping[str, RunKind]] = {KIND: ResponseRuns()}
-"""How operators are shown what was done, by its kind."""
 _COUNTED_BY: Final = "o200k"
 """The vocabulary of today's models of OpenAI."""
 

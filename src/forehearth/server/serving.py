@@ -113,7 +113,7 @@ async def _serve(context: WorkerContext, gateway: Gateway, routes: Sequence[Base
         health=context.health,
         metrics=context.metrics_page,
         new_id=request_ids(secrets.randbits(128), SystemClock()),
-        routes=routes,
+        routes=[*describing.routes([each.port for each in context.listeners if each.admin]), *routes],
     )
     server = HttpServer(gateway, pages, limits=settings.limits, grace_seconds=settings.grace_seconds)
     listeners = [Listener(socket=each.socket, tls=context.tls if each.tls else None) for each in context.listeners]

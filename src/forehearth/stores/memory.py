@@ -75,18 +75,19 @@ class MemoryDocuments:
         found = (each for each in self._documents.values() if each.kind == kind)
         return sorted(found, key=lambda each: each.sequence)
 
-    async def response(self, resource: str, id: str, now: float) -> list[Document]:  # noqa: A002 - the port's
+    async def runs(self, resource: str, id: str, now: float) -> list[Document]:  # noqa: A002 - the port's
         """See `ports.documents`."""
-        return [each for each in await self._responses(resource, now) if each.id == id]
+        return [each for each in await self._runs(resource, now) if each.id == id]
 
-    async def response_before(self, resource: str, sequence: int | None, now: float) -> Document | None:
+    async def run_before(self, resource: str, sequence: int | None, now: float) -> Document | None:
         """See `ports.documents`."""
-        found = await self._responses(resource, now)
+        found = await self._runs(resource, now)
         return next((each for each in found if sequence is None or each.sequence < sequence), None)
 
-    async def _responses(self, resource: str, now: float) -> list[Document]:
-        found = await self.of_all_places("response")
-        return [each for each in found[::-1] if each.place.resource == resource and not _has_expired(each, now)]
+    async def _runs(self, resource: str, now: float) -> list[Document]:
+        found = [*await self.of_all_places("response"), *await self.of_all_places("thread_run")]
+        newest = sorted(found, key=lambda each: -each.sequence)
+        return [each for each in newest if each.place.resource == resource and not _has_expired(each, now)]
 
     async def version(self, kind: str) -> int:
         """See `ports.documents`."""

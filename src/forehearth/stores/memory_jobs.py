@@ -166,6 +166,10 @@ class MemoryJobs:
         """See `ports.jobs`."""
         return [each for each in self._newest(resource) if each.id == id][:limit]
 
+    async def what_for(self, resource: str, subject: str, limit: int) -> list[Job]:
+        """See `ports.jobs`."""
+        return [each for each in self._newest(resource) if each.subject == subject][:limit]
+
     async def of_resource(self, resource: str, limit: int) -> list[Job]:
         """See `ports.jobs`."""
         return [msgspec.structs.replace(each, input=b"", result=None) for each in self._newest(resource)[:limit]]

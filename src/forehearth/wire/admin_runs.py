@@ -67,25 +67,30 @@ class RunFault(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RunJob(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """The job that makes it. `attempts` counts those that were not given back."""
+    """A job that makes it. `attempts` counts those that were not given back."""
 
     state: str
+    created: float
+    ended: float | None
     attempts: int
     most_attempts: int
     cancel_asked: bool
     lease_ends: float | None
 
 
-class RunAttempt(msgspec.Struct, frozen=True, kw_only=True):
-    """Somebody took its job; `fence` says how often that had happened."""
+class AttemptView(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody took one of its jobs, the one of that `leg`; `fence` says how often that had happened."""
 
+    leg: int
     fence: int
     began: float
+    ended: float | None
 
 
-class RunStep(msgspec.Struct, frozen=True, kw_only=True):
-    """A step of its job that was recorded."""
+class StepView(msgspec.Struct, frozen=True, kw_only=True):
+    """A step of one of its jobs that was recorded."""
 
+    leg: int
     name: str
     at: float | None
 
@@ -123,12 +128,12 @@ class RunCall(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 class WholeRunView(RunView, frozen=True, kw_only=True, rename="camel"):
     """A run. `calls` is null where calls are not recorded; each server's ledger has its own."""
 
-    request: str | None
+    requests: tuple[str, ...]
     tools: tuple[str, ...]
     error: RunFault | None
-    job: RunJob | None
-    attempts: tuple[RunAttempt, ...]
-    steps: tuple[RunStep, ...]
+    jobs: tuple[RunJob, ...]
+    attempts: tuple[AttemptView, ...]
+    steps: tuple[StepView, ...]
     items: tuple[RunItemView, ...]
     calls: tuple[RunCall, ...] | None
 
@@ -177,11 +182,18 @@ class RunPages:
     async def _get(self, asked: Asked) -> Reply:
         found = await self._office.runs.get(asked.resource, asked.id)
         whole = await self._office.runs.whole(found)
-        ledger, calls = self._office.ledger, None
-        if ledger is not None:
-            request = found.facts.request_id
-            calls = await ledger.of_request(asked.resource, request, MOST_CALLS) if request else []
+        calls = await self._calls(asked.resource, found.facts.requests)
         return json_reply(OK, _whole(whole, calls, self._office.clock.unix()))
+
+    async def _calls(self, resource: str, requests: tuple[str, ...]) -> list[LedgerRecord] | None:
+        """The calls of models that were made for these, each once; None where calls are not recorded."""
+        if self._office.ledger is None:
+            return None
+        found: dict[str, LedgerRecord] = {}
+        for request in requests:
+            for record in await self._office.ledger.of_request(resource, request, MOST_CALLS - len(found)):
+                found[record.id] = record
+        return sorted(found.values(), key=lambda each: each.at)
 
     async def _events(self, asked: Asked) -> Reply:
         limit = bodies.count(asked.query.get("limit"), most=MOST)
@@ -202,7 +214,7 @@ def _head(found: FoundRun, now: float) -> RunView:
         id=found.id,
         kind=facts.kind,
         project=found.place.project or None,
-        endpoint=found.place.agent or None,
+        endpoint=found.place.agent_name or None,
         status=facts.status,
         ended=facts.ended is not None,
         model=facts.model or None,
@@ -215,39 +227,41 @@ def _head(found: FoundRun, now: float) -> RunView:
 
 
 def _whole(whole: WholeRun, calls: list[LedgerRecord] | None, now: float) -> WholeRunView:
-    found, facts, job = whole.found, whole.found.facts, whole.found.job
+    found, facts = whole.found, whole.found.facts
     began = facts.began
-
-    def after(at: float | None) -> float | None:
-        return None if at is None else round(at - began, 6)
-
     error = None if facts.error is None else RunFault(code=facts.error.code, message=facts.error.message)
     return WholeRunView(
         **msgspec.structs.asdict(_head(found, now)),
-        request=facts.request_id or None,
+        requests=facts.requests,
         tools=facts.tools,
         error=error,
-        job=None if job is None else _job(job, after(job.due)),
+        jobs=tuple(_job(each, began) for each in found.jobs),
         attempts=tuple(
-            RunAttempt(fence=fence, began=round(at - began, 6)) for fence, at in whole.past.attempts.items()
+            AttemptView(
+                leg=each.leg, fence=each.fence, began=round(each.began - began, 6), ended=_after(each.ended, began)
+            )
+            for each in whole.attempts
         ),
-        steps=tuple(RunStep(name=name, at=after(at)) for name, at in _in_order(whole.past.steps)),
+        steps=tuple(StepView(leg=each.leg, name=each.name, at=_after(each.at, began)) for each in whole.steps),
         items=tuple(_item(each, began) for each in whole.items),
         calls=None if calls is None else tuple(_call(each, began) for each in calls),
     )
 
 
-def _in_order(steps: Mapping[str, float | None]) -> list[tuple[str, float | None]]:
-    return sorted(steps.items(), key=lambda each: (each[1] or 0.0, each[0]))
+def _after(at: float | None, began: float) -> float | None:
+    """How long after its beginning that was."""
+    return None if at is None else round(at - began, 6)
 
 
-def _job(job: Job, lease_ends: float | None) -> RunJob:
+def _job(job: Job, began: float) -> RunJob:
     return RunJob(
         state=job.state.value,
+        created=round(job.created - began, 6),
+        ended=_after(job.updated if job.state.final else None, began),
         attempts=job.attempts,
         most_attempts=job.most_attempts,
         cancel_asked=job.cancel_asked,
-        lease_ends=lease_ends,
+        lease_ends=_after(job.due, began),
     )
 
 
@@ -257,8 +271,8 @@ def _item(item: RunItem, began: float) -> RunItemView:
         type=item.type,
         name=item.name or None,
         status=item.status or None,
-        began=None if item.began is None else round(item.began - began, 6),
-        ended=None if item.ended is None else round(item.ended - began, 6),
+        began=_after(item.began, began),
+        ended=_after(item.ended, began),
         pieces=item.pieces,
     )
 
@@ -300,7 +314,7 @@ def _event(event: RunEvent, began: float) -> RunEventView:
     return RunEventView(
         number=event.number,
         name=event.name,
-        at=None if event.at is None else round(event.at - began, 6),
+        at=_after(event.at, began),
         item=event.item or None,
         tool=event.tool or None,
     )

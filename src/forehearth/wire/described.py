@@ -9,13 +9,13 @@ from typing import Final
 import msgspec
 
 from forehearth.core.endpoint import Endpoint
+from forehearth.wire.summaries import names
 from forehearth.wire.table import BODIES
 
 JSON: Final = "application/json"
 MERGE_PATCH: Final = "application/merge-patch+json"
 FORM: Final = "multipart/form-data"
 BYTES: Final = "application/octet-stream"
-_AT_AN_AGENT: Final = "agent_"
 
 
 class Described(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,6 +63,33 @@ _ASSETS: Final = {
         ("create_or_update", Described(reads="AssetPatch", media=MERGE_PATCH, answers="AssetVersion")),
         ("delete", _GONE),
     )
+}
+_CLASSIC: Final = {
+    **{
+        f"{family}_{name}": described
+        for family in ("assistants", "threads", "messages")
+        for name, described in (
+            ("create", Described(reads="AnyObject", needs_body=False, answers="Identified")),
+            ("get", _get("Identified")),
+            ("update", Described(reads="AnyObject", needs_body=False, answers="Identified")),
+            ("delete", _DELETED),
+        )
+    },
+    "assistants_list": _get("IdentifiedList", *_PAGED),
+    "project_threads_list": _get("IdentifiedList", *_PAGED),
+    "messages_list": _get("IdentifiedList", "run_id", *_PAGED),
+    **{
+        f"runs_{name}": Described(
+            reads="AnyObject", needs_body=False, answers="Identified", streams=True, asks_models=True
+        )
+        for name in ("create", "create_with_thread", "submit")
+    },
+    "runs_list": _get("IdentifiedList", *_PAGED),
+    "runs_get": _get("Identified"),
+    "runs_update": Described(reads="AnyObject", needs_body=False, answers="Identified"),
+    "runs_cancel": Described(reads="AnyObject", needs_body=False, answers="Identified"),
+    "run_steps_list": _get("IdentifiedList", *_PAGED, "include"),
+    "run_steps_get": _get("Identified", "include"),
 }
 DESCRIBED: Final[Mapping[str, Described]] = {
     "chat_completions": Described(reads="ChatRequest", answers="ChatCompletion", streams=True, asks_models=True),
@@ -117,12 +144,13 @@ DESCRIBED: Final[Mapping[str, Described]] = {
     "connections_get": _get("Named"),
     "connections_get_with_credentials": _get("Named"),
     **_ASSETS,
+    **_CLASSIC,
 }
 
 
 def described(endpoint: Endpoint) -> Described:
-    """What it reads and answers. At an agent's own endpoint that is what the endpoint of that name does elsewhere."""
-    found = DESCRIBED.get(endpoint.name) or DESCRIBED.get(endpoint.name.removeprefix(_AT_AN_AGENT))
+    """What it reads and answers."""
+    found = next((DESCRIBED[each] for each in names(endpoint) if each in DESCRIBED), None)
     if found is not None:
         return found
     if endpoint.method.encode() in BODIES:

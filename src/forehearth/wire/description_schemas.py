@@ -184,10 +184,10 @@ def schemas() -> dict[str, Schema]:
     """Every schema by its name."""
     read, components = msgspec.json.schema_components(list(_READ.values()), ref_template=REFERENCE)
     names = {each["$ref"].rpartition("/")[2]: name for each, name in zip(read, _READ, strict=True)}
-    names |= {name: name.strip("_") for name in components if name not in names}
+    names |= {name: f"{name.strip('_')}Member" for name in components if name not in names}
     found = {names[name]: _renamed(schema, names) for name, schema in components.items()}
     for name in _READ:
-        found[name] = {key: value for key, value in found[name].items() if key not in ("title", "description")}
+        found[name].pop("description", None)
     _open(found["ChatRequest"], _THROUGH)
     properties = found["ResponseRequest"]["properties"]
     for name in UNSERVED:
@@ -200,9 +200,16 @@ def _open(schema: dict[str, Any], through: Mapping[str, Schema]) -> None:
 
 
 def _renamed(value: Any, names: Mapping[str, str]) -> Any:
-    if isinstance(value, dict):
-        return {
-            key: REFERENCE.format(name=names[each.rpartition("/")[2]]) if key == "$ref" else _renamed(each, names)
-            for key, each in value.items()
-        }
-    return [_renamed(each, names) for each in value] if isinstance(value, list) else value
+    """The same with its references by our names, and in a form that every tool reads."""
+    if isinstance(value, list):
+        return [_renamed(each, names) for each in value]
+    if not isinstance(value, dict):
+        return value
+    found = {key: _renamed(each, names) for key, each in value.items()}
+    if "$ref" in value:
+        found["$ref"] = REFERENCE.format(name=names[value["$ref"].rpartition("/")[2]])
+    if isinstance(value.get("title"), str):
+        del found["title"]  # the name of a type of ours
+    if value.get("type") == "array":
+        found.setdefault("items", {})  # generators do not take it for granted
+    return found

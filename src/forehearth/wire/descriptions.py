@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from forehearth.core.endpoint import Endpoint
+from forehearth.wire import openai_v1
 from forehearth.wire.openapi import Told
 
 ADMIN: Final = "admin"
@@ -15,7 +16,13 @@ TOLD: Final[Mapping[str, Told]] = {
         error="FoundryError",
         headers=dict.fromkeys(("chat_completions", "embeddings"), ("extra-parameters",)),
     ),
-    "openai-v1": Told(title="OpenAI v1", surface="openai_v1", base="/openai/v1", error="OpenAIError"),
+    "openai-v1": Told(
+        title="OpenAI v1",
+        surface="openai_v1",
+        base="/openai/v1",
+        error="OpenAIError",
+        named_versions=openai_v1.VERSIONS,
+    ),
     "azure-openai": Told(
         title="Classic Azure OpenAI",
         surface="azure_deployments",
@@ -28,6 +35,7 @@ TOLD: Final[Mapping[str, Told]] = {
         surface="projects",
         base="/api/projects",
         error="ProjectError",
+        named_versions=("v1",),
         version_needed="v1",
         optional_below="/{project}/openai/v1",
     ),

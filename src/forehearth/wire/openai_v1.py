@@ -31,7 +31,8 @@ _LATER = frozenset(
     {b"responses", b"images", b"audio", b"uploads", b"batches", b"vector_stores", b"evals"}
     | {b"fine_tuning", b"containers", b"realtime", b"videos"}
 )
-_VERSIONS = frozenset({"v1", "preview", "latest"})
+VERSIONS = ("v1", "preview", "latest")
+"""What an api-version may be besides a date."""
 
 
 class OpenAIV1:
@@ -146,7 +147,7 @@ class OpenAIV1:
 
     def _check_version(self, head: Head) -> None:
         version = paths.parameter(head, b"api-version")
-        if version is not None and version not in _VERSIONS and not paths.is_dated(version):
+        if version is not None and version not in VERSIONS and not paths.is_dated(version):
             raise VersionNotServed(
                 "API version not supported: leave 'api-version' out, or write v1 or preview.", param="api-version"
             )

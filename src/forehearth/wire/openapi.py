@@ -13,6 +13,7 @@ import msgspec
 from forehearth.core.endpoint import Endpoint
 from forehearth.wire.described import BYTES, JSON, Described, described
 from forehearth.wire.description_schemas import Schema, reference, schemas
+from forehearth.wire.paths import DATED
 from forehearth.wire.summaries import summary
 
 VERSION: Final = "3.1.0"
@@ -47,6 +48,8 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
     """What its paths begin with; the document has what follows, below the server's address and this."""
     error: str
     """The schema of what it says no with."""
+    named_versions: tuple[str, ...] = ()
+    """What an `api-version` may be besides a date."""
     version_needed: str | None = None
     """An `api-version` that has to be sent; None where it may be left out."""
     optional_below: str = "\0"
@@ -120,9 +123,10 @@ def _parameters(told: Told, endpoint: Endpoint, its: Described, below: str) -> l
         for each in _NAMES.findall(below)
     ]
     needed = told.version_needed is not None and not below.startswith(told.optional_below) and below != "/"
-    api_version: dict[str, Any] = {"name": "api-version", "in": "query", "required": needed, "schema": dict(_TEXT)}
+    form: dict[str, Any] = {"type": "string", "pattern": f"^({'|'.join((*told.named_versions, DATED))})$"}
     if told.version_needed is not None:
-        api_version["schema"]["default"] = told.version_needed
+        form["default"] = told.version_needed
+    api_version = {"name": "api-version", "in": "query", "required": needed, "schema": form}
     asked = [{"name": each, "in": "query", "schema": _QUERY.get(each, _TEXT)} for each in its.query]
     heads = (*its.headers, *told.headers.get(endpoint.name, ()))
     return [*named, api_version, *asked, *({"name": each, "in": "header", "schema": _TEXT} for each in heads)]

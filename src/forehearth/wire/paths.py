@@ -7,7 +7,9 @@ from urllib.parse import quote, unquote_to_bytes
 from forehearth.core.errors import MethodNotAllowed, NotServedYet, PathNotFound, UnsupportedMediaType
 from forehearth.core.exchange import Head
 
-_DATED = re.compile(r"\d{4}-\d{2}-\d{2}(-preview)?")
+DATED = "[0-9]{4}-[0-9]{2}-[0-9]{2}(-preview)?"
+"""The form of a dated api-version."""
+_DATED = re.compile(DATED)
 _LONGEST_NAME = 256
 
 

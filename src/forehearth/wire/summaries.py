@@ -9,6 +9,7 @@ from typing import Final
 from forehearth.core.endpoint import Endpoint
 
 _ELSEWHERE: Final = ("agent_", "project_")
+"""What stands before the names of endpoints that are the same as others, at an agent or below a project."""
 SUMMARIES: Final[Mapping[str, str]] = {
     # Calls.
     "chat_completions": "an answer to messages, whole or streamed",
@@ -54,27 +55,13 @@ SUMMARIES: Final[Mapping[str, str]] = {
     "files_get": "one of them",
     "files_delete": "remove it with its bytes",
     "files_content": "its bytes",
-    # Agents.
-    "agents_list": "[agents](agents.md), newest first; the query may have `limit`, `order`, `after`, `before`, `kind`",
-    "agents_create": "make one: `name`, `definition`, and `description`, `metadata`",
-    "agents_get": "one of them, with its latest version",
-    "agents_update": "change it: a new version, if that says anything new",
-    "agents_delete": "delete it with its versions",
-    "agents_enable": "let it be used",
-    "agents_disable": "let it not be used",
-    "agent_versions_list": "its versions, newest first; `limit`, `order`, `after`, `before`",
-    "agent_versions_create": "write a version, of a new agent where there is none of that name",
-    "agent_versions_get": "one of them",
-    "agent_versions_delete": "delete it; with the last one the agent goes",
-    "agent_responses_create": "an answer of that agent; [its own endpoint](agents.md#its-own-endpoint)",
     # Classic agents.
-    "assistants_create": "make a [classic agent](classic-agents.md)",
     "assistants_list": "those there are; `limit`, `order`, `after`, `before`",
+    "assistants_create": "make a [classic agent](classic-agents.md)",
     "assistants_get": "one of them",
     "assistants_update": "change what is sent of it",
     "assistants_delete": "remove it",
     "threads_create": "begin a thread",
-    "project_threads_list": "the threads there are; `limit`, `order`, `after`, `before`",
     "threads_get": "one of them",
     "threads_update": "change what is sent of it",
     "threads_delete": "remove it with its messages and runs",
@@ -92,6 +79,20 @@ SUMMARIES: Final[Mapping[str, str]] = {
     "runs_submit": "go on with what its functions gave",
     "run_steps_list": "its steps; `limit`, `order`, `after`, `before`, `include`",
     "run_steps_get": "one of them",
+    "project_threads_list": "the project's threads; `limit`, `order`, `after`, `before`",
+    # Agents.
+    "agents_list": "[agents](agents.md), newest first; the query may have `limit`, `order`, `after`, `before`, `kind`",
+    "agents_create": "make one: `name`, `definition`, and `description`, `metadata`",
+    "agents_get": "one of them, with its latest version",
+    "agents_update": "change it: a new version, if that says anything new",
+    "agents_delete": "delete it with its versions",
+    "agents_enable": "let it be used",
+    "agents_disable": "let it not be used",
+    "agent_versions_list": "its versions, newest first; `limit`, `order`, `after`, `before`",
+    "agent_versions_create": "write a version, of a new agent where there is none of that name",
+    "agent_versions_get": "one of them",
+    "agent_versions_delete": "delete it; with the last one the agent goes",
+    "agent_responses_create": "an answer of that agent; [its own endpoint](agents.md#its-own-endpoint)",
     # What a project has besides.
     "connections_list": "[connections](connections.md); the query may have `connectionType`, `defaultConnection`",
     "connections_get": "one of them, without its credentials",
@@ -109,13 +110,12 @@ SUMMARIES: Final[Mapping[str, str]] = {
 }
 
 
+def names(endpoint: Endpoint) -> tuple[str, ...]:
+    """What an endpoint is known by: its own name, then that of the endpoint that does the same elsewhere."""
+    return (endpoint.name, *(endpoint.name.removeprefix(each) for each in _ELSEWHERE if endpoint.name.startswith(each)))
+
+
 def summary(endpoint: Endpoint) -> str:
-    """What it does. Below a project and at an agent's own endpoint, that is what it does elsewhere."""
-    found = known(endpoint.name)
-    return found if found is not None else endpoint.name.replace("_", " ").replace(".", " ")
-
-
-def known(name: str) -> str | None:
-    """What stands here of an endpoint of that name, or of the one that it is elsewhere."""
-    names = (name, *map(name.removeprefix, _ELSEWHERE))
-    return next((SUMMARIES[each] for each in names if each in SUMMARIES), None)
+    """What it does; where nobody said, its name in words."""
+    found = (SUMMARIES[each] for each in names(endpoint) if each in SUMMARIES)
+    return next(found, endpoint.name.replace("_", " ").replace(".", " "))

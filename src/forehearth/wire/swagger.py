@@ -12,6 +12,8 @@ _JSON: Final = "application/json"
 _FORM: Final = "multipart/form-data"
 _COMPONENTS: Final = "#/components/schemas/"
 _DEFINITIONS: Final = "#/definitions/"
+_UNKNOWN: Final = frozenset({"anyOf", "oneOf", "const", "discriminator", "propertyNames"})
+"""Words that 2.0 has not."""
 _METHODS: Final = frozenset({"get", "put", "post", "delete", "patch"})
 
 
@@ -93,8 +95,7 @@ def _response(each: Mapping[str, Any]) -> dict[str, Any]:
     written: dict[str, Any] = {"description": each["description"]}
     media = _JSON if _JSON in content else next(iter(content), None)
     if media is not None:
-        schema = content[media]["schema"]
-        written["schema"] = {"type": "file"} if schema.get("format") == "binary" else _schema(schema)
+        written["schema"] = _schema(content[media]["schema"])
     return written
 
 
@@ -106,7 +107,7 @@ def _schema(value: Any) -> Any:
         return value
     if "$ref" in value:
         return {"$ref": value["$ref"].replace(_COMPONENTS, _DEFINITIONS)}
-    written = {key: each for key, each in value.items() if key not in ("anyOf", "oneOf", "const", "discriminator")}
+    written = {key: each for key, each in value.items() if key not in _UNKNOWN}
     written = {
         key: {name: _schema(each) for name, each in its.items()} if key == "properties" else _schema(its)
         for key, its in written.items()

@@ -11,11 +11,10 @@ from typing import Final
 from forehearth.assistants.kept import KeptRun
 from forehearth.assistants.runs import Runs
 from forehearth.assistants.stream import stream
-from forehearth.assistants.threads import Threads
 from forehearth.core.exchange import Reply
 from forehearth.core.permission import Permission
 from forehearth.dialects.assistants.answer import STEP, Event
-from forehearth.dialects.assistants.asked import Outputs, RunOfThread, RunWithThread, ThreadBody
+from forehearth.dialects.assistants.asked import Outputs, RunOfThread, RunWithThread
 from forehearth.jobs.desk import Jobs
 from forehearth.ports.surface import Entry
 from forehearth.wire import lists
@@ -33,16 +32,14 @@ _RUN: Final = "thread.run"
 class _Acts:
     """What is done at each of the paths."""
 
-    def __init__(self, threads: Threads, runs: Runs, jobs: Jobs) -> None:
-        self._threads = threads
+    def __init__(self, runs: Runs, jobs: Jobs) -> None:
         self._runs = runs
         self._jobs = jobs
 
     async def create_with_thread(self, entry: Entry, body: bytes) -> Reply:
         """A thread, and an assistant that answers it."""
         given = read_body(body, RunWithThread)
-        thread = await self._threads.create(entry.place, given.thread or ThreadBody())
-        kept = await self._runs.begin(caller(entry), thread.id, given)
+        thread, kept = await self._runs.begin_with_thread(caller(entry), given)
         return self._answer(entry, kept, [("thread.created", thread), *_begun(kept)], streams=given.stream)
 
     async def create(self, entry: Entry, body: bytes) -> Reply:
@@ -103,9 +100,9 @@ class _Acts:
         return Reply(status=200, headers=[_EVENTS], stream=told)
 
 
-def rows(threads: Threads, runs: Runs, jobs: Jobs) -> list[Row]:
+def rows(runs: Runs, jobs: Jobs) -> list[Row]:
     """The endpoints below OpenAI v1, and below `/openai`."""
-    acts = _Acts(threads, runs, jobs)
+    acts = _Acts(runs, jobs)
     read, write, read_steps = Permission.READ_RUNS, Permission.WRITE_RUNS, Permission.READ_RUN_STEPS
     every, one = "/threads/{thread_id}/runs", "/threads/{thread_id}/runs/{run_id}"
     table = (

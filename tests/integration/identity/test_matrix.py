@@ -20,7 +20,7 @@ from forehearth.core.endpoint import Endpoint
 from forehearth.identity import roles
 from forehearth.routing.directory import Directory
 from forehearth.server import app
-from forehearth.wire import admin_table
+from forehearth.wire import admin_table, descriptions
 from forehearth.wire.surfaces import surfaces
 from tests.conftest import StartForehearth
 from tests.families import all_families
@@ -308,7 +308,11 @@ def lines() -> list[Line]:
 def served() -> list[Endpoint]:
     """Every line of every table of endpoints."""
     tables = [surface.endpoints for _, surface in surfaces(Directory({}, {}, created=0), families=all_families())]
-    return [endpoint for table in (*tables, admin_table.ENDPOINTS, app.ENDPOINTS) for endpoint in table]
+    return [
+        endpoint
+        for table in (*tables, admin_table.ENDPOINTS, app.ENDPOINTS, descriptions.ENDPOINTS)
+        for endpoint in table
+    ]
 
 
 @pytest.fixture(scope="module")

@@ -13,6 +13,7 @@ import pytest
 
 from tests.conftest import StartForehearth
 from tests.forehearth_server import ForehearthServer, wait_until_ready
+from tests.integration.assistants.carried import Runs
 from tests.integration.server.toys import children_of, eventually
 from tests.openai_schemas import check, check_event
 from tests.postgres_server import PostgresServer
@@ -128,6 +129,9 @@ def client(start_forehearth: StartForehearth) -> Client:
 
 
 def test_it_comes_to_its_end_although_every_worker_is_killed_in_the_midst_of_it(client: Client):
+    """And so does a run of a classic agent, which is carried out beside it."""
+    runs = Runs(client.server)
+    run = runs.begin()
     seen: list[dict[str, Any]] = []
     for event in client.events("POST", "", {"model": "m", "input": "slowly", "background": True, "stream": True}):
         seen.append(event)
@@ -143,6 +147,8 @@ def test_it_comes_to_its_end_although_every_worker_is_killed_in_the_midst_of_it(
     assert whole["content"][0]["text"] == SAID
     assert response["usage"]["output_tokens"] > 0
     assert client.booked(client.request_id) == client.booked(f"{client.request_id}-2") == "m"
+    assert runs.finished(run)["status"] == "completed"
+    assert runs.cuts(run) == 1
 
 
 @pytest.mark.parametrize("with_signal", [signal.SIGTERM, signal.SIGKILL])

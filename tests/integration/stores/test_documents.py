@@ -450,15 +450,16 @@ async def test_what_expires_is_gone_at_once_and_swept_later(things):
 
 async def test_whoever_operates_the_server_finds_responses_in_all_places(stores):
     for name, place in (("a", HERE), ("b", HERE), ("a", PLACES[2]), ("a", PLACES[3])):
-        await stores.documents.insert(document(name, place, kind="response"))
+        kind = "thread_run" if name == "b" else "response"
+        await stores.documents.insert(document(name, place, kind=kind))
     await stores.documents.insert(document("old", kind="response", expires=NOW))
     await stores.documents.insert(document("a"))
-    newest = await stores.documents.response_before("here", None, NOW)
-    second = await stores.documents.response_before("here", newest.sequence, NOW)
-    third = await stores.documents.response_before("here", second.sequence, NOW)
+    newest = await stores.documents.run_before("here", None, NOW)
+    second = await stores.documents.run_before("here", newest.sequence, NOW)
+    third = await stores.documents.run_before("here", second.sequence, NOW)
     found = [(each.id, each.place) for each in (newest, second, third)]
     assert found == [("a", PLACES[2]), ("b", HERE), ("a", HERE)]
-    assert await stores.documents.response_before("here", third.sequence, NOW) is None
-    assert await stores.documents.response("here", "a", NOW) == [newest, third]
-    assert await stores.documents.response("here", "old", NOW) == []
-    assert await stores.documents.response("nowhere", "a", NOW) == []
+    assert await stores.documents.run_before("here", third.sequence, NOW) is None
+    assert await stores.documents.runs("here", "a", NOW) == [newest, third]
+    assert await stores.documents.runs("here", "old", NOW) == []
+    assert await stores.documents.runs("nowhere", "a", NOW) == []

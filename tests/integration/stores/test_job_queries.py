@@ -41,6 +41,7 @@ PLANNED = {
     "give_back": "jobs_pkey",
     "last_event": "job_events_pkey",
     "of_id": "jobs_by_id",
+    "what_for": "jobs_by_what_they_are_for",
     "of_resource": "jobs_by_resource",
     "told": "job_events_pkey",
 }

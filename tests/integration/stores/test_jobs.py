@@ -297,6 +297,8 @@ async def test_whoever_operates_the_server_sees_when_what_happened_in_all_places
     assert {each.place for each in found} == {HERE, ELSEWHERE[0], ELSEWHERE[1], ELSEWHERE[3]}
     assert [each.sequence for each in found] == sorted((each.sequence for each in found), reverse=True)
     assert found[-1] == made
+    assert [each.id for each in await jobs.what_for("here", "s", 10)] == ["a"]
+    assert await jobs.what_for("there", "s", 10) == []
     assert await jobs.of_id("here", "b", 10) == await jobs.of_id("nowhere", "a", 10) == []
     listed = await jobs.of_resource("here", 3)
     assert [each.sequence for each in listed] == [each.sequence for each in found][:3]

@@ -26,7 +26,7 @@ from forehearth.identity.assignment_records import AssignmentRecord
 from forehearth.identity.assignments import Assignments
 from forehearth.identity.keys import KeyRing
 from forehearth.identity.stored import StoredIdentities
-from forehearth.server.responses import RUN_KINDS
+from forehearth.server.run_kinds import RUN_KINDS
 from forehearth.stores.memory import MemoryAudit, MemoryDocuments
 from forehearth.stores.memory_jobs import MemoryJobs
 from forehearth.testing.clock import VirtualClock

@@ -4,17 +4,24 @@ import asyncio
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from forehearth.admin.runs import Runs
+from forehearth.core.document import Document
 from forehearth.core.errors import NotFound
-from forehearth.core.job import Ending, JobError, JobEvent, JobState, NewJob
+from forehearth.core.job import Ending, JobError, JobEvent, JobState, NewJob, Told
 from forehearth.core.place import Place
-from forehearth.server.responses import RUN_KINDS
+from forehearth.core.run import RunFacts
+from forehearth.responses.history import ResponseRuns
+from forehearth.server.run_kinds import RUN_KINDS
 from tests.unit.dialects.responses.chats import DONE, call, chunk, usage
 from tests.unit.responses.stage import HERE, Source, Stage, calls, says, somebody
 from tests.unit.responses.test_background import attempt
 
 SECRET = "what was said"
+ADDED = "response.output_item.added"
+NAMES = ("id", "type", "name", "server_label", "status", "item", "output_index", "input_tokens", "code", "version")
 TOOL = {"type": "function", "name": "weather", "parameters": {"type": "object"}}
 MCP_ITEM = {"type": "mcp_call", "id": "mcp_1", "name": "look", "server_label": "docs", "arguments": SECRET}
 SPOKEN = (chunk({"content": "what"}), chunk({"content": " was said"}), chunk({}, "stop"), usage(), DONE)
@@ -41,9 +48,9 @@ async def test_a_response_that_was_whole():
     found = await ran.whole(made["id"])
     facts = found.found.facts
     assert (facts.kind, facts.status, facts.model, facts.background) == ("response", "completed", "m", False)
-    assert (facts.tools, facts.request_id, facts.usage.prompt) == (("function weather",), "id-1", 3)
+    assert (facts.tools, facts.requests, facts.usage.prompt) == (("function weather",), ("id-1",), 3)
     assert (facts.began, facts.ended) == (ran.stage.clock.unix() - 2, ran.stage.clock.unix())
-    assert (found.found.job, found.past.attempts) == (None, {})
+    assert (found.found.jobs, found.attempts) == ((), ())
     assert [(each.type, each.status, each.began) for each in found.items] == [("message", "completed", None)]
     assert await ran.runs.events(found.found, -1, 10) == []
 
@@ -78,10 +85,11 @@ async def test_one_in_the_background_is_told_by_its_job():
     await ran.stage.clock.advance(5)
     await attempt(ran.stage)
     found = await ran.whole(made["id"])
-    facts, job = found.found.facts, found.found.job
+    facts, (job,) = found.found.facts, found.found.jobs
     assert (facts.status, facts.background, facts.ended) == ("completed", True, job.updated)
-    assert list(found.past.attempts) == [1]
-    assert set(found.past.steps) == {"answer", "end"}
+    (had,) = found.attempts
+    assert (had.leg, had.fence, had.ended) == (0, 1, job.updated)
+    assert [each.name for each in found.steps] == ["answer", "end"]
     (item,) = found.items
     assert (item.type, item.status, item.pieces) == ("message", "completed", 2)
     assert facts.began < item.began <= item.ended <= facts.ended
@@ -128,7 +136,7 @@ async def test_of_one_that_was_removed_its_job_is_left():
     await attempt(ran.stage)
     await ran.stage.responses.delete(somebody(), made["id"])
     facts = (await ran.whole(made["id"])).found.facts
-    assert (facts.status, facts.request_id, facts.model) == ("completed", "id-1", "")
+    assert (facts.status, facts.requests, facts.model) == ("completed", ("id-1",), "")
 
 
 async def test_once_its_job_is_forgotten_what_is_stored_is_left():
@@ -138,7 +146,7 @@ async def test_once_its_job_is_forgotten_what_is_stored_is_left():
     await ran.stage.clock.advance(2 * 86_400)
     await ran.stage.jobs.remove_expired(10)
     found = await ran.whole(made["id"])
-    assert (found.found.job, found.found.facts.status) == (None, "completed")
+    assert (found.found.jobs, found.found.facts.status) == ((), "completed")
     assert [each.type for each in found.items] == ["message"]
 
 
@@ -154,7 +162,7 @@ async def test_jobs_of_kinds_that_nobody_reads_are_shown_by_what_every_job_has()
     found = await ran.whole("batch_1")
     facts = found.found.facts
     assert (facts.kind, facts.status, facts.error, found.found.place) == ("batch", "failed", error, place)
-    assert list(found.past.steps) == ["one"]
+    assert [each.name for each in found.steps] == ["one"]
     assert [each.name for each in await ran.runs.events(found.found, -1, 10)] == ["progress"]
 
 
@@ -180,3 +188,28 @@ async def test_what_is_not_there_is_not_found_nor_at_another_resource(run_id):
     for resource, wanted in (("here", run_id), ("there", made["id"])):
         with pytest.raises(NotFound, match="There is no run"):
             await ran.runs.get(resource, wanted)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda below: st.lists(below, max_size=3) | st.dictionaries(st.sampled_from(NAMES) | st.text(max_size=3), below),
+    max_leaves=8,
+)
+
+
+@given(
+    members=st.dictionaries(st.sampled_from(["output", "tools", "usage", "error", "model", "agent_reference"]), JSON)
+)
+def test_whatever_a_host_passed_through_is_read_as_far_as_it_is_what_it_should_be(members):
+    response = {"id": "r", "status": "completed", "created_at": 1, "background": False} | members
+    body = msgspec.json.encode({"response": response, "input": []})
+    facts = ResponseRuns().facts(Document(place=HERE, kind="response", id="r", created=2, updated=2, body=body), [])
+    msgspec.json.decode(msgspec.json.encode(facts), type=RunFacts)
+
+
+@given(name=st.sampled_from([ADDED, "response.output_item.done", "response.output_text.delta"]), members=JSON)
+def test_whatever_an_event_has_it_is_told(name, members):
+    body = msgspec.json.encode(members if isinstance(members, dict) else {"item": members, "output_index": members})
+    told = Told(event=JobEvent(number=0, name=name, body=body), at=1.0)
+    for found in (ResponseRuns().event(told), *ResponseRuns().items([told, told])):
+        msgspec.json.decode(msgspec.json.encode(found), type=type(found))

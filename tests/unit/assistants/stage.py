@@ -1,5 +1,6 @@
 """Classic agents in a gateway without a network: real surfaces, a worker, a store in memory, models the test plays."""
 
+import asyncio
 import json
 from types import TracebackType
 from typing import Any, Self
@@ -14,7 +15,7 @@ from forehearth.stores.memory import MemoryDocuments
 from forehearth.stores.memory_blobs import MemoryBlobs
 from forehearth.stores.memory_jobs import MemoryJobs
 from tests.unit.doors import Known, answer, head, make_door, principal
-from tests.unit.responses.stage import Models, Source
+from tests.unit.responses.stage import Models, Source, calls
 
 PROJECT, SALES = "/api/projects/default", "/api/projects/sales"
 V1, CLASSIC = "/openai/v1", "/openai"
@@ -28,7 +29,25 @@ TOOL = {
         "strict": True,
     },
 }
+WAITS = calls("get_weather", '{"city": "P"}')
+"""A model's answer after which a run waits for its function."""
+SUBMIT = {"tool_outputs": [{"tool_call_id": "call_1", "output": "sunny"}]}
 Event = tuple[str, Any]
+
+
+class Endless(Source):
+    """A host's stream that comes to no end after its pieces; `begun` says that they are out."""
+
+    def __init__(self, *pieces: bytes) -> None:
+        super().__init__(pieces)
+        self.begun = asyncio.Event()
+
+    async def __anext__(self) -> bytes:
+        if self.pieces:
+            return await super().__anext__()
+        self.begun.set()
+        await asyncio.get_running_loop().create_future()
+        raise AssertionError
 
 
 class Clock:
@@ -60,9 +79,9 @@ class Stage:
         self.jobs = MemoryJobs(self.clock)
         self.workshop = Workshop()
         stores = _Stores(documents=self.documents, jobs=self.jobs)
-        made = families(stores, self.clock, {}, self.workshop, blobs=MemoryBlobs(), upload_bytes=1_000)
+        made = families(stores, self.clock, (), self.workshop, blobs=MemoryBlobs(), upload_bytes=1_000)
         known = Known({"t": principal(*permissions)})
-        self.door = make_door(answer({}), known=known, families=made("here", self.models))
+        self.door = make_door(answer({}), known=known, families=made("here", self.models, lambda _: False))
         self._opened: Any = None
 
     async def __aenter__(self) -> Self:
@@ -135,3 +154,8 @@ def read(text: bytes) -> list[Event]:
         raw = data.removeprefix("data: ")
         found.append((name.removeprefix("event: "), raw if raw == "[DONE]" else json.loads(raw)))
     return found
+
+
+def names(events: list[Event]) -> list[str]:
+    """What happened, in its order."""
+    return [name.removeprefix("thread.") for name, _ in events]

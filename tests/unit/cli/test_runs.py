@@ -26,12 +26,25 @@ RUN: dict[str, Any] = {
     "created": "2027-01-15T08:00:00.25Z",
     "seconds": 4.0,
     "tokens": TOKENS,
-    "request": "id-1",
+    "requests": ["id-1"],
     "tools": ["function weather", "mcp docs"],
     "error": None,
-    "job": {"state": "succeeded", "attempts": 2, "mostAttempts": 5, "cancelAsked": False, "leaseEnds": None},
-    "attempts": [{"fence": 1, "began": 1.0}, {"fence": 2, "began": 2.0}],
-    "steps": [{"name": "answer", "at": 4.0}],
+    "jobs": [
+        {
+            "state": "succeeded",
+            "created": 0.0,
+            "ended": 4.0,
+            "attempts": 2,
+            "mostAttempts": 5,
+            "cancelAsked": False,
+            "leaseEnds": None,
+        }
+    ],
+    "attempts": [
+        {"leg": 0, "fence": 1, "began": 1.0, "ended": 2.0},
+        {"leg": 0, "fence": 2, "began": 2.0, "ended": 4.0},
+    ],
+    "steps": [{"leg": 0, "name": "answer", "at": 4.0}],
     "items": [
         {
             "id": "fc_1",
@@ -134,13 +147,13 @@ def test_whatever_callers_named_things_no_terminal_obeys_it(
 
 
 def test_a_run_of_which_nothing_is_noted():
-    empty = {name: [] for name in ("attempts", "steps", "items")} | {"calls": None, "job": None}
+    empty = {name: [] for name in ("jobs", "attempts", "steps", "items")} | {"calls": None}
     assert list(drawn(RUN | empty, 80)) == ["nothing of what it did is noted (any more)"]
 
 
 def test_one_that_waits():
     waiting = {name: [] for name in ("attempts", "steps", "items", "calls")} | {"seconds": 1.5, "ended": False}
-    (line,) = drawn(RUN | waiting, None)
+    (line,) = drawn(RUN | waiting | {"jobs": [RUN["jobs"][0] | {"ended": None}]}, None)
     assert line.startswith("waiting  \u2502\u2588")
 
 
@@ -194,3 +207,17 @@ def test_a_data_directory_that_no_server_holds_has_no_runs_yet(
     assert capsys.readouterr().out == "no runs are kept\n"
     assert run(["runs", "show", "resp_1", *options]) == 1
     assert "There is no run 'resp_1'" in capsys.readouterr().err
+
+
+def test_a_run_of_several_legs_waits_for_its_caller_between_them():
+    job = RUN["jobs"][0]
+    legs = {
+        "jobs": [job | {"ended": 1.0}, job | {"created": 3.0}],
+        "attempts": [
+            {"leg": 0, "fence": 1, "began": 0.0, "ended": 1.0},
+            {"leg": 1, "fence": 1, "began": 3.0, "ended": None},
+        ],
+    }
+    bare = {"steps": [], "items": [], "calls": []}
+    names = [line.partition("\u2502")[0].strip() for line in drawn(RUN | bare | legs, None)]
+    assert names == ["attempt 1", "waits for its caller", "attempt 2"]

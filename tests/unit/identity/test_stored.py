@@ -7,7 +7,7 @@ from forehearth.core.document import Document
 from forehearth.core.endpoint import Endpoint
 from forehearth.core.errors import PermissionDenied
 from forehearth.core.identity_settings import AssignmentSettings
-from forehearth.core.permission import Permission
+from forehearth.core.permission import CLASSIC_AGENTS, Permission
 from forehearth.core.place import Place
 from forehearth.core.principal import Principal
 from forehearth.identity import assignment_records, key_records
@@ -30,6 +30,7 @@ OPENAI = {
     Permission.WRITE_RESPONSES,
     Permission.DELETE_RESPONSES,
     Permission.READ_FILES,
+    *CLASSIC_AGENTS,
 }
 ALL_OF_INFERENCE = OPENAI | {
     Permission.WRITE_FILES,

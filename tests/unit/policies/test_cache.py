@@ -323,11 +323,13 @@ PASSWORD, ALIKE, OTHER = "How do I reset my password?", "How can I reset my pass
 async def test_one_that_asks_the_same_has_the_answer():
     bench = Bench(semantic=SEMANTIC)
     await bench.ask(chat(PASSWORD))
+    assert "None that was answered is within 0.1." in bench.words
     assert await bench.ask(chat(ALIKE)) == ("hit", body("answer 1"))
     assert bench.asked.record.usage == Usage(prompt=0)
     assert "0.000 away" in bench.words
     assert await bench.ask(chat(OTHER)) == ("miss", body("answer 2"))
     assert "words" in bench.words
+    assert "None that was answered" not in bench.words
     assert bench.counts.told == ["miss", "kept", "semantic", "refused words", "miss", "kept"]
 
 

@@ -20,6 +20,7 @@ from forehearth.core.upstream import Response
 from forehearth.documents.repository import Documents
 from forehearth.files.service import Files
 from forehearth.jobs.desk import Jobs
+from forehearth.jobs.worker import Worker
 from forehearth.responses.attachments import Attachments
 from forehearth.responses.background import Background
 from forehearth.responses.caller import Caller
@@ -272,6 +273,28 @@ class Stage:
     def kept(self) -> list[str]:
         """The ids of all responses that are stored."""
         return [document.id for document in self.store._documents.values() if document.kind == "response"]
+
+
+async def attempt(stage: Any, kind: str = "response") -> bool:
+    """Have a worker make one attempt at the one job there is of a kind, until it ends or dies; whether it died.
+
+    The `stage` has the `jobs` and their `mortal`, the `work` that does them, and a virtual `clock`.
+    """
+    await stage.clock.advance(20)  # leases of the dead have lapsed
+    (job,) = await stage.jobs.claim({kind}, 1, 15.0)
+    worker = Worker(stage.jobs, {kind: stage.work}, stage.clock, sleep=stage.clock.sleep)
+    before = asyncio.all_tasks()
+    worker._begin(job, stage.clock.monotonic() + 15.0)
+    (carried,) = worker._running
+    died = asyncio.ensure_future(stage.mortal.died.wait())
+    await asyncio.wait([carried, died], return_when=asyncio.FIRST_COMPLETED)
+    dead = not carried.done()
+    for task in asyncio.all_tasks() - before - {asyncio.current_task()}:
+        while not task.done():
+            task.cancel()
+            await asyncio.wait([task], timeout=0)
+    stage.mortal.died.clear()
+    return dead
 
 
 def read(text: bytes) -> list[dict[str, Any]]:

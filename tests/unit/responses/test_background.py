@@ -12,10 +12,9 @@ from forehearth.core.errors import Broken, InvalidField, NotFound, TooManyReques
 from forehearth.core.job import JobState
 from forehearth.core.place import Place
 from forehearth.jobs.run import JobCancelled, Run
-from forehearth.jobs.worker import Worker
 from tests.openai_schemas import check, check_event
 from tests.unit.dialects.responses.chats import DONE, call, chunk, folded, types, usage
-from tests.unit.responses.stage import HERE, Source, Stage, read, says, somebody
+from tests.unit.responses.stage import HERE, Source, Stage, attempt, read, says, somebody
 
 TOOL = {"type": "function", "name": "f", "parameters": {"type": "object"}, "strict": True}
 TEXT = (
@@ -35,25 +34,6 @@ CALLS = (
     usage(),
     DONE,
 )
-
-
-async def attempt(stage):
-    """Have a worker make one attempt at the one job there is, until it ends or dies; whether it died."""
-    await stage.clock.advance(20)  # leases of the dead have lapsed
-    (job,) = await stage.jobs.claim({"response"}, 1, 15.0)
-    worker = Worker(stage.jobs, {"response": stage.work}, stage.clock, sleep=stage.clock.sleep)
-    before = asyncio.all_tasks()
-    worker._begin(job, stage.clock.monotonic() + 15.0)
-    (carried,) = worker._running
-    died = asyncio.ensure_future(stage.mortal.died.wait())
-    await asyncio.wait([carried, died], return_when=asyncio.FIRST_COMPLETED)
-    dead = not carried.done()
-    for task in asyncio.all_tasks() - before - {asyncio.current_task()}:
-        while not task.done():
-            task.cancel()
-            await asyncio.wait([task], timeout=0)
-    stage.mortal.died.clear()
-    return dead
 
 
 async def events(stage, id_, after=-1):

@@ -9,10 +9,10 @@ from forehearth.stores.queries import Migration, migrations, missing, queries
 COUNTS = {
     ("sqlite", "documents"): 16,
     ("sqlite", "audit"): 3,
-    ("sqlite", "jobs"): 25,
+    ("sqlite", "jobs"): 26,
     ("postgres", "documents"): 15,
     ("postgres", "audit"): 3,
-    ("postgres", "jobs"): 20,
+    ("postgres", "jobs"): 21,
     ("postgres", "schema"): 6,
 }
 

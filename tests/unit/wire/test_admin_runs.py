@@ -75,15 +75,23 @@ async def test_a_run_is_shown_with_all_that_it_did(ran: Ran):
     await ran.ledger.add([ran.called("id-1", begun + 1), ran.called("id-1-2", begun + 2), ran.called("id-12", begun)])
     shown = (await ran.door.ask("GET", "/admin/runs/resp_1")).json
     assert (shown["id"], shown["kind"], shown["project"], shown["endpoint"]) == ("resp_1", "response", "sales", None)
-    assert (shown["status"], shown["ended"], shown["seconds"], shown["request"]) == ("in_progress", False, 3.0, "id-1")
-    assert shown["job"] == {
+    assert (shown["status"], shown["ended"], shown["seconds"], shown["requests"]) == (
+        "in_progress",
+        False,
+        3.0,
+        ["id-1"],
+    )
+    (shown_job,) = shown["jobs"]
+    assert shown_job == {
         "state": "running",
+        "created": 0.0,
+        "ended": None,
         "attempts": 1,
         "mostAttempts": 5,
         "cancelAsked": False,
         "leaseEnds": 16.0,
     }
-    assert shown["attempts"] == [{"fence": 1, "began": 1.0}]
+    assert shown["attempts"] == [{"leg": 0, "fence": 1, "began": 1.0, "ended": None}]
     assert shown["items"] == [
         {
             "id": "fc_1",
@@ -104,7 +112,8 @@ async def test_a_run_is_shown_with_all_that_it_did(ran: Ran):
     await ran.clock.advance(60)
     shown = (await ran.door.ask("GET", "/admin/runs/resp_1")).json
     assert (shown["status"], shown["ended"], shown["seconds"]) == ("completed", True, 3.0)
-    assert (shown["steps"], shown["job"]["leaseEnds"]) == ([{"name": "answer", "at": 3.0}], None)
+    assert shown["steps"] == [{"leg": 0, "name": "answer", "at": 3.0}]
+    assert (shown["jobs"][0]["leaseEnds"], shown["jobs"][0]["ended"], shown["attempts"][0]["ended"]) == (None, 3.0, 3.0)
 
 
 async def test_without_a_ledger_its_calls_are_not_known(ran: Ran):

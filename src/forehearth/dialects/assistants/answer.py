@@ -4,7 +4,7 @@ A text is a message, with a step that says so; calls of functions are one step, 
 they gave. What the events show is what is to be kept.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -79,13 +79,13 @@ class Answer:
     def feed(self, piece: bytes) -> list[Event]:
         """A piece of the stream of chat completions arrives, cut anywhere. Raises `Broken` or `BackendRefused`."""
         self._read(self._reader.feed(piece))
-        return self._given()
+        return self.untold()
 
     def whole(self, body: bytes) -> list[Event]:
         """The answer is there, whole. Raises `Broken` or `BackendRefused`."""
         piece = chunks.read(body)
         self._take(msgspec.structs.replace(piece, finish=piece.finish or "stop"))
-        return self._given()
+        return self.untold()
 
     def finish(self) -> tuple[list[Event], Outcome]:
         """The stream is over. Raises `Broken` where the model was not, and `BackendRefused`."""
@@ -94,7 +94,12 @@ class Answer:
             raise Broken("The model's host broke off its answer.")
         if self._message is None and self._calling is None:
             self._open_message()
-        return self._given(), self._outcome(self._finish)
+        return self.untold(), self._outcome(self._finish)
+
+    def untold(self) -> list[Event]:
+        """The events that are due, such as those of a piece in which something went wrong after them."""
+        due, self._due = self._due, []
+        return due
 
     def leave(self, how: Move, error: ForehearthError | None = None) -> Outcome:
         """It ends before its model did: cancelled, expired or failed."""
@@ -112,10 +117,6 @@ class Answer:
     @property
     def _used(self) -> Tokens | None:
         return None if self._usage is None else Tokens.of(self._usage)
-
-    def _given(self) -> list[Event]:
-        due, self._due = self._due, []
-        return due
 
     def _read(self, found: Iterable[bytes]) -> None:
         for data in found:
@@ -289,34 +290,43 @@ def events(items: Iterable[Item]) -> list[Event]:
     ]
 
 
-def left_open(found: Iterable[tuple[str, Json]], now: int) -> list[Item]:
+def shown(told: Iterable[tuple[str, Json]]) -> list[Item]:
+    """The messages and steps that these events show, as the last of them shows each."""
+    found: dict[str, Item] = {}
+    for name, body in told:
+        if name.startswith((STEP, MESSAGE)) and not name.endswith(".delta"):
+            found[body["id"]] = msgspec.convert(body, Item)
+    return list(found.values())
+
+
+def left_open(told: Sequence[tuple[str, Json]], now: int) -> list[Item]:
     """The messages and steps that whoever told these events left open, as they end."""
-    open_: dict[str, Item] = {}
     texts: dict[str, list[str]] = {}
-    for name, body in found:
-        id_ = body["id"]
+    for name, body in told:
         if name == MESSAGE_DELTA:
-            texts.setdefault(id_, []).extend(
-                part["text"]["value"] for part in body["delta"]["content"] if part["type"] == "text"
-            )
-        elif name in (f"{STEP}.created", f"{MESSAGE}.created"):
-            open_[id_] = msgspec.convert(body, Step) if name.startswith(STEP) else msgspec.convert(body, Message)
-        elif name.startswith((STEP, MESSAGE)) and not name.endswith(("in_progress", "delta")):
-            open_.pop(id_, None)
+            said = (part["text"]["value"] for part in body["delta"]["content"] if part["type"] == "text")
+            texts.setdefault(body["id"], []).extend(said)
     items: list[Item] = []
-    for item in reversed(open_.values()):  # a message before the step that tells of it, which was begun first
+    for item in reversed(shown(told)):  # a message before the step that tells of it, which was begun first
+        if item.status != "in_progress":
+            continue
         if isinstance(item, Message):
-            said = "".join(texts.get(item.id, ()))
-            items.append(ended(msgspec.structs.replace(item, content=[text_part(said)]), "failed", now))
+            content = [text_part("".join(texts.get(item.id, ())))]
+            items.append(ended(msgspec.structs.replace(item, content=content), "failed", now))
         else:
             items.append(ended(item, "failed", now, _LOST))
     return items
 
 
+def is_too_long(error: ForehearthError) -> bool:
+    """Whether it says that a model's context does not take what it was shown."""
+    if isinstance(error, BackendRefused):
+        return error.error_code == ContextTooLong.code
+    return isinstance(error, ContextTooLong)
+
+
 def told(error: ForehearthError) -> Error:
     """A failure as the `last_error` of a run."""
-    if isinstance(error, ContextTooLong | InvalidField) or (
-        isinstance(error, BackendRefused) and error.error_code == "context_length_exceeded"
-    ):
+    if is_too_long(error) or isinstance(error, InvalidField):
         return Error(code="invalid_prompt", message=error.message)
     return Error(**chunks.told(error))

@@ -22,8 +22,8 @@ MOST_MESSAGES: Final = 100
 """Messages that come with a thread or a run."""
 _FEWEST_TOKENS: Final = 256
 _PARTS: Final = ("text", "image_url", "image_file")
-Metadata = Callable[[object], Mapping[str, str]]
-"""Reads metadata. Raises `InvalidField`."""
+Metadata = Callable[[object, str], Mapping[str, str]]
+"""Reads metadata that stands at a path. Raises `InvalidField`."""
 _Maybe = str | UnsetType | None
 _Temperature = Annotated[float, msgspec.Meta(ge=0, le=2)]
 _TopP = Annotated[float, msgspec.Meta(ge=0, le=1)]
@@ -169,7 +169,7 @@ def read_assistant(body: bytes, metadata: Metadata) -> dict[str, Any]:
     for name, read in (
         ("tools", lambda given: tools.read_tools(given or ())),
         ("tool_resources", tools.read_resources),
-        ("metadata", metadata),
+        ("metadata", lambda given: metadata(given, "metadata")),
         ("response_format", tools.read_format),
     ):
         if name in members:
@@ -196,7 +196,7 @@ def read_message(given: object, metadata: Metadata, at: str = "") -> NewMessage:
     return NewMessage(
         role="user" if found.role == "user" else "assistant",
         content=_content(found.content, f"{place}content"),
-        metadata=metadata(found.metadata),
+        metadata=metadata(found.metadata, f"{place}metadata"),
     )
 
 
@@ -245,7 +245,7 @@ def read_run(body: RunBody, assistant: Assistant, metadata: Metadata, made: Json
         model=body.model or assistant.model,
         instructions=instructions,
         tools=given,
-        metadata=metadata(body.metadata),
+        metadata=metadata(body.metadata, "metadata"),
         temperature=assistant.temperature if body.temperature is None else body.temperature,
         top_p=assistant.top_p if body.top_p is None else body.top_p,
         max_completion_tokens=body.max_completion_tokens,

@@ -38,7 +38,7 @@ def body(run: Run, messages: Sequence[ChatMessage], *, most: int | None) -> byte
     members: dict[str, Any] = {"model": run.model, "messages": messages, "stream": True}
     members["stream_options"] = {"include_usage": True}
     if run.tools:
-        members |= {"tools": run.tools, "tool_choice": run.tool_choice}
+        members |= {"tools": run.tools, "tool_choice": _choice(run, messages)}
         members |= {} if run.parallel_tool_calls else {"parallel_tool_calls": False}
     for name in ("temperature", "top_p"):
         if getattr(run, name) is not None:
@@ -51,6 +51,12 @@ def body(run: Run, messages: Sequence[ChatMessage], *, most: int | None) -> byte
         return msgspec.json.encode(members)
     except RecursionError:
         raise MalformedBody("The run's JSON is nested too deeply to be passed on.") from None
+
+
+def _choice(run: Run, messages: Sequence[ChatMessage]) -> str | Json:
+    """What a run must call it must call before it says anything, and not for ever."""
+    called = bool(messages) and messages[-1]["role"] == "tool"
+    return "auto" if called and run.tool_choice != "none" else run.tool_choice
 
 
 def left(bound: int | None, used: int) -> int | None:
@@ -82,6 +88,16 @@ def fitting(messages: list[Json], most: int | None, count: Count, *, kept: int) 
         total -= _tokens(rest[dropped], count)
         dropped += 1
     return None if total > most else [*head, *rest[dropped:]]
+
+
+def halved(messages: list[Json], *, kept: int) -> list[Json] | None:
+    """The same without the older half of those that may be left out; None where there are none.
+
+    The instructions stay, and so do the `kept` last messages, as in `fitting`.
+    """
+    begin = 1 if messages and messages[0]["role"] == "system" else 0
+    left_out = -(-(len(messages) - begin - max(1, kept)) // 2)
+    return None if left_out <= 0 else messages[:begin] + messages[begin + left_out :]
 
 
 def so_far(steps: Sequence[Step], own: Mapping[str, Message]) -> list[ChatMessage]:

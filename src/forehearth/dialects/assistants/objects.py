@@ -17,11 +17,10 @@ StepStatus = Literal["in_progress", "cancelled", "failed", "completed", "expired
 MessageStatus = Literal["in_progress", "incomplete", "completed"]
 
 
-class Assistant(msgspec.Struct, frozen=True, kw_only=True):
+class Assistant(msgspec.Struct, frozen=True, kw_only=True, tag_field="object", tag="assistant"):
     """A model, what it is told, and its tools."""
 
     id: str
-    object: Literal["assistant"] = "assistant"
     created_at: int
     name: str | None = None
     description: str | None = None
@@ -35,11 +34,10 @@ class Assistant(msgspec.Struct, frozen=True, kw_only=True):
     response_format: str | Json = "auto"
 
 
-class Thread(msgspec.Struct, frozen=True, kw_only=True):
+class Thread(msgspec.Struct, frozen=True, kw_only=True, tag_field="object", tag="thread"):
     """What messages hang under."""
 
     id: str
-    object: Literal["thread"] = "thread"
     created_at: int
     tool_resources: Json = {}
     metadata: Mapping[str, str] = {}
@@ -51,11 +49,10 @@ class Reason(msgspec.Struct, frozen=True):
     reason: str
 
 
-class Message(msgspec.Struct, frozen=True, kw_only=True):
+class Message(msgspec.Struct, frozen=True, kw_only=True, tag_field="object", tag="thread.message"):
     """What somebody said in a thread."""
 
     id: str
-    object: Literal["thread.message"] = "thread.message"
     created_at: int
     assistant_id: str | None = None
     thread_id: str
@@ -101,11 +98,10 @@ class Error(msgspec.Struct, frozen=True, kw_only=True):
     message: str
 
 
-class Run(msgspec.Struct, frozen=True, kw_only=True):
+class Run(msgspec.Struct, frozen=True, kw_only=True, tag_field="object", tag="thread.run"):
     """An assistant's answer to a thread, while it comes into being and after."""
 
     id: str
-    object: Literal["thread.run"] = "thread.run"
     created_at: int
     assistant_id: str
     thread_id: str
@@ -133,11 +129,10 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     parallel_tool_calls: bool = True
 
 
-class Step(msgspec.Struct, frozen=True, kw_only=True):
+class Step(msgspec.Struct, frozen=True, kw_only=True, tag_field="object", tag="thread.run.step"):
     """One thing that was done in a run: a message was written, or functions were called."""
 
     id: str
-    object: Literal["thread.run.step"] = "thread.run.step"
     created_at: int
     run_id: str
     assistant_id: str

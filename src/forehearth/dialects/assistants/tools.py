@@ -3,7 +3,7 @@
 Members come as they are sent, and are kept so: they are those of chat completions, which a model is asked with.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
@@ -23,6 +23,8 @@ NOT_SERVED: Final = (
 """Tools that the service has besides functions."""
 LARGEST: Final = 512 * 1024
 """Bytes of all tools together, and of a form of answers."""
+_DEEPER: Final = 100
+"""How much deeper than it was read a value may be written."""
 _SERVED: Final = "served are tools of type 'function'"
 _Name = Annotated[str, msgspec.Meta(pattern=r"^[a-zA-Z0-9_-]{1,64}$")]
 
@@ -149,10 +151,17 @@ def read_resources(given: object) -> Json:
 
 
 def _is_empty(value: object) -> bool:
-    return not value or (isinstance(value, Mapping) and all(map(_is_empty, value.values())))
+    return not value or (isinstance(value, dict) and not any(value.values()))
 
 
 def _require_small(given: object, where: str) -> None:
-    size = len(msgspec.json.encode(given))
+    """Raises `InvalidField` for what is too large to be kept, or too deep: it is written within other things later."""
+    within = given
+    for _ in range(_DEEPER):
+        within = [within]
+    try:
+        size = len(msgspec.json.encode(within)) - 2 * _DEEPER
+    except RecursionError:
+        raise InvalidField(f"'{where}' is nested too deeply to be kept.", param=where) from None
     if size > LARGEST:
         raise InvalidField(f"'{where}' has at most {LARGEST} bytes of JSON, and this one {size}.", param=where)

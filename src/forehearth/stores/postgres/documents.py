@@ -96,15 +96,15 @@ class PostgresDocuments:
         """See `ports.documents`."""
         return [document_rows.document(row) for row in await self._database.read(_SQL["of_all_places"], {"kind": kind})]
 
-    async def response(self, resource: str, id: str, now: float) -> list[Document]:  # noqa: A002 - the port's
+    async def runs(self, resource: str, id: str, now: float) -> list[Document]:  # noqa: A002 - the port's
         """See `ports.documents`."""
-        rows = await self._database.read(_SQL["response"], {"resource": resource, "id": id, "now": now})
+        rows = await self._database.read(_SQL["runs"], {"resource": resource, "id": id, "now": now})
         return [document_rows.document(row) for row in rows]
 
-    async def response_before(self, resource: str, sequence: int | None, now: float) -> Document | None:
+    async def run_before(self, resource: str, sequence: int | None, now: float) -> Document | None:
         """See `ports.documents`."""
         values = {"resource": resource, "before": sequence, "now": now}
-        rows = await self._database.read(_SQL["response_before"], values)
+        rows = await self._database.read(_SQL["run_before"], values)
         return document_rows.document(rows[0]) if rows else None
 
     async def version(self, kind: str) -> int:

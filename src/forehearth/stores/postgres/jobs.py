@@ -106,6 +106,11 @@ class PostgresJobs:
         rows = await self._database.read(_SQL["of_id"], {"resource": resource, "id": id, "limit": limit})
         return [job_rows.job(row) for row in rows]
 
+    async def what_for(self, resource: str, subject: str, limit: int) -> list[Job]:
+        """See `ports.jobs`."""
+        wanted = {"resource": resource, "subject": subject, "limit": limit}
+        return [job_rows.job(row) for row in await self._database.read(_SQL["what_for"], wanted)]
+
     async def of_resource(self, resource: str, limit: int) -> list[Job]:
         """See `ports.jobs`."""
         rows = await self._database.read(_SQL["of_resource"], {"resource": resource, "limit": limit})

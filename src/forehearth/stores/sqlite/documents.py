@@ -102,16 +102,16 @@ class SqliteDocuments:
         rows = await self._database.read(lambda found: found.execute(_SQL["of_all_places"], {"kind": kind}).fetchall())
         return [_document(row) for row in rows]
 
-    async def response(self, resource: str, id: str, now: float) -> list[Document]:  # noqa: A002 - the port's
+    async def runs(self, resource: str, id: str, now: float) -> list[Document]:  # noqa: A002 - the port's
         """See `ports.documents`."""
-        return await self._responses("response", {"resource": resource, "id": id, "now": now})
+        return await self._runs("runs", {"resource": resource, "id": id, "now": now})
 
-    async def response_before(self, resource: str, sequence: int | None, now: float) -> Document | None:
+    async def run_before(self, resource: str, sequence: int | None, now: float) -> Document | None:
         """See `ports.documents`."""
         values = {"resource": resource, "before": sequence, "now": now}
-        return next(iter(await self._responses("response_before", values)), None)
+        return next(iter(await self._runs("run_before", values)), None)
 
-    async def _responses(self, name: str, values: Mapping[str, Any]) -> list[Document]:
+    async def _runs(self, name: str, values: Mapping[str, Any]) -> list[Document]:
         rows = await self._database.read(lambda found: found.execute(_SQL[name], dict(values)).fetchall())
         return [_document(row) for row in rows]
 

@@ -171,6 +171,11 @@ class SqliteJobs:
         """See `ports.jobs`."""
         return [_job(row) for row in await self._read("of_id", {"resource": resource, "id": id, "limit": limit})]
 
+    async def what_for(self, resource: str, subject: str, limit: int) -> list[Job]:
+        """See `ports.jobs`."""
+        wanted = {"resource": resource, "subject": subject, "limit": limit}
+        return [_job(row) for row in await self._read("what_for", wanted)]
+
     async def of_resource(self, resource: str, limit: int) -> list[Job]:
         """See `ports.jobs`."""
         return [_job(row) for row in await self._read("of_resource", {"resource": resource, "limit": limit})]

@@ -1,4 +1,4 @@
--- When the things of a job happened, and who had it; jobs by their id alone. For whoever operates the server.
+-- When the things of a job happened, and who had it; runs by their ids alone. For whoever operates the server.
 
 ALTER TABLE job_steps ADD COLUMN at double precision; -- NULL where nobody noted it yet
 ALTER TABLE job_events ADD COLUMN at double precision;
@@ -11,6 +11,7 @@ CREATE TABLE job_attempts (
 );
 
 CREATE INDEX jobs_by_id ON jobs ((ARRAY[resource, id]), sequence);
+CREATE INDEX jobs_by_what_they_are_for ON jobs ((ARRAY[resource, subject]), sequence);
 CREATE INDEX jobs_by_resource ON jobs ((ARRAY[resource]), sequence);
-CREATE INDEX responses_by_id ON documents ((ARRAY[resource, id]), sequence) WHERE kind = 'response';
-CREATE INDEX responses_by_resource ON documents ((ARRAY[resource]), sequence) WHERE kind = 'response';
+CREATE INDEX runs_by_id ON documents ((ARRAY[resource, id]), sequence) WHERE kind IN ('response', 'thread_run');
+CREATE INDEX runs_by_resource ON documents ((ARRAY[resource]), sequence) WHERE kind IN ('response', 'thread_run');

@@ -122,16 +122,16 @@ ORDER BY sequence DESC LIMIT :limit;
 -- Every document of a kind.
 SELECT * FROM documents WHERE ARRAY[kind] = ARRAY[:kind] ORDER BY sequence;
 
--- name: response
--- The responses of an id, wherever they are.
+-- name: runs
+-- The responses and runs of an id, wherever they are.
 SELECT * FROM documents
-WHERE ARRAY[resource, id] = ARRAY[:resource, :id] AND kind = 'response' AND (expires IS NULL OR expires > :now)
+WHERE ARRAY[resource, id] = ARRAY[:resource, :id] AND kind IN ('response', 'thread_run') AND (expires IS NULL OR expires > :now)
 ORDER BY sequence DESC;
 
--- name: response_before
--- The newest response of a resource, or of those before another.
+-- name: run_before
+-- The newest response or run of a resource, or of those before another.
 SELECT * FROM documents
-WHERE ARRAY[resource] = ARRAY[:resource] AND kind = 'response' AND sequence < coalesce(CAST(:before AS bigint), 9223372036854775807)
+WHERE ARRAY[resource] = ARRAY[:resource] AND kind IN ('response', 'thread_run') AND sequence < coalesce(CAST(:before AS bigint), 9223372036854775807)
     AND (expires IS NULL OR expires > :now)
 ORDER BY sequence DESC LIMIT 1;
 

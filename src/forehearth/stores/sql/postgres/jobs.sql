@@ -165,6 +165,12 @@ SELECT * FROM jobs
 WHERE ARRAY[resource, id] = ARRAY[:resource, :id] AND (expires IS NULL OR expires > unix_now())
 ORDER BY sequence DESC LIMIT :limit;
 
+-- name: what_for
+-- Those that are for one thing, wherever that is.
+SELECT * FROM jobs
+WHERE ARRAY[resource, subject] = ARRAY[:resource, :subject] AND (expires IS NULL OR expires > unix_now())
+ORDER BY sequence DESC LIMIT :limit;
+
 -- name: of_resource
 -- Jobs of a resource, the newest first, without what may be large.
 SELECT

@@ -97,16 +97,16 @@ ORDER BY sequence DESC LIMIT :limit;
 -- Every document of a kind.
 SELECT * FROM documents WHERE kind = :kind ORDER BY sequence;
 
--- name: response
--- The responses of an id, wherever they are.
-SELECT * FROM documents INDEXED BY responses_by_id
-WHERE resource = :resource AND kind = 'response' AND id = :id AND (expires IS NULL OR expires > :now)
+-- name: runs
+-- The responses and runs of an id, wherever they are.
+SELECT * FROM documents INDEXED BY runs_by_id
+WHERE resource = :resource AND kind IN ('response', 'thread_run') AND id = :id AND (expires IS NULL OR expires > :now)
 ORDER BY sequence DESC;
 
--- name: response_before
--- The newest response of a resource, or of those before another.
-SELECT * FROM documents INDEXED BY responses_by_resource
-WHERE resource = :resource AND kind = 'response' AND sequence < coalesce(:before, 9223372036854775807)
+-- name: run_before
+-- The newest response or run of a resource, or of those before another.
+SELECT * FROM documents INDEXED BY runs_by_resource
+WHERE resource = :resource AND kind IN ('response', 'thread_run') AND sequence < coalesce(:before, 9223372036854775807)
     AND (expires IS NULL OR expires > :now)
 ORDER BY sequence DESC LIMIT 1;
 

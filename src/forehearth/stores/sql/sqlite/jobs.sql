@@ -154,6 +154,12 @@ SELECT * FROM jobs INDEXED BY jobs_by_id
 WHERE resource = :resource AND id = :id AND (expires IS NULL OR expires > :now)
 ORDER BY sequence DESC LIMIT :limit;
 
+-- name: what_for
+-- Those that are for one thing, wherever that is.
+SELECT * FROM jobs INDEXED BY jobs_by_what_they_are_for
+WHERE resource = :resource AND subject = :subject AND (expires IS NULL OR expires > :now)
+ORDER BY sequence DESC LIMIT :limit;
+
 -- name: of_resource
 -- Jobs of a resource, the newest first, without what may be large.
 SELECT

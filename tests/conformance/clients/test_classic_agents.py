@@ -1,9 +1,20 @@
-"""Classic agents through `azure-ai-agents`, unmodified, over TLS, with `DefaultAzureCredential` and no cloud."""
+"""Classic agents through their clients, unmodified: `azure-ai-agents` over TLS with `DefaultAzureCredential` and no
+cloud, and `openai` on v1 and on classic paths."""
 
+from collections.abc import Iterator
+
+import openai
 import pytest
+from openai import AssistantEventHandler, AzureOpenAI, OpenAI
 
 from tests.conftest import StartForehearth
 from tests.developer_shell import clean_environment, logged_in, run_python
+from tests.forehearth_server import ForehearthServer
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:deprecated:DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore:The Assistants API is deprecated:DeprecationWarning"),
+]
 
 CONFIG = """
 version: 1
@@ -30,10 +41,24 @@ projects:
 """
 
 
+TOOL = {
+    "type": "function",
+    "function": {
+        "name": "get_weather",
+        "parameters": {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]},
+    },
+}
+
+
 @pytest.fixture(scope="module")
-def shell(start_module_forehearth: StartForehearth) -> dict[str, str]:
+def scripted(start_module_forehearth: StartForehearth) -> ForehearthServer:
+    return start_module_forehearth(CONFIG, "--dev-issuer")
+
+
+@pytest.fixture(scope="module")
+def shell(scripted: ForehearthServer) -> dict[str, str]:
     """A shell in which the developer has logged in."""
-    return logged_in(start_module_forehearth(CONFIG, "--dev-issuer"), clean_environment())
+    return logged_in(scripted, clean_environment())
 
 
 HEAD = """
@@ -254,3 +279,97 @@ with client() as agents:
 
 def test_runs_stream_and_go_on_with_what_functions_gave(shell: dict[str, str]):
     run(shell, STREAMS)
+
+
+@pytest.fixture(params=["v1", "classic"])
+def client(request: pytest.FixtureRequest, scripted: ForehearthServer) -> Iterator[OpenAI]:
+    made: OpenAI = (
+        OpenAI(base_url=f"{scripted.url}/openai/v1/", api_key=scripted.key, max_retries=0)
+        if request.param == "v1"
+        else AzureOpenAI(
+            azure_endpoint=scripted.url, api_key=scripted.key, api_version="2025-03-01-preview", max_retries=0
+        )
+    )
+    with made:
+        yield made
+
+
+def test_objects_are_made_listed_changed_and_removed(client):
+    assistants, threads = client.beta.assistants, client.beta.threads
+    made = assistants.create(model="chat", name="a", tools=[TOOL], metadata={"b": "c"})
+    assert assistants.retrieve(made.id) == made
+    assert assistants.update(made.id, name="d", temperature=0.5).name == "d"
+    more = [assistants.create(model="chat") for _ in range(3)]
+    assert [each.id for each in assistants.list(limit=2)][:4] == [*(each.id for each in more[::-1]), made.id]
+    with pytest.raises(openai.BadRequestError, match="'code_interpreter' are not served"):
+        assistants.create(model="chat", tools=[{"type": "code_interpreter"}])
+    thread = threads.create(messages=[{"role": "user", "content": "one"}])
+    two = threads.messages.create(thread.id, role="user", content=[{"type": "text", "text": "two"}])
+    assert [each.content[0].text.value for each in threads.messages.list(thread.id, order="asc", limit=1)] == [
+        "one",
+        "two",
+    ]
+    assert threads.messages.update(two.id, thread_id=thread.id, metadata={"n": "2"}).metadata == {"n": "2"}
+    assert threads.messages.delete(two.id, thread_id=thread.id).deleted
+    assert threads.update(thread.id, metadata={"e": "f"}).metadata == {"e": "f"}
+    assert threads.delete(thread.id).deleted
+    with pytest.raises(openai.NotFoundError, match=f"No thread found with id '{thread.id}'"):
+        threads.retrieve(thread.id)
+    assert assistants.delete(made.id).deleted
+
+
+class Seen(AssistantEventHandler):
+    """What a handler of the client is told."""
+
+    def __init__(self):
+        super().__init__()
+        self.text, self.called, self.done = "", "", []
+
+    def on_text_delta(self, delta, snapshot):
+        self.text += delta.value
+
+    def on_tool_call_delta(self, delta, snapshot):
+        self.called += delta.function.arguments or ""
+
+    def on_run_step_done(self, run_step):
+        self.done.append(run_step.type)
+
+
+def test_a_run_streams_and_goes_on_with_what_functions_gave(client):
+    runs = client.beta.threads.runs
+    assistant = client.beta.assistants.create(model="chat", tools=[TOOL])
+    thread = client.beta.threads.create(messages=[{"role": "user", "content": "The weather?"}])
+    first, second = Seen(), Seen()
+    with runs.stream(thread_id=thread.id, assistant_id=assistant.id, event_handler=first) as stream:
+        stream.until_done()
+    run = first.current_run
+    assert (run.status, first.called, first.done) == ("requires_action", '{"city":"Paris"}', [])
+    (call,) = run.required_action.submit_tool_outputs.tool_calls
+    outputs = [{"tool_call_id": call.id, "output": "sunny"}]
+    with runs.submit_tool_outputs_stream(
+        run_id=run.id, thread_id=thread.id, tool_outputs=outputs, event_handler=second
+    ) as stream:
+        stream.until_done()
+    assert (second.current_run.status, second.text) == ("completed", "It is sunny in Paris.")
+    assert second.done == ["tool_calls", "message_creation"]
+    assert second.get_final_messages()[0].content[0].text.value == second.text
+    steps = list(runs.steps.list(run.id, thread_id=thread.id))
+    assert [each.type for each in steps] == ["message_creation", "tool_calls"]
+    assert steps[1].step_details.tool_calls[0].function.output == "sunny"
+
+
+def test_runs_are_polled_and_cancelled(client):
+    threads = client.beta.threads
+    assistant = client.beta.assistants.create(model="chat")
+    run = threads.create_and_run_poll(
+        assistant_id=assistant.id, thread={"messages": [{"role": "user", "content": "hello"}]}, poll_interval_ms=50
+    )
+    assert run.status == "completed"
+    assert threads.messages.list(run.thread_id).data[0].content[0].text.value == "Hello to you."
+    threads.messages.create(run.thread_id, role="user", content="for ever")
+    begun = threads.runs.create(run.thread_id, assistant_id=assistant.id)
+    with pytest.raises(openai.BadRequestError, match=f"already has an active run {begun.id}"):
+        threads.runs.create(run.thread_id, assistant_id=assistant.id)
+    assert threads.runs.cancel(begun.id, thread_id=run.thread_id).status in ("cancelling", "cancelled")
+    assert threads.runs.poll(begun.id, thread_id=run.thread_id, poll_interval_ms=50).status == "cancelled"
+    assert [each.id for each in threads.runs.list(run.thread_id)] == [begun.id, run.id]
