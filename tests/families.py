@@ -9,11 +9,14 @@ from forehearth.connections.service import Configured, Connections
 from forehearth.core.call import Call
 from forehearth.core.clock import Clock
 from forehearth.core.disclosure import Disclosure
+from forehearth.core.egress import EgressRequest
 from forehearth.core.exchange import Reply
+from forehearth.core.upstream import Response
 from forehearth.ports.blobs import Blobs
 from forehearth.ports.disclosures import Disclosures
+from forehearth.routing.directory import Directory
 from forehearth.server.encryption_keys import GivenKeys
-from forehearth.server.families import families
+from forehearth.server.families import Reach, families
 from forehearth.server.working import Workshop
 from forehearth.stores.memory import MemoryDocuments
 from forehearth.stores.memory_blobs import MemoryBlobs
@@ -45,6 +48,13 @@ def sealer() -> AeadSealer:
     return AeadSealer(GivenKeys([b"k" * 32]), secrets.token_bytes)
 
 
+class NoAddresses:
+    """An `Egress` that nobody uses."""
+
+    async def send(self, request: EgressRequest) -> Response:
+        raise AssertionError(request)
+
+
 async def _no_models(call: Call) -> Reply:
     raise AssertionError(call)
 
@@ -60,6 +70,6 @@ def all_families(
     clock, documents = clock or VirtualClock(), documents or MemoryDocuments()
     stores = _Stores(documents=documents, jobs=MemoryJobs(clock))
     rows = connections_wire.rows(Connections(documents, connections or {}, sealer(), clock), disclosures or Told())
-    return families(stores, clock, rows, Workshop(), blobs=blobs or MemoryBlobs(), upload_bytes=UPLOAD_BYTES)(
-        "here", _no_models, lambda _: False
-    )
+    reach = Reach(connections=rows, blobs=blobs or MemoryBlobs(), egress=NoAddresses())
+    made = families(stores, clock, reach, Workshop(), upload_bytes=UPLOAD_BYTES)
+    return made("here", _no_models, Directory({}, {}, created=0))

@@ -136,7 +136,8 @@ class ModelSettings(Values, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     type: Literal["chat_completion", "completion", "embeddings"] = "chat_completion"
     """What the model is for."""
     context_tokens: Annotated[int, msgspec.Meta(ge=1)] | None = None
-    """Tokens of prompt and answer together that the model can hold."""
+    """Tokens of prompt and answer together that the model can hold. With a vocabulary (`tokens`), responses that are
+    longer are refused or [shortened](responses.md#conversations-that-are-too-long) before a host is asked."""
 
 
 class DeploymentBackend(Values, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -190,6 +191,9 @@ class DeploymentSettings(Values, frozen=True, kw_only=True, forbid_unknown_field
     """How many tokens a call may use, for limits."""
     ask_usage: bool = True
     """Whether backends are asked to report usage at the end of streams. Clients that did not ask do not see it."""
+    fetch_images: bool = False
+    """Whether images that a response names by their address are fetched here, by the rules of `egress`, and sent along:
+    for hosts that fetch none, or must not reach what callers name. Others are handed the address."""
     on_client_gone: Literal["cancel", "drain"] = "cancel"
     """When a client leaves before its answer ends. `cancel`: the backend is left too, and what came is counted;
     `drain`: the answer is read to its end, so that it is known what it used."""

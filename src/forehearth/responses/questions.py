@@ -1,6 +1,6 @@
 """From a body to what a model is asked: the agent looked up, what was said before found, references resolved."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -12,7 +12,10 @@ from forehearth.dialects.responses import agents, asked, chat, loose, passed_on,
 from forehearth.dialects.responses.agents import Reference
 from forehearth.dialects.responses.asked import Question
 from forehearth.dialects.responses.items import NewId, Resource, resolved
+from forehearth.dialects.responses.readable import readable
 from forehearth.ports.agents import AgentResolver
+from forehearth.ports.hosts import Hosts
+from forehearth.responses.attachments import Attachments
 from forehearth.responses.caller import Caller
 from forehearth.responses.kept import KeptResponses
 from forehearth.responses.talk import Talks
@@ -28,10 +31,11 @@ class Questions:
         agents: AgentResolver,
         new_id: NewId,
         *,
-        passes: Callable[[str], bool] = lambda _: False,
+        attachments: Attachments,
+        hosts: Hosts,
     ) -> None:
-        """`passes` knows of a model's name whether it can lead to a host that has this API itself."""
-        self._passes = passes
+        self._attachments = attachments
+        self._hosts = hosts
         self._kept = kept
         self._talks = talks
         self._agents = agents
@@ -49,13 +53,18 @@ class Questions:
             if deployment is not None:
                 raw = json_members.put(body, {"model": msgspec.json.encode(deployment)})
                 members["model"] = deployment
-            return msgspec.structs.replace(self.again(members), raw=raw)
+            return self._allowed(caller, msgspec.structs.replace(self.again(members), raw=raw))
         if not caller.place.project:
             message = "An agent belongs to a project: ask below /api/projects/{project}/openai/v1."
             raise NotSupported(message, param="agent_reference")
         agent = await self._agents.resolve(caller.place, reference.name, reference.version)
         named = agents.Reference(name=agent.name, version=agent.version)
-        return self.again(agents.applied(members, agent), agent=named)
+        return self._allowed(caller, self.again(agents.applied(members, agent), agent=named))
+
+    def _allowed(self, caller: Caller, question: Question) -> Question:
+        """The question, of somebody who may read the files that it names."""
+        self._attachments.check(caller, question.items)
+        return question
 
     def again(self, members: dict[str, Any], *, agent: Reference | None = None) -> Question:
         """The question that these members ask; loosely read where its model can lead to a host that knows more of it.
@@ -66,7 +75,7 @@ class Questions:
             return asked.read(members, self._new_id, agent=agent)
         except Refused:
             model = members.get("model")
-            if not isinstance(model, str) or not self._passes(model):
+            if not isinstance(model, str) or not self._hosts.has_responses(model):
                 raise
         return msgspec.structs.replace(loose.read(members, self._new_id), agent=agent)
 
@@ -75,7 +84,7 @@ class Questions:
 
         The third is the body for hosts that have this API, where there is one among those that may be asked.
         """
-        passes = self._passes(question.body.model or "")
+        passes = self._hosts.has_responses(question.body.model or "")
         if question.conversation is not None:
             before = await self._talks.before(caller, question.conversation, loose=passes)
         else:
@@ -85,10 +94,15 @@ class Questions:
         _require_once(items)
         if question.conversation is not None:
             _require_new(self._talks.new(without_references(question, items)), known)
-        passed = passed_on.body(question, before, items) if passes else None
+        talk = tuple(before), items
+        said = await self._attachments.for_host(caller.place, *talk)
+        passed = passed_on.body(question, *said, as_came=said[1] is items) if passes else None
         if question.loose and passed is not None:
             return items, passed, passed
-        return items, chat.body(question, [*before, *items]), passed
+        fetches = self._hosts.fetches_images(question.body.model or "")
+        readable_before = tuple(filter(readable, said[0]))
+        earlier, shown = await self._attachments.for_chat(readable_before, said[1], fetches_images=fetches)
+        return items, chat.body(question, [*earlier, *shown]), passed
 
 
 def without_references(question: Question, items: tuple[Resource, ...]) -> tuple[Resource, ...]:

@@ -2,8 +2,10 @@
 
 import secrets
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Protocol
+
+import msgspec
 
 from forehearth.agents.service import Agents
 from forehearth.assets.family import DATASETS, INDEXES
@@ -15,6 +17,9 @@ from forehearth.jobs.desk import Desk
 from forehearth.ports.blobs import Blobs
 from forehearth.ports.documents import DocumentStore
 from forehearth.ports.door import Door
+from forehearth.ports.egress import Egress
+from forehearth.ports.hosts import Hosts
+from forehearth.responses.attachments import Attachments
 from forehearth.server.assistants import made_assistants
 from forehearth.server.responses import KIND, Around, made_responses
 from forehearth.server.working import Workshop
@@ -27,6 +32,16 @@ from forehearth.wire.surfaces import Families, FamiliesOf
 from forehearth.wire.table import Row
 
 _RANDOM_BYTES = 24
+
+
+class Reach(msgspec.Struct, frozen=True, kw_only=True):
+    """What families use that is elsewhere."""
+
+    connections: Sequence[Row]
+    """The endpoints of connections."""
+    blobs: Blobs
+    egress: Egress
+    """Asks addresses that callers name."""
 
 
 class Kept(Protocol):
@@ -43,33 +58,31 @@ class Kept(Protocol):
         ...
 
 
-def families(
-    stores: Kept, clock: Clock, connections: Sequence[Row], workshop: Workshop, *, blobs: Blobs, upload_bytes: int
-) -> FamiliesOf:
-    """What makes them for a resource, from the way to its models. Things are kept in `stores`, bytes in `blobs`.
+def families(stores: Kept, clock: Clock, reach: Reach, workshop: Workshop, *, upload_bytes: int) -> FamiliesOf:
+    """What makes them for a resource, from the way to its models. Things are kept in `stores`.
 
-    What is done in the background is done in the `workshop`. `connections` are the endpoints of those.
+    What is done in the background is done in the `workshop`.
     """
     documents = stores.documents
     agents = Agents(documents, clock=clock, new_id=lambda: str(uuid.uuid4()))
     indexes, datasets = (Assets(documents, family, clock=clock) for family in (INDEXES, DATASETS))
     talks = Conversations(documents, new_id=new_id, clock=clock)
     stored = StoredCompletions(documents, clock=clock)
-    files = files_wire.rows(
-        Files(documents, blobs, clock=clock, new_id=lambda: f"file-{uuid.uuid4().hex}"), most=upload_bytes
-    )
+    kept_files = Files(documents, reach.blobs, clock=clock, new_id=lambda: f"file-{uuid.uuid4().hex}")
+    files = files_wire.rows(kept_files, most=upload_bytes)
 
     around = Around(
         documents=documents,
         jobs=stores.jobs,
         conversations=talks,
         agents=agents,
+        attachments=Attachments(kept_files, reach.egress),
         clock=clock,
         nudge=workshop.nudge,
     )
 
-    def made(resource: str, door: Door, passes: Callable[[str], bool]) -> Families:
-        answered, work = made_responses(around, door, passes)
+    def made(resource: str, door: Door, hosts: Hosts) -> Families:
+        answered, work = made_responses(around, door, hosts)
         workshop.add(KIND, resource, work)
         classic_agents, classic_agents_of_project = made_assistants(around, door, workshop, resource)
         v1 = (*responses.rows(answered), *conversations.rows(talks), *stored_completions.rows(stored), *files)
@@ -78,7 +91,7 @@ def families(
             *agents_wire.rows(agents),
             *classic_agents_of_project,
             *agent_endpoint.rows((*responses.rows(answered), *conversations.rows(talks)), agents),
-            *connections,
+            *reach.connections,
             *assets_wire.rows(indexes, datasets),
         )
         return Families(v1=v1, v1_of_resource=classic_agents, classic=classic, project=project)

@@ -11,6 +11,7 @@ from starlette.routing import BaseRoute
 from forehearth.core.clock import SystemClock
 from forehearth.core.ids import request_ids
 from forehearth.core.settings import Settings
+from forehearth.egress.client import GuardedClient
 from forehearth.gateway import Gateway
 from forehearth.http.server import HttpServer, Listener
 from forehearth.identity.development.issuer import DevelopmentIssuer
@@ -27,7 +28,7 @@ from forehearth.server.context import WorkerContext
 from forehearth.server.counters import opened_leases
 from forehearth.server.development import open_development_issuer
 from forehearth.server.encryption_keys import written_keys
-from forehearth.server.families import families
+from forehearth.server.families import Reach, families
 from forehearth.server.fetching import Fetching
 from forehearth.server.identity import build_identities
 from forehearth.server.installation import written
@@ -50,6 +51,7 @@ async def run_worker(context: WorkerContext) -> None:
         swept(stores, clock) if context.index == 0 else contextlib.nullcontext(),
         opened_blobs(context, stores, clock) as blobs,
         HttpClient() as client,
+        GuardedClient(settings.egress, clock=clock) as egress,
         TokenKeepers() as keepers,
         opened_leases(settings, context.data, clock, context.index) as leases,
         opened_ledger(context, clock) as ledger,
@@ -66,7 +68,8 @@ async def run_worker(context: WorkerContext) -> None:
             fetch=Fetching(client, context.environ),
             clock=clock,
         )
-        workshop = Workshop()
+        shown = connection_rows(settings, stores, clock, identities.disclosures)
+        reach, workshop = Reach(connections=shown, blobs=blobs, egress=egress), Workshop()
         around = Surroundings(
             http=client,
             environ=context.environ,
@@ -77,14 +80,7 @@ async def run_worker(context: WorkerContext) -> None:
             refusals=identities.refusals,
             writing=None if ledger is None else ledger.writing,
             keep=Keeping(StoredCompletions(stores.documents, clock=clock)),
-            families=families(
-                stores,
-                clock,
-                connection_rows(settings, stores, clock, identities.disclosures),
-                workshop,
-                blobs=blobs,
-                upload_bytes=settings.server.limits.upload_bytes,
-            ),
+            families=families(stores, clock, reach, workshop, upload_bytes=settings.server.limits.upload_bytes),
         )
         gateway = build_gateway(
             settings, around, identity=identities.callers, metrics=context.metrics, created=int(clock.unix())

@@ -11,13 +11,17 @@ from forehearth.conversations.items import read_items
 from forehearth.conversations.service import Conversations
 from forehearth.core.call import Call
 from forehearth.core.document import Document, StoreFailed
+from forehearth.core.egress import EgressRequest
 from forehearth.core.exchange import Reply, Stream
 from forehearth.core.permission import Permission
 from forehearth.core.place import Place
 from forehearth.core.principal import Grant, Principal
+from forehearth.core.upstream import Response
 from forehearth.documents.repository import Documents
+from forehearth.files.service import Files
 from forehearth.jobs.desk import Jobs
 from forehearth.jobs.worker import Worker
+from forehearth.responses.attachments import Attachments
 from forehearth.responses.background import Background
 from forehearth.responses.caller import Caller
 from forehearth.responses.kept import KeptResponses
@@ -26,6 +30,7 @@ from forehearth.responses.service import Responses
 from forehearth.responses.talk import Talks
 from forehearth.responses.work import Parts, Work
 from forehearth.stores.memory import MemoryDocuments
+from forehearth.stores.memory_blobs import MemoryBlobs
 from forehearth.stores.memory_jobs import MemoryJobs
 from forehearth.testing.clock import VirtualClock
 
@@ -150,6 +155,35 @@ class Models:
         return body
 
 
+class Addresses:
+    """An `Egress`. `answers` are by address."""
+
+    def __init__(self) -> None:
+        self.answers: dict[str, Response | Exception] = {}
+        self.asked: list[EgressRequest] = []
+
+    async def send(self, request: EgressRequest) -> Response:
+        self.asked.append(request)
+        found = self.answers[request.url]
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+
+class Hosts:
+    """What is known of all of them."""
+
+    def __init__(self, *, responses: bool) -> None:
+        self.responses = responses
+        self.fetched = False
+
+    def has_responses(self, name: str) -> bool:
+        return self.responses
+
+    def fetches_images(self, name: str) -> bool:
+        return self.fetched
+
+
 class Stage:
     """Everything together."""
 
@@ -170,7 +204,11 @@ class Stage:
         self.conversations = Conversations(self.store, new_id=new_id, clock=self.clock)
         self.kept_responses = kept = KeptResponses(documents, self.clock, **bounds)
         talks = Talks(self.conversations, new_id)
-        questions = Questions(kept, talks, self.agents, new_id, passes=lambda _: passes)
+        self.files = Files(self.store, MemoryBlobs(), clock=self.clock, new_id=lambda: f"file-{next(numbers)}")
+        self.addresses = Addresses()
+        self.hosts = Hosts(responses=passes)
+        attachments = Attachments(self.files, self.addresses)
+        questions = Questions(kept, talks, self.agents, new_id, attachments=attachments, hosts=self.hosts)
         self.jobs = self.mortal = Mortal(self.clock)
         self.store.mortal = self.mortal
         desk = Jobs(self.jobs, "response")

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final
 
 import msgspec
 
-from forehearth.core.errors import InvalidField, NotServedYet, NotSupported, UnknownField
+from forehearth.core.errors import InvalidField, NotSupported, UnknownField
 from forehearth.dialects.responses import items, problems, tools
 from forehearth.dialects.responses.agents import Reference
 from forehearth.dialects.responses.items import NewId, Resource
@@ -213,9 +213,6 @@ def _refuse(body: Body) -> None:
     for name, reason in UNSERVED.items():
         if getattr(body, name) is not None:
             raise NotSupported(f"'{name}' is not served: {reason}.", param=name)
-    if body.truncation == "auto":
-        message = "'truncation' of 'auto' is not served yet: leave it out, and shorten 'input' where it is too long."
-        raise NotServedYet(message, param="truncation")
 
 
 def _check_values(body: Body) -> None:

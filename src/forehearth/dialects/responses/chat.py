@@ -14,6 +14,7 @@ from forehearth.core.errors import InvalidField, MalformedBody
 from forehearth.dialects.responses import tools
 from forehearth.dialects.responses.asked import Body, Question
 from forehearth.dialects.responses.items import Resource
+from forehearth.dialects.responses.readable import readable
 
 _SAME: Final = (
     *("temperature", "top_p", "user", "safety_identifier", "prompt_cache_key", "prompt_cache_retention"),
@@ -48,7 +49,10 @@ def body(question: Question, conversation: Iterable[Resource]) -> bytes:
     what is nested too deeply.
     """
     asked = question.body
-    members: dict[str, Any] = {"model": asked.model, "messages": messages(asked.instructions, conversation)}
+    members: dict[str, Any] = {
+        "model": asked.model,
+        "messages": messages(asked.instructions, filter(readable, conversation)),
+    }
     members |= tools.chat(question.tools, parallel=asked.parallel_tool_calls)
     members |= _form(asked)
     if asked.reasoning is not None and asked.reasoning.effort is not None:
@@ -72,7 +76,7 @@ def messages(instructions: str | None, conversation: Iterable[Resource]) -> list
     open_calls: dict[str, None] = {}
     for item in conversation:
         kind = item["type"]
-        if kind == "function_call" and item["status"] != "incomplete":  # nothing can be made of one that was cut
+        if kind == "function_call" and item.get("status") != "incomplete":  # nothing can be made of one that was cut
             _add_call(said, item)
             open_calls[item["call_id"]] = None
         elif kind == "function_call_output":

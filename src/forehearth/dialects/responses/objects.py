@@ -31,7 +31,7 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     output: Sequence[Resource] = ()
     completed_at: int | None = None
     """Unix seconds; None unless it is completed."""
-    error: Mapping[str, str] | None = None
+    error: Mapping[str, Any] | None = None
     """`code` and `message`, where it failed."""
     reason: str | None = None
     """Why it is incomplete: `max_output_tokens` or `content_filter`."""

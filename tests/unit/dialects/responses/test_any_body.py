@@ -51,7 +51,7 @@ GOOD: dict[str, st.SearchStrategy[Any]] = {
     "reasoning": st.sampled_from([{"effort": "low"}, {}]),
     "metadata": st.dictionaries(st.text(max_size=6), st.text(max_size=6), max_size=3),
     "include": st.lists(st.sampled_from(asked.INCLUDES), max_size=2),
-    "truncation": st.just("disabled"),
+    "truncation": st.sampled_from(["auto", "disabled"]),
 }
 
 
