@@ -9,14 +9,13 @@ from forehearth.connections.service import Configured, Connections
 from forehearth.core.call import Call
 from forehearth.core.clock import Clock
 from forehearth.core.disclosure import Disclosure
-from forehearth.core.egress import EgressRequest
 from forehearth.core.exchange import Reply
-from forehearth.core.upstream import Response
 from forehearth.ports.blobs import Blobs
 from forehearth.ports.disclosures import Disclosures
 from forehearth.routing.directory import Directory
 from forehearth.server.encryption_keys import GivenKeys
-from forehearth.server.families import Reach, families
+from forehearth.server.families import families
+from forehearth.server.reach import Reach
 from forehearth.server.working import Workshop
 from forehearth.stores.memory import MemoryDocuments
 from forehearth.stores.memory_blobs import MemoryBlobs
@@ -48,13 +47,6 @@ def sealer() -> AeadSealer:
     return AeadSealer(GivenKeys([b"k" * 32]), secrets.token_bytes)
 
 
-class NoAddresses:
-    """An `Egress` that nobody uses."""
-
-    async def send(self, request: EgressRequest) -> Response:
-        raise AssertionError(request)
-
-
 async def _no_models(call: Call) -> Reply:
     raise AssertionError(call)
 
@@ -70,6 +62,7 @@ def all_families(
     clock, documents = clock or VirtualClock(), documents or MemoryDocuments()
     stores = _Stores(documents=documents, jobs=MemoryJobs(clock))
     rows = connections_wire.rows(Connections(documents, connections or {}, sealer(), clock), disclosures or Told())
-    reach = Reach(connections=rows, blobs=blobs or MemoryBlobs(), egress=NoAddresses())
-    made = families(stores, clock, reach, Workshop(), upload_bytes=UPLOAD_BYTES)
-    return made("here", _no_models, Directory({}, {}, created=0))
+    reach = Reach(blobs=blobs or MemoryBlobs(), sealer=sealer())
+    return families(stores, clock, rows, Workshop(), reach=reach, upload_bytes=UPLOAD_BYTES)(
+        "here", _no_models, Directory({}, {}, created=0)
+    )

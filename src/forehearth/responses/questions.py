@@ -1,24 +1,38 @@
 """From a body to what a model is asked: the agent looked up, what was said before found, references resolved."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
 
 from forehearth.conversations.items import Item, duplicate
-from forehearth.core.errors import NotSupported, Refused
+from forehearth.core.errors import InvalidField, NotSupported, Refused
 from forehearth.dialects import json_members
-from forehearth.dialects.responses import agents, asked, chat, loose, passed_on, problems
+from forehearth.dialects.responses import agents, asked, chat, loose, passed_on, problems, tool_history
 from forehearth.dialects.responses.agents import Reference
 from forehearth.dialects.responses.asked import Question
 from forehearth.dialects.responses.items import NewId, Resource, resolved
 from forehearth.dialects.responses.readable import readable
+from forehearth.dialects.responses.tool_history import Decision
 from forehearth.ports.agents import AgentResolver
 from forehearth.ports.hosts import Hosts
-from forehearth.responses.attachments import Attachments
+from forehearth.responses.attachments import Attachments, Items
 from forehearth.responses.caller import Caller
 from forehearth.responses.kept import KeptResponses
 from forehearth.responses.talk import Talks
+
+
+class Talk(msgspec.Struct, frozen=True, kw_only=True):
+    """What a model is to answer."""
+
+    input: tuple[Resource, ...]
+    """The items of the input, with references resolved."""
+    said: tuple[Items, Items]
+    """What was said before, and the input, with the bytes of files that are kept here."""
+    items: Sequence[Resource] = ()
+    """All of it, the oldest first, as chat completions can say it; nothing where only a host with this API is asked."""
+    decisions: Sequence[Decision] = ()
+    """What the input says of calls that waited for somebody's approval."""
 
 
 class Questions:
@@ -71,12 +85,16 @@ class Questions:
 
         Raises as `asked.read` does.
         """
+        model = members.get("model")
+        passes = isinstance(model, str) and self._hosts.has_responses(model)
         try:
-            return asked.read(members, self._new_id, agent=agent)
+            question = asked.read(members, self._new_id, agent=agent)
         except Refused:
-            model = members.get("model")
-            if not isinstance(model, str) or not self._hosts.has_responses(model):
+            if not passes:
                 raise
+        else:
+            if not (passes and question.tools.of_hosts):
+                return question
         return msgspec.structs.replace(loose.read(members, self._new_id), agent=agent)
 
     async def asked(self, caller: Caller, question: Question) -> tuple[tuple[Resource, ...], bytes, bytes | None]:
@@ -84,6 +102,15 @@ class Questions:
 
         The third is the body for hosts that have this API, where there is one among those that may be asked.
         """
+        talk = await self.talk(caller, question)
+        passes = self._hosts.has_responses(question.body.model or "")
+        passed = passed_on.body(question, *talk.said, as_came=talk.said[1] is talk.input) if passes else None
+        if question.loose and passed is not None:
+            return talk.input, passed, passed
+        return talk.input, chat.body(question, talk.items), passed
+
+    async def talk(self, caller: Caller, question: Question) -> Talk:
+        """What was said before, and the input."""
         passes = self._hosts.has_responses(question.body.model or "")
         if question.conversation is not None:
             before = await self._talks.before(caller, question.conversation, loose=passes)
@@ -94,15 +121,17 @@ class Questions:
         _require_once(items)
         if question.conversation is not None:
             _require_new(self._talks.new(without_references(question, items)), known)
-        talk = tuple(before), items
-        said = await self._attachments.for_host(caller.place, *talk)
-        passed = passed_on.body(question, *said, as_came=said[1] is items) if passes else None
-        if question.loose and passed is not None:
-            return items, passed, passed
+        said = await self._attachments.for_host(caller.place, tuple(before), items)
+        if question.loose:
+            return Talk(input=items, said=said)
+        earlier = tuple(filter(readable, said[0]))
+        decisions = tool_history.decisions(earlier, items)
+        if decisions and not question.tools.remote:
+            message = "An approval was given, and there is no tool of type 'mcp': send the one that it is for, too."
+            raise InvalidField(message, param="tools")
         fetches = self._hosts.fetches_images(question.body.model or "")
-        readable_before = tuple(filter(readable, said[0]))
-        earlier, shown = await self._attachments.for_chat(readable_before, said[1], fetches_images=fetches)
-        return items, chat.body(question, [*earlier, *shown]), passed
+        earlier, shown = await self._attachments.for_chat(earlier, said[1], fetches_images=fetches)
+        return Talk(input=items, said=said, items=[*earlier, *shown], decisions=decisions)
 
 
 def without_references(question: Question, items: tuple[Resource, ...]) -> tuple[Resource, ...]:

@@ -5,8 +5,6 @@ import uuid
 from collections.abc import Sequence
 from typing import Protocol
 
-import msgspec
-
 from forehearth.agents.service import Agents
 from forehearth.assets.family import DATASETS, INDEXES
 from forehearth.assets.service import Assets
@@ -14,13 +12,12 @@ from forehearth.conversations.service import Conversations
 from forehearth.core.clock import Clock
 from forehearth.files.service import Files
 from forehearth.jobs.desk import Desk
-from forehearth.ports.blobs import Blobs
 from forehearth.ports.documents import DocumentStore
 from forehearth.ports.door import Door
-from forehearth.ports.egress import Egress
 from forehearth.ports.hosts import Hosts
 from forehearth.responses.attachments import Attachments
 from forehearth.server.assistants import made_assistants
+from forehearth.server.reach import Reach
 from forehearth.server.responses import KIND, Around, made_responses
 from forehearth.server.working import Workshop
 from forehearth.stored_completions.service import StoredCompletions
@@ -32,16 +29,6 @@ from forehearth.wire.surfaces import Families, FamiliesOf
 from forehearth.wire.table import Row
 
 _RANDOM_BYTES = 24
-
-
-class Reach(msgspec.Struct, frozen=True, kw_only=True):
-    """What families use that is elsewhere."""
-
-    connections: Sequence[Row]
-    """The endpoints of connections."""
-    blobs: Blobs
-    egress: Egress
-    """Asks addresses that callers name."""
 
 
 class Kept(Protocol):
@@ -58,10 +45,12 @@ class Kept(Protocol):
         ...
 
 
-def families(stores: Kept, clock: Clock, reach: Reach, workshop: Workshop, *, upload_bytes: int) -> FamiliesOf:
+def families(
+    stores: Kept, clock: Clock, connections: Sequence[Row], workshop: Workshop, *, reach: Reach, upload_bytes: int
+) -> FamiliesOf:
     """What makes them for a resource, from the way to its models. Things are kept in `stores`.
 
-    What is done in the background is done in the `workshop`.
+    What is done in the background is done in the `workshop`. `connections` are the endpoints of those.
     """
     documents = stores.documents
     agents = Agents(documents, clock=clock, new_id=lambda: str(uuid.uuid4()))
@@ -77,6 +66,8 @@ def families(stores: Kept, clock: Clock, reach: Reach, workshop: Workshop, *, up
         conversations=talks,
         agents=agents,
         attachments=Attachments(kept_files, reach.egress),
+        sealer=reach.sealer,
+        sources_at=reach.sources_at,
         clock=clock,
         nudge=workshop.nudge,
     )
@@ -91,7 +82,7 @@ def families(stores: Kept, clock: Clock, reach: Reach, workshop: Workshop, *, up
             *agents_wire.rows(agents),
             *classic_agents_of_project,
             *agent_endpoint.rows((*responses.rows(answered), *conversations.rows(talks)), agents),
-            *reach.connections,
+            *connections,
             *assets_wire.rows(indexes, datasets),
         )
         return Families(v1=v1, v1_of_resource=classic_agents, classic=classic, project=project)

@@ -12,14 +12,13 @@ from forehearth.connections.service import Connections
 from forehearth.core.call import Call
 from forehearth.core.clock import SystemClock
 from forehearth.core.disclosure import Disclosure
-from forehearth.core.egress import EgressRequest
 from forehearth.core.endpoint import Endpoint
 from forehearth.core.exchange import Reply
-from forehearth.core.upstream import Response
 from forehearth.routing.directory import Directory
 from forehearth.server import app
 from forehearth.server.encryption_keys import GivenKeys
-from forehearth.server.families import Reach, families
+from forehearth.server.families import families
+from forehearth.server.reach import Reach
 from forehearth.server.working import Workshop
 from forehearth.stores.memory import MemoryDocuments
 from forehearth.stores.memory_blobs import MemoryBlobs
@@ -45,9 +44,10 @@ def endpoints() -> Mapping[str, tuple[Endpoint, ...]]:
     stores = _Stores(documents=MemoryDocuments(), jobs=MemoryJobs(clock))
     sealer = AeadSealer(GivenKeys([secrets.token_bytes(KEY_BYTES)]), secrets.token_bytes)
     connections = connection_rows(Connections(stores.documents, {}, sealer, clock), _Nobody())
-    reach = Reach(connections=connections, blobs=MemoryBlobs(), egress=_Nobody())
     directory = Directory({}, {}, created=0)
-    made = families(stores, clock, reach, Workshop(), upload_bytes=0)("", _no_model, directory)
+    made = families(
+        stores, clock, connections, Workshop(), reach=Reach(blobs=MemoryBlobs(), sealer=sealer), upload_bytes=0
+    )("", _no_model, directory)
     tables = surfaces(directory, families=made)
     found = {surface.name: tuple(surface.endpoints) for _, surface in tables}
     return MappingProxyType(
@@ -58,9 +58,6 @@ def endpoints() -> Mapping[str, tuple[Endpoint, ...]]:
 class _Nobody:
     async def note(self, disclosure: Disclosure) -> None:
         raise AssertionError(f"nothing is shown here, and something was: {disclosure}")
-
-    async def send(self, request: EgressRequest) -> Response:
-        raise AssertionError(f"no address is asked here, and one was: {request.url}")
 
 
 async def _no_model(call: Call) -> Reply:

@@ -28,11 +28,12 @@ from forehearth.server.context import WorkerContext
 from forehearth.server.counters import opened_leases
 from forehearth.server.development import open_development_issuer
 from forehearth.server.encryption_keys import written_keys
-from forehearth.server.families import Reach, families
+from forehearth.server.families import families
 from forehearth.server.fetching import Fetching
 from forehearth.server.identity import build_identities
 from forehearth.server.installation import written
 from forehearth.server.ledger import opened_ledger
+from forehearth.server.reach import reached
 from forehearth.server.stores import awaited_stores
 from forehearth.server.sweeping import swept
 from forehearth.server.working import Workshop
@@ -68,8 +69,7 @@ async def run_worker(context: WorkerContext) -> None:
             fetch=Fetching(client, context.environ),
             clock=clock,
         )
-        shown = connection_rows(settings, stores, clock, identities.disclosures)
-        reach, workshop = Reach(connections=shown, blobs=blobs, egress=egress), Workshop()
+        workshop = Workshop()
         around = Surroundings(
             http=client,
             environ=context.environ,
@@ -80,7 +80,14 @@ async def run_worker(context: WorkerContext) -> None:
             refusals=identities.refusals,
             writing=None if ledger is None else ledger.writing,
             keep=Keeping(StoredCompletions(stores.documents, clock=clock)),
-            families=families(stores, clock, reach, workshop, upload_bytes=settings.server.limits.upload_bytes),
+            families=families(
+                stores,
+                clock,
+                connection_rows(settings, stores, clock, identities.disclosures),
+                workshop,
+                reach=reached(settings, stores, clock, blobs=blobs, egress=egress),
+                upload_bytes=settings.server.limits.upload_bytes,
+            ),
         )
         gateway = build_gateway(
             settings, around, identity=identities.callers, metrics=context.metrics, created=int(clock.unix())

@@ -13,6 +13,8 @@ from forehearth.core.upstream import Response
 from forehearth.files.records import NewFile
 from forehearth.responses import attachments
 from tests.unit.responses.stage import HERE, Stage, says, somebody
+from tests.unit.responses.test_loop import wants
+from tests.unit.responses.tool_sources import Source, mcp, tool
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"rest"
 PDF = b"%PDF-1.7 rest"
@@ -202,3 +204,14 @@ async def test_a_host_with_this_api_is_sent_bytes_for_ids_and_addresses_as_they_
     await stage.create(**asks(image(file_id=await kept(stage, PNG), detail="low"), novel=1))
     (part,) = stage.models.passed()["input"][0]["content"][1:]
     assert part == {"type": "input_image", "image_url": url(PNG, "image/png"), "detail": "low"}
+
+
+async def test_files_and_truncation_hold_in_a_loop_of_tools():
+    stage = Stage(wants("read"), says("Done."))
+    stage.sources["files"] = Source(tool("read", reads=True))
+    id_ = await kept(stage, b"text", "n.txt")
+    made = await stage.create(**asks(file(file_id=id_)), tools=[mcp()], truncation="auto")
+    assert [item["type"] for item in made["output"]] == ["mcp_list_tools", "mcp_call", "message"]
+    for call, asked in enumerate(stage.models.calls):
+        assert stage.models.asked(call)["messages"][0]["content"][1]["text"] == '<file name="n.txt">\ntext\n</file>'
+        assert asked.truncation == "auto"

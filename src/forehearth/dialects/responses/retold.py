@@ -7,17 +7,22 @@ import msgspec
 from forehearth.dialects.responses import states
 from forehearth.dialects.responses.chunks import Logprob
 from forehearth.dialects.responses.states import State
-from forehearth.dialects.responses.written import Called, Given, Part, Said
+from forehearth.dialects.responses.tool_items import ToolItem
+from forehearth.dialects.responses.written import Called, Given, Item, Part, Said
 
 _WRITTEN: Final = frozenset({"message", "reasoning", "function_call"})
 _OPEN: Final = {"reasoning_text": State.REASONING, "output_text": State.TEXT, "refusal": State.REFUSAL}
+_TOOLS: Final = {"mcp_list_tools": State.LISTING, "mcp_call": State.TOOL, "openapi_call": State.OPERATION}
 
 
-def tell(items: list[Said | Called | Given], event: dict[str, Any]) -> None:
-    """Let it happen to the items. What an event says again, such as all of a text at its end, adds nothing."""
+def tell(items: list[Item], event: dict[str, Any], *, here: bool) -> None:
+    """Let it happen to the items. What an event says again, such as all of a text at its end, adds nothing.
+
+    `here` is where tools are called: their items can be gone on with.
+    """
     kind, place = event["type"], event.get("output_index")
     if kind == states.ITEM_ADDED:
-        items.append(_item(event["item"], len(items)))
+        items.append(_item(event["item"], len(items), here=here))
     elif not isinstance(place, int) or not 0 <= place < len(items):
         return  # of a host's own, about no item
     elif kind == states.ITEM_DONE:
@@ -28,8 +33,17 @@ def tell(items: list[Said | Called | Given], event: dict[str, Any]) -> None:
         _add(items[place], event)
 
 
-def state(item: Said | Called | Given) -> State:
+def interrupted(items: list[Item]) -> None:
+    """Whoever asked the last one's server for its tools is gone."""
+    last = items[-1] if items else None
+    if isinstance(last, ToolItem) and last.kind == "mcp_list_tools" and last.status == "in_progress":
+        last.tell({"error": "The server that asked for them was lost; they are asked for again."}, "in_progress")
+
+
+def state(item: Item) -> State:
     """Where an answer is that has this item open; `idle` for one that is closed as a whole."""
+    if isinstance(item, ToolItem):
+        return _TOOLS.get(item.kind, State.SHOWING)
     if isinstance(item, Given):
         return State.IDLE
     if isinstance(item, Called):
@@ -37,20 +51,21 @@ def state(item: Said | Called | Given) -> State:
     return _OPEN.get(item.parts[-1].kind, State.IDLE) if item.parts else State.IDLE
 
 
-def _item(shown: dict[str, Any], index: int) -> Said | Called | Given:
-    item: Said | Called
-    names = shown.get("call_id"), shown.get("name")
-    if shown["type"] not in _WRITTEN or (shown["type"] == "function_call" and not all(names)):
+def _item(shown: dict[str, Any], index: int, *, here: bool) -> Item:
+    item: Item
+    if shown["type"] == "function_call" and not (shown.get("call_id") and shown.get("name")):
         return Given(shown, index, is_open=True)
     if shown["type"] == "function_call":
         item = Called(shown["id"], shown["call_id"], shown["name"])
-    else:
+    elif shown["type"] in _WRITTEN:
         item = Said(shown["type"], shown["id"])
+    else:
+        item = ToolItem(shown) if here else Given(shown, index, is_open=True)
     item.index = index
     return item
 
 
-def _begin(items: list[Said | Called | Given], place: int, part: object) -> None:
+def _begin(items: list[Item], place: int, part: object) -> None:
     """A part begins. An item with one that is not written here is kept as it was told."""
     item = items[place]
     if not isinstance(item, Said):
@@ -62,11 +77,11 @@ def _begin(items: list[Said | Called | Given], place: int, part: object) -> None
         items[place] = Given(item.shown(), place, is_open=True)
 
 
-def _add(item: Said | Called | Given, event: dict[str, Any]) -> None:
+def _add(item: Item, event: dict[str, Any]) -> None:
     delta = event.get("delta")
     if not isinstance(delta, str):
         return
-    if isinstance(item, Called):
+    if isinstance(item, Called | ToolItem):
         item.add(delta)
     elif isinstance(item, Said) and item.parts:
         item.parts[-1].add(delta, _logprobs(event.get("logprobs")))

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from forehearth.core.errors import InvalidField, MalformedBody, NotServedYet, NotSupported, UnknownField
+from forehearth.core.errors import InvalidField, MalformedBody, NotSupported, UnknownField
 from forehearth.dialects.responses import asked, problems
 from tests.openai_schemas import check, members
 from tests.unit.dialects.responses.chats import counting, question
@@ -58,7 +58,8 @@ def test_every_documented_member_is_known():
         ({"model": "m", "input": "x", "conversation": {}}, InvalidField, "conversation.id"),
         ({"model": "m", "input": "x", "tools": [{"type": "web_search"}]}, NotSupported, "tools[0].type"),
         ({"model": "m", "input": "x", "tools": [{"type": "image_generation"}]}, NotSupported, "tools[0].type"),
-        ({"model": "m", "input": "x", "tools": [{"type": "mcp"}]}, NotServedYet, "tools[0].type"),
+        ({"model": "m", "input": "x", "tools": [{"type": "mcp"}]}, InvalidField, "tools[0].server_label"),
+        ({"model": "m", "input": "x", "tools": [{"type": "openapi"}]}, NotSupported, "tools[0].type"),
         ({"model": "m", "input": "x", "tools": [TOOL, {"type": "hammer"}]}, InvalidField, "tools[1].type"),
         ({"model": "m", "input": "x", "tools": [{}]}, InvalidField, "tools[0].type"),
         ({"model": "m", "input": "x", "tools": [TOOL, TOOL]}, InvalidField, "tools[1].name"),
@@ -77,8 +78,8 @@ def test_every_documented_member_is_known():
                 "tools": [TOOL],
                 "tool_choice": {"type": "allowed_tools", "mode": "auto", "tools": [{"type": "mcp"}]},
             },
-            NotServedYet,
-            "tool_choice.tools[0].type",
+            InvalidField,
+            "tool_choice.tools[0]",
         ),
     ],
 )

@@ -5,10 +5,11 @@ import json
 from typing import Any
 
 from forehearth.core.errors import BackendRefused, Broken, InvalidField
-from forehearth.dialects.responses import asked, chat, passed_on
+from forehearth.dialects.responses import asked, chat, passed_on, tool_history
 from forehearth.dialects.responses.answer import Answer, encoded
 from forehearth.dialects.responses.objects import Frame
 from forehearth.dialects.responses.passed import Passed
+from forehearth.dialects.responses.readable import readable
 from tests.unit.dice import by_dice, cut
 
 KINDS = (
@@ -131,5 +132,6 @@ def require_that_it_goes_on(output):
     """The next question can be asked of hosts of both kinds, or is refused as one that makes no sense."""
     said = [*question().items, *output]
     passed_on.body(question(), said, question().items)
+    tool_history.decisions(tuple(filter(readable, said)), ())
     with contextlib.suppress(InvalidField):  # calls that nobody answered
         chat.body(question(), said)
