@@ -1,8 +1,8 @@
 """What families of endpoints use besides the store: bytes, secrets of callers, and the tools of strangers."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import partial
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 
@@ -19,6 +19,7 @@ from forehearth.ports.blobs import Blobs
 from forehearth.ports.documents import DocumentStore
 from forehearth.ports.egress import Egress
 from forehearth.ports.sealer import Sealer
+from forehearth.ports.tools import ToolSource
 from forehearth.responses.loops import SourcesAt
 from forehearth.responses.toolbox import Sources
 from forehearth.server.connections import made_connections
@@ -47,7 +48,12 @@ class Kept(Protocol):
 
 async def nowhere(place: Place, connections: Iterable[str]) -> Sources:
     """No tools, where nobody is asked anything."""
-    raise NotFound(f"There are no tools at '{place.project}', and none by {list(connections)}.")
+    del connections
+
+    def none(tool: Mapping[str, Any], where: str) -> ToolSource:
+        raise NotFound(f"There is no tool at '{place.project}' for {where}, a '{tool.get('type')}'.")
+
+    return none
 
 
 class Nowhere:
