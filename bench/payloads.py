@@ -45,9 +45,9 @@ def _prose(length: int) -> str:
     return text[:length]
 
 
-def reply_body() -> bytes:
-    """A chat completion of exactly `REPLY_BYTES`."""
-    message = {"role": "assistant", "content": "", "refusal": None}
+def completion_body(content: str) -> bytes:
+    """A chat completion that says something."""
+    message = {"role": "assistant", "content": content, "refusal": None}
     completion = {
         "id": _ID,
         "object": "chat.completion",
@@ -57,8 +57,12 @@ def reply_body() -> bytes:
         "usage": {"prompt_tokens": 215, "completion_tokens": 82, "total_tokens": 297},
         "system_fingerprint": "fp_bench",
     }
-    message["content"] = _prose(REPLY_BYTES - len(_compact(completion)))
     return _compact(completion)
+
+
+def reply_body() -> bytes:
+    """A chat completion of exactly `REPLY_BYTES`."""
+    return completion_body(_prose(REPLY_BYTES - len(completion_body(""))))
 
 
 def events() -> list[bytes]:
@@ -83,9 +87,9 @@ def events() -> list[bytes]:
     return [opening, *words, event({}, "stop"), event(None, usage=usage), b"data: [DONE]\n\n"]
 
 
-def call_response() -> bytes:
-    """What the mock answers to a call, head and body."""
-    body = reply_body()
+def call_response(content: str | None = None) -> bytes:
+    """What the mock answers to a call, head and body: the reply that all are measured with, or one that says this."""
+    body = reply_body() if content is None else completion_body(content)
     head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nx-request-id: bench\r\n"
     head += f"content-length: {len(body)}\r\n\r\n"
     return head.encode() + body

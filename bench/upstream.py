@@ -40,12 +40,12 @@ class Upstream:
 
 
 @contextlib.contextmanager
-def upstream(work: Path, core: int) -> Iterator[Upstream]:
-    """Build, start and at the end stop the mock."""
+def upstream(work: Path, core: int, reply: bytes | None = None) -> Iterator[Upstream]:
+    """Build, start and at the end stop the mock. Calls are answered with `reply`, unless given the usual one."""
     program = compiler.build("mock", work)
     folder = work / "mock"
     made = certificates.issue(folder)
-    (folder / "call").write_bytes(payloads.call_response())
+    (folder / "call").write_bytes(reply or payloads.call_response())
     for stream in payloads.STREAMS:
         (folder / f"stream-{stream.name}").write_bytes(payloads.script(stream))
     scripts = [f"stream-{stream.name}" for stream in payloads.STREAMS]

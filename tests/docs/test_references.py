@@ -1,10 +1,12 @@
 """Reference pages name everything that the program has, so that none of it can be added in silence."""
 
 import re
+from typing import get_args
 
 import pytest
 
 from forehearth.connectors.shapes import SHAPES
+from forehearth.core.enrichment_settings import MetadataColumn
 from forehearth.core.permission import Permission
 from forehearth.embedded import chat_request
 from forehearth.embedded.catalogue import CATALOGUE
@@ -16,7 +18,7 @@ from forehearth.server import app, served
 from forehearth.wire import admin_table, bodies, descriptions, foundry_models, summaries, verdict
 from forehearth.wire.summaries import SUMMARIES
 from forehearth.wire.surfaces import surfaces
-from scripts import command_line
+from scripts import command_line, write_job_reference
 from scripts import endpoints as endpoints_page
 from tests.conftest import ROOT
 from tests.families import all_families
@@ -86,6 +88,23 @@ def test_nothing_is_said_of_endpoints_that_are_gone() -> None:
 
 def test_the_page_of_the_command_line_is_the_newest() -> None:
     assert command_line.PAGE.read_text() == command_line.page(), "run .venv/bin/python -m scripts.command_line"
+
+
+def test_the_page_of_job_files_is_the_newest() -> None:
+    assert write_job_reference.PAGE.read_text() == write_job_reference.page(), "run scripts/write-reference"
+
+
+def test_every_reason_why_a_row_has_no_answer_is_on_the_page_of_job_files() -> None:
+    source = (ROOT / "src/forehearth/enrichment/asking.py").read_text()
+    codes = set(re.findall(r'code="([a-z_]+)"|code = "([a-z_]+)"', source))
+    assert len(codes) > 3, "the pattern does not find them any more"
+    page = write_job_reference.PAGE.read_text()
+    assert {code for pair in codes for code in pair if code and f"`{code}`" not in page} == set()
+
+
+@pytest.mark.parametrize("name", get_args(MetadataColumn))
+def test_every_column_that_is_added_is_on_the_page_of_job_files(name: str) -> None:
+    assert f"| `_{name}` |" in write_job_reference.PAGE.read_text()
 
 
 @pytest.mark.parametrize(("keyword", "kept"), SUPPORTED.items())

@@ -76,6 +76,11 @@ COMMANDS: Final[dict[str, Entry]] = {
     "explain": Entry(
         "forehearth.cli.explain:explain", "Show what became of one request.", "forehearth explain REQUEST_ID"
     ),
+    "enrich": Entry(
+        "forehearth.cli.enrich:enrich",
+        "Put a prompt for each row of a table to a model.",
+        "forehearth enrich run JOB.yaml",
+    ),
     "runs": Entry(
         "forehearth.cli.runs:runs", "Draw what a response or another run did, or follow it.", "forehearth runs list"
     ),
@@ -141,7 +146,7 @@ def _prepare_help(command: click.Command) -> None:
 @click.group(
     cls=Commands,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Exit status: 0 done, 1 failed, 2 wrong usage, 3 wrong configuration, 130 interrupted.",
+    epilog="Exit status: 0 done, 1 failed, 2 wrong usage, 3 wrong configuration, 4 limit reached, 130 interrupted.",
 )
 @click.option("--debug", is_flag=True, help="Show the traceback of an error that nobody foresaw.")
 @click.version_option(__version__, "-V", "--version", prog_name="forehearth", message="%(prog)s %(version)s")

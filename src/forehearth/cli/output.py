@@ -23,6 +23,8 @@ class Exit(IntEnum):
     """There is no such command, option or argument."""
     CONFIGURATION = 3
     """The configuration or the data directory cannot be used."""
+    INCOMPLETE = 4
+    """A limit of a job was reached before its end."""
     INTERRUPTED = 130
     """Ctrl-C, as shells count it."""
 

@@ -13,6 +13,7 @@ _EDGE, _FULL, _MARK = "\u2502", "\u2588", "\u2506"
 _CUT: Final = "\u2026"
 _USUAL_BAR, _LEAST_BAR, _LONGEST_NAME = 48, 8, 34
 _TIME: Final = len(" 00000.000 s")
+_WAITS: Final = "waits for its caller"
 _CALLS: Final = {
     "function_call": "call of",
     "function_call_output": "result",
@@ -111,7 +112,7 @@ def _attempts(run: Any) -> Iterator[Row]:
     for leg, job in enumerate(run["jobs"]):
         had = [each for each in run["attempts"] if each["leg"] == leg]
         if leg:
-            yield Row(name="waits for its caller", began=run["jobs"][leg - 1]["ended"], ended=job["created"])
+            yield Row(name=_WAITS, began=run["jobs"][leg - 1]["ended"], ended=job["created"])
         if not had:
             yield Row(name="waiting", began=job["created"], ended=end if job["ended"] is None else job["ended"])
         elif had[0]["began"] > job["created"]:
@@ -121,6 +122,8 @@ def _attempts(run: Any) -> Iterator[Row]:
             said = "" if each is had[-1] else "lost, or given back"
             until = end if each["ended"] is None else each["ended"]
             yield Row(name=f"attempt {before}", began=each["began"], ended=until, said=said)
+    if run["jobs"] and run["jobs"][-1]["ended"] is not None and not run["ended"]:
+        yield Row(name=_WAITS, began=run["jobs"][-1]["ended"], ended=end)
 
 
 def _calls(calls: Sequence[Any]) -> Iterator[Row]:

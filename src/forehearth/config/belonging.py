@@ -18,8 +18,9 @@ _NAMED = ("backends", "deployments", "routes")
 class Belonging:
     """Every key there is, by its name. Nothing is looked up before something is wrong."""
 
-    def __init__(self, providers: Mapping[str, type[ProviderSettings]]) -> None:
+    def __init__(self, providers: Mapping[str, type[ProviderSettings]], root: type = Settings) -> None:
         self._providers = providers
+        self._root = root
         self._docstrings = Docstrings()
 
     @cached_property
@@ -39,7 +40,7 @@ class Belonging:
     def _places(self) -> dict[str, list[str]]:
         """For each key, what it stands under; keys of a backend itself are left out."""
         found: dict[str, list[str]] = {}
-        for name, parent in _walk(types.type_info(Settings), ""):
+        for name, parent in _walk(types.type_info(self._root), ""):
             found.setdefault(name, []).append(parent)
         for cls in self._providers.values():
             for name, parent in _walk(types.type_info(cls), ""):

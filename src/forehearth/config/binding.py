@@ -15,7 +15,7 @@ from forehearth.config.problems import Path as KeyPath
 from forehearth.config.problems import Problem, shortened, written
 from forehearth.config.scalars import Wrong, called, found, kind
 from forehearth.core.secret import Secret
-from forehearth.core.settings import ProviderSettings
+from forehearth.core.settings import ProviderSettings, Settings
 from forehearth.core.settings_types import Unfit
 
 PROVIDER: Final = "provider"
@@ -64,12 +64,13 @@ class Binder:
         folder: Path,
         providers: Mapping[str, type[ProviderSettings]],
         environ: Mapping[str, str],
+        root: type = Settings,
     ) -> None:
         self._file = file
         self._folder = folder
         self._providers = providers
         self._environ = environ
-        self._belonging = Belonging(providers)
+        self._belonging = Belonging(providers, root)
         self.problems: list[Problem] = []
         self.values: dict[KeyPath, nodes.Node] = {}
         self.keys: dict[KeyPath, nodes.Mark] = {}

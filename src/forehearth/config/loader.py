@@ -1,6 +1,6 @@
 """Reads the configuration file: all of it or nothing, and with every problem at once."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final, TypeVar, cast
 
@@ -59,13 +59,32 @@ def load(
     return _with_models(settings, model_files)
 
 
-def load_as(path: Path, form: type[Form]) -> Form:
-    """What a file has that is no configuration but is written like one, as a type says. Raises `ConfigError`."""
-    binder = Binder(file=str(path), folder=path.absolute().parent, providers={}, environ={})
-    found = binder.bind(types.type_info(form), _tree(binder, _decoded(_read(path), str(path))), ())
+def load_as(
+    source: Path | str,
+    form: type[Form],
+    *,
+    providers: Mapping[str, type[ProviderSettings]] | None = None,
+    environ: Mapping[str, str] | None = None,
+    check: Callable[[Binder, Form], None] | None = None,
+    folder: Path | None = None,
+) -> Form:
+    """What a file, or a text, has that is no configuration but is written like one, as a type says.
+
+    Relative paths begin at `folder`, unless given at the file's. `check` may look at what was read, and tells the
+    binder what is wrong with it. Raises `ConfigError`.
+    """
+    if isinstance(source, Path):
+        name, folder = str(source), folder or source.absolute().parent
+        text = _decoded(_read(source), name)
+    else:
+        name, text = "<text>", source
+    binder = Binder(file=name, folder=folder or Path.cwd(), providers=providers or {}, environ=environ or {}, root=form)
+    found = cast("Form", binder.bind(types.type_info(form), _tree(binder, text), ()))
+    if check is not None and not binder.problems:
+        check(binder, found)
     if binder.problems:
         raise ConfigError(binder.problems)
-    return cast("Form", found)
+    return found
 
 
 def _tree(binder: Binder, text: str) -> nodes.Node:

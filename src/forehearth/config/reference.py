@@ -36,10 +36,10 @@ everything that is wrong with it, each with its line, its column and the nearest
 _TABLE = "| key | takes | default | |\n|---|---|---|---|\n"
 
 
-def page(providers: Mapping[str, type[ProviderSettings]]) -> str:
-    """The whole page, as Markdown."""
+def page(providers: Mapping[str, type[ProviderSettings]], root: type = Settings, head: str = _HEAD) -> str:
+    """The whole page of a kind of file, as Markdown, beginning with `head`."""
     writer = _Writer(providers)
-    return "\n".join([_HEAD, *writer.sections(types.type_info(Settings), "", "Top level")])
+    return "\n".join([head, *writer.sections(types.type_info(root), "", "Top level")])
 
 
 class _Writer:
@@ -55,7 +55,7 @@ class _Writer:
             if struct.cls is ProviderSettings:
                 yield from self._backends(below)
             elif struct.cls not in self._written:
-                heading = title or f"`{below}`"
+                heading = title or f"`{below}`{_tagged(struct)}"
                 heading = heading if heading not in self._written.values() else f"{heading}{self._beside}"
                 self._written[struct.cls] = heading
                 yield self._section(struct, heading)
@@ -103,11 +103,17 @@ def _structs(type_: types.Type, path: str) -> Iterator[tuple[str, types.StructTy
             yield from _structs(value, f"{path}.NAME")
 
 
+def _tagged(struct: types.StructType) -> str:
+    """The key that chooses this mapping among others in its place."""
+    return f" with `{struct.tag_field}: {struct.tag}`" if struct.tag_field else ""
+
+
 def _takes(type_: types.Type) -> str:
     wanted = shape(type_)
     inner = wanted.type
     if isinstance(inner, types.UnionType):
-        return " or ".join(_takes(each) for each in inner.types if not isinstance(each, types.NoneType))
+        options = (_takes(each) for each in inner.types if not isinstance(each, types.NoneType))
+        return " or ".join(dict.fromkeys(options))
     if isinstance(inner, types.CollectionType):
         return f"list: {_takes(inner.item_type)}"
     if isinstance(inner, types.CustomType) and inner.cls is Secret:

@@ -13,7 +13,7 @@ from tests.integration.admin.wired import CONFIG, Client
 from tests.integration.server.toys import eventually
 from tests.postgres_server import PostgresServer
 
-SHARED = f"{CONFIG}\nstore: {{postgres: '${{DATABASE}}', pepper: '${{PEPPER}}'}}\n"
+SHARED = f"{CONFIG}\nstore: {{postgres: '${{DATABASE}}', pepper: '${{PEPPER}}', encryption_keys: ['${{SEAL}}']}}\n"
 PROMISED = 5.0
 """Seconds until every server knows a new key, and refuses a revoked one."""
 
@@ -23,6 +23,7 @@ def environment(postgres: PostgresServer) -> dict[str, str]:
     return {
         "DATABASE": postgres.create_database("shared_store"),
         "PEPPER": base64.b64encode(b"p" * 32).decode(),
+        "SEAL": base64.b64encode(b"s" * 32).decode(),
     }
 
 
@@ -76,6 +77,20 @@ def test_the_audit_log_is_one(servers):
     logs = [client.ask("GET", "/admin/audit?limit=2").json["value"] for client in servers]
     assert logs[0] == logs[1]
     assert [each["target"] for each in logs[0]] == ["nobody-1", "nobody-0"]
+
+
+def test_a_connection_is_one_and_its_credential_is_nowhere_to_be_read(servers, postgres):
+    here, there = servers
+    new = {"name": "search", "type": "ApiKey", "target": "https://x.example.com", "key": "canary-5e1f"}
+    assert here.ask("POST", "/admin/connections", new).status == 201
+    assert there.ask("GET", "/admin/connections/search").json["credentials"] == "ApiKey"
+    done = there.ask("POST", "/admin/connections/reseal").json
+    assert done == {"newKey": False, "resealed": 0, "unreadable": 0}
+    dump = postgres.sql("shared_store", "SELECT encode(body, 'escape') FROM forehearth.documents")
+    assert "https://x.example.com" in dump
+    assert "canary-5e1f" not in dump
+    assert there.ask("DELETE", "/admin/connections/search").status == 204
+    assert here.ask("GET", "/admin/connections/search").status == 404
 
 
 def test_a_server_with_another_pepper_does_not_start(servers, environment, start_forehearth: StartForehearth):

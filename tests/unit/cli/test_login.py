@@ -27,7 +27,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @COMMANDS
 def test_a_directory_without_an_issuer(command, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     with pytest.raises(CommandFailed, match="no server that issues tokens") as caught:
-        command.main(["--data-dir", str(tmp_path / "none")], standalone_mode=False)
+        command.main(["--data-dir", str(tmp_path / "none")], standalone_mode=False, help_option_names=["-h", "--help"])
     assert "--dev-issuer" in caught.value.remedy
     assert capsys.readouterr().out == ""
     assert not (tmp_path / "none").exists()
@@ -37,7 +37,7 @@ def test_a_directory_without_an_issuer(command, tmp_path: Path, capsys: pytest.C
 def test_a_secret_that_others_can_read(command, folder: Path):
     (folder / "keys" / "issuer").chmod(0o644)
     with pytest.raises(Misconfigured, match="chmod 600"):
-        command.main(["--data-dir", str(folder)], standalone_mode=False)
+        command.main(["--data-dir", str(folder)], standalone_mode=False, help_option_names=["-h", "--help"])
 
 
 @COMMANDS
@@ -52,7 +52,9 @@ def test_a_secret_that_others_can_read(command, folder: Path):
 )
 def test_the_secret_goes_to_no_other_machine(command, folder: Path, url: str, capsys: pytest.CaptureFixture[str]):
     with pytest.raises(CommandFailed, match="only asked on this machine") as caught:
-        command.main(["--data-dir", str(folder), "--url", url], standalone_mode=False)
+        command.main(
+            ["--data-dir", str(folder), "--url", url], standalone_mode=False, help_option_names=["-h", "--help"]
+        )
     assert caught.value.exit_code is Exit.USAGE
     assert capsys.readouterr().out == ""
 
@@ -61,7 +63,9 @@ def test_the_secret_goes_to_no_other_machine(command, folder: Path, url: str, ca
 @pytest.mark.parametrize("url", ["localhost:8080", "ftp://localhost", "http://user:pw@localhost", "http://localhost:x"])
 def test_an_address_that_is_none(command, folder: Path, url: str):
     with pytest.raises(Misconfigured) as caught:
-        command.main(["--data-dir", str(folder), "--url", url], standalone_mode=False)
+        command.main(
+            ["--data-dir", str(folder), "--url", url], standalone_mode=False, help_option_names=["-h", "--help"]
+        )
     assert "pw" not in caught.value.message
 
 
@@ -92,5 +96,7 @@ def test_the_secret_is_not_shown(folder: Path):
 @pytest.mark.parametrize("name", ["", "é", "a b", "maria\r\nX-Evil: 1", "-x", "x" * 200])
 def test_what_is_nobodys_name(command, folder: Path, name: str, capsys: pytest.CaptureFixture[str]):
     with pytest.raises(CommandFailed, match="no user has such a name"):
-        command.main(["--data-dir", str(folder), f"--user={name}"], standalone_mode=False)
+        command.main(
+            ["--data-dir", str(folder), f"--user={name}"], standalone_mode=False, help_option_names=["-h", "--help"]
+        )
     assert capsys.readouterr().out == ""

@@ -162,7 +162,7 @@ def test_the_program_as_a_module():
 def test_exit_codes_are_what_the_help_says(capsys):
     _, out, _ = said(capsys, "--help")
     words = " ".join(out.split())
-    assert "0 done, 1 failed, 2 wrong usage, 3 wrong configuration, 130 interrupted" in words
+    assert "0 done, 1 failed, 2 wrong usage, 3 wrong configuration, 4 limit reached, 130 interrupted" in words
     assert [Exit.OK, Exit.FAILED, Exit.USAGE, Exit.CONFIGURATION, Exit.INTERRUPTED] == [0, 1, 2, 3, 130]
 
 

@@ -221,3 +221,6 @@ def test_a_run_of_several_legs_waits_for_its_caller_between_them():
     bare = {"steps": [], "items": [], "calls": []}
     names = [line.partition("\u2502")[0].strip() for line in drawn(RUN | bare | legs, None)]
     assert names == ["attempt 1", "waits for its caller", "attempt 2"]
+    waiting = {"jobs": legs["jobs"][:1], "attempts": legs["attempts"][:1], "ended": False}
+    names = [line.partition("\u2502")[0].strip() for line in drawn(RUN | bare | waiting, None)]
+    assert names == ["attempt 1", "waits for its caller"]

@@ -1,0 +1,207 @@
+"""`forehearth enrich`: run jobs that enrich tables, and look after their runs."""
+
+import importlib
+import sys
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from forehearth.cli.enrich_plan_view import plan_as_json, say_plan
+from forehearth.cli.enrich_view import Progress, as_json, say_course, say_run
+from forehearth.cli.output import CommandFailed, Exit, say_json
+
+WORKS: Final = "forehearth.cli.enrich_work"
+"""What needs the libraries of tables, which are an extra: loaded when a command is carried out, not for its help."""
+
+EVERY: Final = 5.0
+"""Seconds between two looks for what came in."""
+
+_job = click.argument("job", type=click.Path(path_type=Path))
+_state = click.option(
+    "--state",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="The folder for the states of jobs.  [default: .forehearth beside the job file]",
+)
+_json = click.option("--json", "in_json", is_flag=True, help="Answer in JSON.")
+
+
+@click.group(no_args_is_help=True)
+def enrich() -> None:
+    """Put a prompt for each row of a table to a model, and the answers into columns of another one."""
+
+
+@enrich.command()
+@_job
+@_state
+@click.option("--retry-failed", is_flag=True, help="Ask the rows in the quarantine again, and nothing else.")
+@_json
+def run(job: Path, state: Path | None, retry_failed: bool, in_json: bool) -> int:
+    r"""Run the job of the file JOB to its end; a run that was broken off goes on where it was.
+
+    Each row lands once, however often this is begun again. What was answered is not paid again. Ctrl-C ends the run in
+    good order. The exit status is 0 when all rows have landed, 4 when a limit of the job was reached, and 1 when the
+    run stopped for another reason.
+
+    \b
+    Examples:
+      forehearth enrich run triage.yaml
+      forehearth enrich run triage.yaml --state /var/lib/enrich --json
+      forehearth enrich run triage.yaml --retry-failed
+    """
+    return _carried_on(job, state, "retry" if retry_failed else "run", in_json=in_json)
+
+
+@enrich.command()
+@_job
+@_state
+@click.option(
+    "--sample", type=click.IntRange(0, 1_000), help="Prompts that are asked to tell the rest by.  [default: 20]"
+)
+@click.option("--no-sample", is_flag=True, help="Ask nothing: the same as --sample 0.")
+@_json
+def plan(job: Path, state: Path | None, sample: int | None, no_sample: bool, in_json: bool) -> None:
+    r"""Say what a run of JOB would do and cost, before it is paid.
+
+    Rows and the prompts that differ are counted, and a sample of those is asked: that is paid, counts in the job's
+    limits, and is not paid again by the run. What it used gives the range for the rest, right 19 times in 20. Five of
+    the results are shown. Where a run was begun, this is about what is left.
+
+    \b
+    Examples:
+      forehearth enrich plan triage.yaml
+      forehearth enrich plan triage.yaml --no-sample --json
+    """
+    found = _works().plan(job, state, 0 if no_sample else sample)
+    if in_json:
+        say_json(plan_as_json(found))
+    else:
+        say_plan(found)
+
+
+@enrich.command()
+@_job
+@_state
+@click.option("--every", type=click.FloatRange(min=0.1), help="Seconds between two looks.  [default: 5]")
+@click.option("--once", is_flag=True, help="Enrich what is there and not yet enriched, and end.")
+def follow(job: Path, state: Path | None, every: float | None, once: bool) -> int:
+    r"""Enrich what comes into the source of JOB: files of a folder, or versions of a Delta table with a change feed.
+
+    Each file, and each version's new and changed rows, is a run of its own: its rows land once, however often this is
+    begun again, and the job's limits hold for each of them. Files are taken once nobody has written to them for a
+    second; names that begin with '.' or '_' are left alone. Ctrl-C, SIGTERM and 'forehearth enrich cancel' end it in
+    good order. The exit status is 0 then, 4 when a limit was reached, and 1 when a run stopped for another reason.
+
+    \b
+    Examples:
+      forehearth enrich follow incoming.yaml
+      forehearth enrich follow nightly.yaml --once
+    """
+    progress = Progress(sys.stderr)
+
+    def landed(name: str, found: Any) -> None:
+        progress.finish()
+        click.echo(f"{name}: {found.done:,} rows landed, {found.failed:,} of them failed")
+
+    found = _works().follow(job, state, None if once else every or EVERY, (progress.show, landed))
+    progress.finish()
+    return Exit.OK if found is None else _ended(job, found)
+
+
+@enrich.command()
+@_job
+@_state
+@_json
+def resume(job: Path, state: Path | None, in_json: bool) -> int:
+    r"""Go on with a run of JOB that was broken off, cancelled or stopped by a limit.
+
+    As 'run', but it refuses where there is nothing to go on with: when the job, or its source, was changed since.
+
+    \b
+    Examples:
+      forehearth enrich resume triage.yaml
+    """
+    return _carried_on(job, state, "resume", in_json=in_json)
+
+
+@enrich.command()
+@_job
+@_state
+@_json
+def status(job: Path, state: Path | None, in_json: bool) -> None:
+    r"""Show how the last run of JOB is.
+
+    \b
+    Examples:
+      forehearth enrich status triage.yaml
+      forehearth enrich status triage.yaml --json | jq .status
+    """
+    found, working = _works().look(job, state)
+    if in_json:
+        say_json(as_json(found) | {"working": working})
+    else:
+        say_run(found, working=working)
+
+
+@enrich.command()
+@_job
+@_state
+@click.option(
+    "--html", type=click.Path(path_type=Path, dir_okay=False), help="Where the page goes.  [default: the job's state]"
+)
+def report(job: Path, state: Path | None, html: Path | None) -> None:
+    r"""Show what became of the last run of JOB, and write it as a page of HTML with charts and some of the rows.
+
+    \b
+    Examples:
+      forehearth enrich report triage.yaml
+      forehearth enrich report triage.yaml --html report.html
+    """
+    found, path = _works().report(job, state, html)
+    say_run(found, working=False)
+    say_course(found)
+    click.echo(f"\nwritten to {path}")
+
+
+@enrich.command()
+@_job
+@_state
+def cancel(job: Path, state: Path | None) -> None:
+    r"""End the run of JOB that is under way. What landed stays, and 'resume' goes on with it.
+
+    \b
+    Examples:
+      forehearth enrich cancel triage.yaml
+    """
+    found = _works().cancel(job, state)
+    click.echo(f"asked process {found.process} to end the run {found.id}")
+
+
+def _carried_on(job: Path, state: Path | None, deed: str, *, in_json: bool) -> int:
+    progress = Progress(sys.stderr)
+    found = _works().carry_on(job, state, progress.show, deed)
+    progress.finish()
+    if in_json:
+        say_json(as_json(found))
+    else:
+        say_run(found, working=False)
+    return _ended(job, found)
+
+
+def _ended(job: Path, found: Any) -> int:
+    """The exit status of a run. Raises `CommandFailed` where it is not complete."""
+    if found.status == "completed":
+        return Exit.OK
+    if found.status == "interrupted":
+        return Exit.INTERRUPTED
+    if found.status == "incomplete":
+        raise CommandFailed(
+            f"the run is incomplete: {found.reason}",
+            f"Raise limits.{found.limit} in {job}, then: forehearth enrich resume {job}",
+            Exit.INCOMPLETE,
+        )
+    raise CommandFailed(f"the run is {found.status}: {found.reason}", f"To go on: forehearth enrich resume {job}")
+
+
+def _works() -> Any:
+    return importlib.import_module(WORKS)

@@ -1,0 +1,217 @@
+"""A job file as frozen values: its members are the file's keys, their docstrings its documentation.
+
+A job enriches a table: each row's prompt is put to a deployment, and the answers become columns beside the row's own.
+"""
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from forehearth.core.price_settings import ListedAs, Money, PriceSettings
+from forehearth.core.secret import Secret
+from forehearth.core.settings import ProviderSettings
+from forehearth.core.settings_types import HttpUrl, Name, Seconds, Text, Unfit, Values
+
+Count = Annotated[int, msgspec.Meta(ge=1)]
+Column = Annotated[str, msgspec.Meta(min_length=1, max_length=255)]
+ColumnType = Literal["string", "int64", "float64", "bool", "date32", "timestamp"]
+MetadataColumn = Literal["model", "usage", "prompt_hash", "spec", "source_version", "run_id", "time"]
+OnError = Literal["quarantine", "keep", "fail"]
+
+_ALL_METADATA: tuple[MetadataColumn, ...] = (
+    "model", "usage", "prompt_hash", "spec", "source_version", "run_id", "time",
+)  # fmt: skip
+
+
+class CsvSource(Values, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="format", tag="csv"):
+    """CSV files with a line of column names."""
+
+    path: Text
+    """A file, a folder of `*.csv`, or a pattern such as `in/2026-*.csv`."""
+    delimiter: Annotated[str, msgspec.Meta(min_length=1, max_length=1)] = ","
+    """What stands between two values."""
+    types: dict[Column, ColumnType] = {}
+    """Types of columns that are not to be guessed from the first megabyte, such as `zip: string`."""
+
+
+class JsonlSource(Values, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="format", tag="jsonl"):
+    """Files with one JSON object a line."""
+
+    path: Text
+    """A file, a folder of `*.jsonl`, or a pattern."""
+
+
+class ParquetSource(Values, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="format", tag="parquet"):
+    """Parquet files of the same columns."""
+
+    path: Text
+    """A file, a folder of `*.parquet`, or a pattern."""
+
+
+class DeltaSource(Values, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="format", tag="delta"):
+    """A Delta table at one version, whatever is written to it meanwhile."""
+
+    path: Text
+    """The table's folder, or its URL, such as `abfss://…`, `az://…` or `s3://…`."""
+    version: Annotated[int, msgspec.Meta(ge=0)] | None = None
+    """The version to read; the newest one when the run begins, unless given."""
+    storage_options: dict[str, Secret] = {}
+    """What the storage asks for, by the names of Delta's own library, such as `azure_storage_account_key`."""
+
+
+class PostgresSource(
+    Values, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="format", tag="postgresql"
+):
+    """The rows of a query, read once when the run begins and kept beside the run's state until it is complete."""
+
+    url: Secret
+    """The database's address with its credential: `postgresql://user:password@host/database`."""
+    query: Text
+    """What is asked, such as `SELECT id, text FROM tickets ORDER BY id`."""
+
+
+Source = CsvSource | JsonlSource | ParquetSource | DeltaSource | PostgresSource
+
+
+class DeltaSink(Values, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="format", tag="delta"):
+    """A Delta table; made when it is not there. Each chunk is one commit with a transaction id: it lands once."""
+
+    path: Text
+    """The table's folder, or its URL. Rows that fail go to a table beside it whose name ends in `__quarantine`."""
+    storage_options: dict[str, Secret] = {}
+    """What the storage asks for, by the names of Delta's own library."""
+
+
+class ParquetSink(Values, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="format", tag="parquet"):
+    """A folder of Parquet files, one for each chunk, written whole under a name that is always the same."""
+
+    path: Text
+    """The folder. Rows that fail go to a folder beside it whose name ends in `__quarantine`."""
+
+
+Sink = DeltaSink | ParquetSink
+
+
+class JobDeployment(Values, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Who is asked: a deployment of this machine's server, or of any other host."""
+
+    name: Text
+    """The deployment's name; at a backend the model's name there."""
+    backend: ProviderSettings | None = None
+    """The host, with the keys of a backend in the server's configuration. Unless given it is the server that
+    `FOREHEARTH_URL` names, with the key in `FOREHEARTH_API_KEY`; else the one that runs here, with its development key.
+    """
+    max_output_tokens: Count = 4_096
+    """The longest answer that is asked for; it is sent to the host, so that limits hold."""
+    temperature: Annotated[float, msgspec.Meta(ge=0, le=2)] | None = None
+    """How much chance there is in answers."""
+    seed: int | None = None
+    """Hosts that take one give the same answer again, as far as they can."""
+    reasoning_effort: Literal["none", "minimal", "low", "medium", "high"] | None = None
+    """For reasoning models: how long they may think."""
+
+
+class JobLimits(Values, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a run may use.
+
+    Where a limit is reached the run ends as `incomplete`: what landed stays, and it goes on once the limit is raised.
+    """
+
+    requests: Count | None = None
+    """Requests sent to the host, tries again included."""
+    tokens: Count | None = None
+    """Tokens of prompts and answers together. A call is only sent where its longest answer still fits."""
+    usd: Money | None = None
+    """Money, by `prices` or `price_as`. A call is only sent where the most that it can cost still fits."""
+    seconds: Seconds | None = None
+    """Seconds of work, those before an interruption included."""
+
+
+class LineageSettings(Values, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where the job tells what it read and wrote, as OpenLineage events: when it begins, and when it ends."""
+
+    path: Text | None = None
+    """A file, to which each event is added as a line of JSON."""
+    url: HttpUrl | None = None
+    """An address to which each event is posted, such as `https://marquez.example/api/v1/lineage`."""
+    api_key: Secret | None = None
+    """Sent there as bearer token."""
+    namespace: Text = "forehearth"
+    """What the job belongs to there."""
+
+    def __post_init__(self) -> None:
+        """Refuse to tell nobody. Raises `Unfit`."""
+        if self.path is None and self.url is None:
+            raise Unfit("the events have no place to go to", hint="add path: FILE or url: ADDRESS")
+
+
+class Job(Values, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The whole file."""
+
+    version: Annotated[Literal[1], msgspec.Meta(extra={"required": True})] = 1
+    """The version of this file's format, always 1."""
+    name: Name | None = None
+    """What the job is called where its state is kept; the file's name without its ending, unless given."""
+    source: Source
+    """The table to enrich."""
+    key: tuple[Column, ...] = ()
+    """The columns that tell rows apart. `merge` needs them."""
+    prompt: Text
+    """What is asked for each row. `{column}` stands for the row's value there; `{{` and `}}` are braces. A row with
+    nothing in one of these columns is not asked about, and gets nothing."""
+    system: Text | None = None
+    """What the model is told before each prompt."""
+    schema: dict[str, Any] | None = None
+    """JSON Schema of the answer, an object whose properties become columns. Without it the answer is one text."""
+    output: Column = "answer"
+    """Without a schema: the name of the column with the answer."""
+    deployment: JobDeployment
+    sink: Sink
+    """Where enriched rows go."""
+    mode: Literal["append", "merge"] = "append"
+    """`append` adds rows; `merge` replaces those with the same key and adds the others. Of several rows of one key the
+    last one stays."""
+    on_error: OnError = "quarantine"
+    """What becomes of a row without a usable answer. `quarantine`: it goes to the table beside the sink, with the
+    reason; `keep`: it goes to the sink with empty answers and the reason in `_error`; `fail`: the run stops."""
+    limits: JobLimits = JobLimits()
+    prices: PriceSettings | None = None
+    """What tokens cost."""
+    price_as: ListedAs | None = None
+    """The provider and the model whose listed price they have, such as `openai/gpt-4o`; instead of `prices`."""
+    columns: tuple[MetadataColumn, ...] = _ALL_METADATA
+    """What is told of each answer beside it, in columns that begin with `_`."""
+    private: tuple[Column, ...] = ()
+    """Columns whose values may not leave this machine: `prompt` may name them only where `deployment.backend` is on it.
+    They land beside the answers as all columns do."""
+    lineage: LineageSettings | None = None
+    """Who is told what was read and written; nobody, unless given."""
+    concurrency: Annotated[int, msgspec.Meta(ge=1, le=1_024)] = 64
+    """Calls at the same time, at most. Fewer are made while the host asks for it."""
+    chunk_rows: Annotated[int, msgspec.Meta(ge=1, le=100_000)] = 5_000
+    """Rows that land together, in one commit. Many small ones make a Delta table slow to write and to read."""
+    retries: Annotated[int, msgspec.Meta(ge=0, le=20)] = 5
+    """How often a row is asked again after a failure of the host. Being asked to wait does not count."""
+    patience_seconds: Seconds = 600.0
+    """Seconds without any answer, while the host is away or busy, after which the run stops. It can be resumed."""
+
+    def __post_init__(self) -> None:
+        """Refuse what does not fit together. Raises `Unfit`."""
+        if self.mode == "merge" and not self.key:
+            raise Unfit("merge needs a key", member="mode", hint="add key: [COLUMN]: the columns that tell rows apart")
+        if self.mode == "merge" and not isinstance(self.sink, DeltaSink):
+            hint = "write format: delta, or mode: append"
+            raise Unfit("rows of Parquet files cannot be replaced", member="mode", hint=hint)
+        if self.prices is not None and self.price_as is not None:
+            raise Unfit("there are both prices and price_as", member="price_as", hint="remove one of them")
+        if self.limits.usd is not None:
+            self._check_prices()
+
+    def _check_prices(self) -> None:
+        if self.prices is None and self.price_as is None:
+            hint = "add prices: {input: AMOUNT, output: AMOUNT}, or price_as: PROVIDER/MODEL"
+            raise Unfit("a limit in money needs prices", member="limits", hint=hint)
+        if self.prices is not None and self.prices.currency != "USD":
+            raise Unfit("the limit is in USD and the prices are not", member="prices", hint="give prices in USD")
+        if self.prices is not None and self.prices.output is None:
+            raise Unfit("a limit in money needs a price of answers", member="prices", hint="add output: AMOUNT")

@@ -1,0 +1,201 @@
+"""A JSON Schema of answers as types: what checks an answer, and what its columns are in Arrow.
+
+Taken is what has a column to go to: objects with named members, lists of one kind, text, numbers, truth values, choices
+of words or whole numbers, and `null` beside any of these. What could not be checked or stored is refused by its place.
+"""
+
+import re
+from collections.abc import Mapping
+from types import GenericAlias
+from typing import Annotated, Any, Final, Literal
+
+import msgspec
+
+from forehearth.config.nearest import suggestion
+from forehearth.config.problems import Path, written
+from forehearth.enrichment.arrow import pa
+
+Typed = tuple[Any, Any]
+"""What msgspec checks an answer by, and the type of a column with it."""
+
+_ABOUT: Final = frozenset({"type", "title", "description", "examples", "enum", "const", "default", "$schema"})
+_BOUNDS: Final = {"minimum": "ge", "maximum": "le", "exclusiveMinimum": "gt", "exclusiveMaximum": "lt",
+                  "multipleOf": "multiple_of"}  # fmt: skip
+_LENGTHS: Final = {"minLength": "min_length", "maxLength": "max_length", "pattern": "pattern"}
+_ITEMS: Final = {"minItems": "min_length", "maxItems": "max_length"}
+_KEYWORDS: Final[Mapping[str, frozenset[str]]] = {
+    "object": frozenset({"properties", "required", "additionalProperties"}),
+    "array": frozenset({"items", *_ITEMS}),
+    "string": frozenset(_LENGTHS),
+    "integer": frozenset(_BOUNDS),
+    "number": frozenset(_BOUNDS),
+    "boolean": frozenset(),
+}
+_LEAST, _MOST = -(2**63), 2**63 - 1
+_WITH_NULL: Final = 2
+
+
+class BadSchema(ValueError):
+    """The schema says something that is not taken. `path` is where, within the schema."""
+
+    def __init__(self, path: Path, message: str, hint: str = "") -> None:
+        super().__init__(f"{written(path)}: {message}" if path else message)
+        self.path = path
+        self.message = message
+        self.hint = hint
+
+
+class Misfit(ValueError):
+    """An answer does not fit. The message says where, in words that the model can be told."""
+
+
+class AnswerSchema:
+    """A schema, read once. Raises `BadSchema`."""
+
+    def __init__(self, schema: Mapping[str, Any]) -> None:
+        if schema.get("type") != "object":
+            raise BadSchema((), "the answer has to be an object", "write type: object, and its columns in properties")
+        answer, columns = _object(schema, ())
+        self._decoder = msgspec.json.Decoder(answer)
+        self.columns: Mapping[str, Any] = {
+            columns.field(at).name: columns.field(at).type for at in range(columns.num_fields)
+        }
+        """The columns that an answer fills, and their types."""
+        self.sent = closed(schema)
+        """The schema as it is sent: objects have no other members than those named."""
+
+    def read(self, text: str) -> dict[str, Any]:
+        """The members of an answer by their names. Raises `Misfit`."""
+        try:
+            found: dict[str, Any] = msgspec.to_builtins(self._decoder.decode(text))
+        except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+            raise Misfit(" ".join(str(error).replace("`", "'").split())[:300]) from None
+        return found
+
+
+def closed(schema: Any) -> Any:
+    """The same, with `additionalProperties: false` in every object that says nothing of them."""
+    if isinstance(schema, Mapping):
+        inner = {name: closed(value) for name, value in schema.items()}
+        if schema.get("type") in ("object", ["object", "null"]) and "additionalProperties" not in schema:
+            inner["additionalProperties"] = False
+        return inner
+    return [closed(each) for each in schema] if isinstance(schema, list) else schema
+
+
+def _typed(schema: Any, path: Path) -> Typed:
+    if not isinstance(schema, Mapping):
+        raise BadSchema(path, "expected a schema, a mapping with 'type' or 'enum'", "write {type: string}")
+    kind, may_be_null = _kind(schema, path)
+    typed, column = _choice(schema, path) if "enum" in schema or "const" in schema else _OF_KIND[kind](schema, path)
+    return (typed | None if may_be_null else typed), column
+
+
+def _kind(schema: Mapping[str, Any], path: Path) -> tuple[str, bool]:
+    """The type that is named, and whether null is allowed beside it."""
+    named = schema.get("type", "string" if "enum" in schema or "const" in schema else None)
+    kinds = list(named) if isinstance(named, list) else [named]
+    may_be_null = "null" in kinds and len(kinds) == _WITH_NULL
+    if may_be_null:
+        kinds.remove("null")
+    if len(kinds) != 1 or kinds[0] not in _KEYWORDS:
+        hint = suggestion(str(kinds[0]), _KEYWORDS, "one of") if len(kinds) == 1 and kinds[0] else "add type: string"
+        raise BadSchema((*path, "type"), "a column has one type, or one and null", hint)
+    allowed = _KEYWORDS[kinds[0]] | _ABOUT
+    for name in schema:
+        if name not in allowed:
+            hint = suggestion(name, allowed, "taken here are")
+            raise BadSchema((*path, name), f"'{name}' is not taken for the type {kinds[0]}", hint)
+    return kinds[0], may_be_null
+
+
+def _object(schema: Mapping[str, Any], path: Path) -> tuple[Any, Any]:
+    _kind(schema, path)
+    members = schema.get("properties")
+    if not isinstance(members, Mapping) or not members:
+        raise BadSchema(
+            (*path, "properties"), "an object needs named members", "write properties: {NAME: {type: string}}"
+        )
+    required = schema.get("required", list(members))
+    if not isinstance(required, list) or not set(map(str, required)) <= set(members):
+        raise BadSchema((*path, "required"), "expected a list of names that stand in properties")
+    fields: list[tuple[str, Any] | tuple[str, Any, Any]] = []
+    columns = []
+    for at, (name, member) in enumerate(members.items()):
+        typed, column = _typed(member, (*path, "properties", name))
+        fields.append((f"member{at}", typed) if name in required else (f"member{at}", typed | None, None))
+        columns.append(pa.field(name, column))
+    strict = schema.get("additionalProperties", False) is False
+    answer = msgspec.defstruct(
+        "Answer", fields, rename=dict(zip((each[0] for each in fields), members, strict=True)),
+        forbid_unknown_fields=strict, kw_only=True,
+    )  # fmt: skip
+    return answer, pa.struct(columns)
+
+
+def _array(schema: Mapping[str, Any], path: Path) -> Typed:
+    if "items" not in schema:
+        raise BadSchema(path, "a list needs items", "write items: {type: string}")
+    typed, column = _typed(schema["items"], (*path, "items"))
+    several: Any = GenericAlias(list, (typed,))
+    return Annotated[several, msgspec.Meta(**_given(schema, _ITEMS, path))], pa.list_(column)
+
+
+def _choice(schema: Mapping[str, Any], path: Path) -> Typed:
+    words = schema.get("enum", [schema.get("const")])
+    path = (*path, "enum" if "enum" in schema else "const")
+    if not isinstance(words, list) or not words:
+        raise BadSchema(path, "expected a list of choices")
+    for kind, column in ((str, pa.string()), (int, pa.int64())):
+        if all(type(each) is kind for each in words):
+            return Literal[tuple(words)], column
+    raise BadSchema(path, "choices are words, or whole numbers", "put words that look like numbers in quotes")
+
+
+def _string(schema: Mapping[str, Any], path: Path) -> Typed:
+    bounds = _given(schema, _LENGTHS, path)
+    try:
+        re.compile(bounds.get("pattern", ""))
+    except re.error as error:
+        raise BadSchema((*path, "pattern"), f"this is no pattern: {error}") from None
+    return Annotated[str, msgspec.Meta(**bounds)], pa.string()
+
+
+def _integer(schema: Mapping[str, Any], path: Path) -> Typed:
+    bounds = _given(schema, _BOUNDS, path)
+    if "gt" not in bounds:
+        bounds.setdefault("ge", _LEAST)
+    if "lt" not in bounds:
+        bounds.setdefault("le", _MOST)
+    return Annotated[int, msgspec.Meta(**bounds)], pa.int64()
+
+
+def _number(schema: Mapping[str, Any], path: Path) -> Typed:
+    return Annotated[float, msgspec.Meta(**_given(schema, _BOUNDS, path))], pa.float64()
+
+
+def _boolean(_schema: Mapping[str, Any], _path: Path) -> Typed:
+    return bool, pa.bool_()
+
+
+def _given(schema: Mapping[str, Any], names: Mapping[str, str], path: Path) -> dict[str, Any]:
+    """The bounds that the schema has, by msgspec's names of them."""
+    found = {}
+    for name, ours in names.items():
+        if name in schema:
+            value = schema[name]
+            good = isinstance(value, str) if name == "pattern" else isinstance(value, int | float)
+            if not good or isinstance(value, bool):
+                raise BadSchema((*path, name), f"'{name}' is {'a pattern' if name == 'pattern' else 'a number'}")
+            found[ours] = value
+    return found
+
+
+_OF_KIND: Final = {
+    "object": _object,
+    "array": _array,
+    "string": _string,
+    "integer": _integer,
+    "number": _number,
+    "boolean": _boolean,
+}

@@ -1,0 +1,40 @@
+"""What every sink is: a place that takes chunks by their numbers, each of them once."""
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import msgspec
+
+
+class Chunk(msgspec.Struct, frozen=True, kw_only=True):
+    """The rows that land together. `number` counts from 1 within a job's fingerprint."""
+
+    number: int
+    rows: Any
+    """A `RecordBatch`."""
+    note: dict[str, str]
+    """What is told of the commit beside it: run, source and their kin."""
+
+
+class Sink(Protocol):
+    """It blocks. What it raises besides `SinkFailed` is a mistake."""
+
+    def landed(self) -> int:
+        """The highest number that has landed; 0 before the first. All below it have landed too."""
+        ...
+
+    def write(self, chunk: Chunk) -> bool:
+        """Land a chunk; False where it had landed already. Chunks are written in the order of their numbers."""
+        ...
+
+    def some(self, rows: int) -> list[dict[str, Any]]:
+        """So many rows that are there, or fewer; which ones is not said."""
+        ...
+
+    def note(self, number: int) -> Mapping[str, str]:
+        """What was told of a chunk that has landed; nothing where that cannot be found any more."""
+        ...
+
+
+class SinkFailed(Exception):
+    """A chunk cannot be written. The message says why; what landed before it stays."""

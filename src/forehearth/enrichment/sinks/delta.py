@@ -1,0 +1,138 @@
+"""A Delta table that takes each chunk once.
+
+A commit carries a transaction: the job's fingerprint as application id, the chunk's number as version. The library
+writes the number down and does not look at it, so it is looked at here, and the commit is made through the very object
+whose state was looked at: had another run committed the same fingerprint meanwhile, the commit is refused as
+conflicting, the table is loaded anew, and the number is looked at again.
+"""
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from forehearth.enrichment.arrow import pa
+from forehearth.enrichment.delta_library import deltalake, exceptions
+from forehearth.enrichment.sink import Chunk, SinkFailed
+
+_TRIES: Final = 50
+_APPLICATION: Final = "forehearth.application"
+_NUMBER: Final = "forehearth.chunk"
+_PAUSE: Final = 0.05
+"""Seconds before a commit that met another one is made again."""
+
+
+class DeltaTableSink:
+    """One table. `key` are the columns by which rows are replaced; without them rows are added."""
+
+    def __init__(
+        self, where: str, schema: Any, *, application: str, key: Sequence[str], options: Mapping[str, str] | None
+    ) -> None:
+        self._where = where
+        self._schema = schema
+        self._application = application
+        self._key = tuple(key)
+        self._options = dict(options) if options else None
+        self._table: Any = None
+        self._columns: Any = schema
+
+    def landed(self) -> int:
+        """See `sink.Sink`. Nothing is made where there is no table yet."""
+        try:
+            if not deltalake.DeltaTable.is_deltatable(self._where, self._options):
+                return 0
+            self._table = self._load()
+        except (exceptions.DeltaError, OSError, ValueError) as error:
+            raise self._failed("read", error) from error
+        return self._version()
+
+    def write(self, chunk: Chunk) -> bool:
+        """See `sink.Sink`."""
+        for _ in range(_TRIES):
+            try:
+                self._table = self._table or self._made()
+                if self._version() >= chunk.number:
+                    return False
+                self._commit(chunk)
+            except exceptions.CommitFailedError:
+                self._table = None
+                time.sleep(_PAUSE)
+            except (exceptions.DeltaError, pa.ArrowException, OSError, ValueError) as error:
+                raise self._failed("written", error) from error
+            else:
+                return True
+        raise SinkFailed(f"sink: {self._where} was written by others at each of {_TRIES} tries: resume the job later")
+
+    def some(self, rows: int) -> list[dict[str, Any]]:
+        """See `sink.Sink`."""
+        try:
+            if not deltalake.DeltaTable.is_deltatable(self._where, self._options):
+                return []
+            found: list[dict[str, Any]] = self._load().to_pyarrow_dataset().head(rows).to_pylist()
+        except (exceptions.DeltaError, OSError, ValueError) as error:
+            raise self._failed("read", error) from error
+        return found
+
+    def note(self, number: int) -> Mapping[str, str]:
+        """See `sink.Sink`. Commits are told by their application and number; others may have been made since."""
+        try:
+            for commit in self._load().history():
+                if commit.get(_APPLICATION) == self._application and commit.get(_NUMBER) == str(number):
+                    return {name: value for name, value in commit.items() if isinstance(value, str)}
+        except (exceptions.DeltaError, OSError, ValueError) as error:
+            raise self._failed("read", error) from error
+        return {}
+
+    def _load(self) -> Any:
+        table = deltalake.DeltaTable(self._where, storage_options=self._options)
+        self._columns = pa.schema(table.schema().to_arrow())
+        missing = [each.name for each in self._schema if each.name not in self._columns.names]
+        if missing:
+            raise SinkFailed(
+                f"sink: the table {self._where} is there and has no column '{missing[0]}': "
+                "name another sink, or add the column to the table"
+            )
+        return table
+
+    def _made(self) -> Any:
+        deltalake.DeltaTable.create(self._where, schema=self._schema, mode="ignore", storage_options=self._options)
+        return self._load()
+
+    def _fitted(self, rows: Any) -> Any:
+        """The rows with the table's columns, in its order and types; nothing in those that they do not have."""
+        arrays = [
+            rows.column(field.name).cast(field.type)
+            if field.name in rows.schema.names
+            else pa.nulls(rows.num_rows, field.type)
+            for field in self._columns
+        ]
+        return pa.Table.from_arrays(arrays, schema=self._columns)
+
+    def _version(self) -> int:
+        found = self._table.transaction_version(self._application)
+        return 0 if found is None else int(found)
+
+    def _commit(self, chunk: Chunk) -> None:
+        transaction = deltalake.Transaction(self._application, chunk.number)
+        note = chunk.note | {_APPLICATION: self._application, _NUMBER: str(chunk.number)}
+        properties = deltalake.CommitProperties(app_transactions=[transaction], custom_metadata=note)
+        rows = self._fitted(chunk.rows)
+        # A merge of no rows makes no commit, and its number would not be written down.
+        if not self._key or not rows.num_rows:
+            deltalake.write_deltalake(self._table, rows, mode="append", commit_properties=properties)
+            return
+        same = " AND ".join(f't."{name}" = s."{name}"' for name in self._key)
+        merging = self._table.merge(
+            _last_of_each(rows, self._key), same, source_alias="s", target_alias="t", commit_properties=properties
+        )
+        merging.when_matched_update_all().when_not_matched_insert_all().execute()
+
+    def _failed(self, deed: str, error: Exception) -> SinkFailed:
+        words = " ".join(str(error).split())[:300]
+        return SinkFailed(f"sink: the table {self._where} cannot be {deed}: {words}")
+
+
+def _last_of_each(rows: Any, key: Sequence[str]) -> Any:
+    """Of rows with the same key the last one."""
+    at = rows.select(list(key)).append_column("__at", pa.array(range(rows.num_rows)))
+    last = at.group_by(list(key)).aggregate([("__at", "max")])["__at_max"]
+    return rows.take(pa.array(sorted(last.to_pylist())))

@@ -1,0 +1,70 @@
+"""A folder of Parquet files, one a chunk, each written whole under a name that is the same each time."""
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from forehearth.enrichment.arrow import pa, parquet
+from forehearth.enrichment.sink import Chunk, SinkFailed
+
+
+class ParquetFolder:
+    """The folder. `application` is what tells the files of one job and source from others."""
+
+    def __init__(self, folder: Path, *, application: str) -> None:
+        self._folder = folder
+        self._application = application
+        self._name = re.compile(rf"part-{re.escape(application)}-([0-9]{{8}})\.parquet")
+
+    def landed(self) -> int:
+        """See `sink.Sink`."""
+        if not self._folder.is_dir():
+            return 0
+        found = (self._name.fullmatch(each.name) for each in self._folder.iterdir())
+        return max((int(each.group(1)) for each in found if each), default=0)
+
+    def write(self, chunk: Chunk) -> bool:
+        """See `sink.Sink`."""
+        path = self._path(chunk.number)
+        if path.exists():
+            return False
+        beside = path.with_name(f".{path.name}.{os.getpid()}")
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            rows = pa.Table.from_batches([chunk.rows]).replace_schema_metadata(chunk.note)
+            parquet.write_table(rows, beside)
+            with beside.open("rb") as file:
+                os.fsync(file.fileno())
+            os.link(beside, path)  # which, other than a renaming, does not take the place of what is there
+        except FileExistsError:
+            return False
+        except OSError as error:
+            reason = error.strerror or type(error).__name__
+            raise SinkFailed(f"sink: {path} cannot be written: {reason}") from error
+        finally:
+            beside.unlink(missing_ok=True)
+        return True
+
+    def some(self, rows: int) -> list[dict[str, Any]]:
+        """See `sink.Sink`."""
+        number = self.landed()
+        if not number:
+            return []
+        with parquet.ParquetFile(self._path(number)) as file:
+            found: list[dict[str, Any]] = next(
+                file.iter_batches(batch_size=rows), file.schema_arrow.empty_table()
+            ).to_pylist()
+        return found
+
+    def note(self, number: int) -> Mapping[str, str]:
+        """See `sink.Sink`."""
+        try:
+            metadata = parquet.read_schema(self._path(number)).metadata or {}
+        except FileNotFoundError:
+            return {}
+        return {name.decode(): value.decode() for name, value in metadata.items()}
+
+    def _path(self, number: int) -> Path:
+        return self._folder / f"part-{self._application}-{number:08}.parquet"

@@ -1,0 +1,80 @@
+"""What is asked of each row, and how the answer becomes columns: a job without its tables."""
+
+import hashlib
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+import msgspec
+
+from forehearth.core.enrichment_settings import Job, MetadataColumn
+from forehearth.enrichment.answer_schema import AnswerSchema
+from forehearth.enrichment.arrow import pa
+from forehearth.enrichment.template import Template
+
+_ONLY_COMPLETION_TOKENS: Final = re.compile(r"(^|/)(o[1-9]|gpt-[5-9])", re.IGNORECASE)
+_SIZE: Final = 16
+"""Bytes of a digest that tells prompts or jobs apart."""
+
+
+class Spec(msgspec.Struct, frozen=True, kw_only=True):
+    """One question. `schema` checks the answer; without one the answer is a text in the column `output`."""
+
+    template: Template
+    system: str | None = None
+    schema: AnswerSchema | None = None
+    output: str = "answer"
+    model: str
+    """The model's name, as the host has it."""
+    options: Mapping[str, Any] = {}
+    """Further members of the request, such as `temperature`."""
+    max_output_tokens: int = 4_096
+    columns: tuple[MetadataColumn, ...] = ()
+
+    @property
+    def answers(self) -> Mapping[str, Any]:
+        """The columns that an answer fills, with their Arrow types."""
+        return self.schema.columns if self.schema is not None else {self.output: pa.string()}
+
+    def request(self) -> dict[str, Any]:
+        """Everything that is sent besides the messages."""
+        bound = "max_completion_tokens" if _ONLY_COMPLETION_TOKENS.search(self.model) else "max_tokens"
+        members: dict[str, Any] = {"model": self.model, **self.options, bound: self.max_output_tokens}
+        if self.schema is not None:
+            form = {"name": "answer", "schema": self.schema.sent, "strict": True}
+            members["response_format"] = {"type": "json_schema", "json_schema": form}
+        return members
+
+    def asked(self) -> bytes:
+        """What decides an answer besides the prompt: two questions that are alike in it may share their answers."""
+        return digest(self.system, self.request())
+
+
+def of_job(job: Job) -> Spec:
+    """The question of a job file. Raises `BadTemplate` and `BadSchema`."""
+    deployment = job.deployment
+    options = {
+        "temperature": deployment.temperature,
+        "seed": deployment.seed,
+        "reasoning_effort": deployment.reasoning_effort,
+    }
+    return Spec(
+        template=Template(job.prompt),
+        system=job.system,
+        schema=None if job.schema is None else AnswerSchema(job.schema),
+        output=job.output,
+        model=deployment.name,
+        options={name: value for name, value in options.items() if value is not None},
+        max_output_tokens=deployment.max_output_tokens,
+        columns=job.columns,
+    )
+
+
+def digest(*parts: object) -> bytes:
+    """What tells values from others."""
+    return hashlib.blake2b(msgspec.json.encode(parts), digest_size=_SIZE).digest()
+
+
+def prompt_hash(asked: bytes, prompt: str) -> bytes:
+    """What tells one prompt of a question from another."""
+    return hashlib.blake2b(prompt.encode("utf-8", "surrogatepass"), key=asked, digest_size=_SIZE).digest()

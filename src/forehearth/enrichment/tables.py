@@ -1,0 +1,49 @@
+"""Which part reads and writes which kind of table: a line a kind."""
+
+import importlib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from forehearth.core.enrichment_settings import (
+    DeltaSink,
+    DeltaSource,
+    PostgresSource,
+)
+from forehearth.enrichment.job_file import JobFile
+from forehearth.enrichment.places import QUARANTINE, options, place
+from forehearth.enrichment.sink import Sink
+from forehearth.enrichment.sinks.delta import DeltaTableSink
+from forehearth.enrichment.sinks.parquet import ParquetFolder
+from forehearth.enrichment.source import Source
+from forehearth.enrichment.sources.delta import open_delta
+from forehearth.enrichment.sources.files import OPENERS
+
+POSTGRES: Final = "forehearth.enrichment.sources.postgres"
+"""Loaded where a job has such a source, because its driver is an extra of its own."""
+
+SOURCES: Final[Mapping[type, Callable[[Any, Path], Source]]] = {
+    DeltaSource: open_delta,
+    **{kind: opened for kind, (opened, _) in OPENERS.items()},
+}
+
+
+def source_of(file: JobFile, state: Path) -> Source:
+    """The source, opened; what has to be kept of it is kept in a folder. It blocks. Raises `Misconfigured`."""
+    if isinstance(file.job.source, PostgresSource):
+        found: Source = importlib.import_module(POSTGRES).open_postgres(file.job.source, state)
+        return found
+    return SOURCES[type(file.job.source)](file.job.source, file.folder)
+
+
+def sinks_of(file: JobFile, schema: Any, failed: Any, fingerprint: str) -> tuple[Sink, Sink]:
+    """The sink for rows of one schema, and the quarantine for failed ones of another. Nothing is written yet."""
+    sink = file.job.sink
+    where = place(sink.path, file.folder)
+    if not isinstance(sink, DeltaSink):
+        main = ParquetFolder(Path(where), application=fingerprint)
+        return main, ParquetFolder(Path(where + QUARANTINE), application=fingerprint)
+    application, storage = f"forehearth:{fingerprint}", options(sink.storage_options)
+    key = file.job.key if file.job.mode == "merge" else ()
+    beside = DeltaTableSink(where + QUARANTINE, failed, application=application, key=(), options=storage)
+    return DeltaTableSink(where, schema, application=application, key=key, options=storage), beside

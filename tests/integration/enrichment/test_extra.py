@@ -1,0 +1,30 @@
+"""The libraries of tables are an extra: the server does without, and who lacks them is told what to do."""
+
+import subprocess
+import sys
+
+import pytest
+
+COMMANDS = "from forehearth.cli.main import run; sys.exit(run(sys.argv[1:]))"
+
+
+def python(script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", f"import sys; {script}", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("library", ["pyarrow", "deltalake"])
+def test_without_a_library_the_remedy_is_told_in_one_line(library: str) -> None:
+    done = python(f"sys.modules['{library}'] = None; {COMMANDS}", "enrich", "run", "job.yaml")
+    assert done.returncode == 3
+    assert done.stderr.count("\n") == 1
+    assert "pip install 'forehearth[enrich]'" in done.stderr
+
+
+def test_the_server_and_the_help_do_without() -> None:
+    absent = "sys.modules['pyarrow'] = sys.modules['deltalake'] = None"
+    done = python(
+        f"{absent}; import forehearth.server.serving, forehearth.cli.serve; {COMMANDS}", "enrich", "run", "-h"
+    )
+    assert done.returncode == 0, done.stderr
+    assert "JOB" in done.stdout

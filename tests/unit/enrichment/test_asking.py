@@ -1,0 +1,152 @@
+"""Asking one prompt: what is sent, what is tried again, what is repaired, and what ends a run."""
+
+import pytest
+
+from forehearth.accounting.prices import configured
+from forehearth.core.enrichment_settings import JobLimits, PriceSettings
+from forehearth.core.errors import Broken, TimedOut, Unreachable
+from forehearth.enrichment.answer_schema import AnswerSchema
+from forehearth.enrichment.asking import RunStopped
+from forehearth.enrichment.budget import Budget, LimitReached, Spent
+from forehearth.testing.clock import VirtualClock
+from tests.unit.enrichment.hosts import SCHEMA, FakeHost, asker, refusing, saying, spec
+
+
+def turns(*answers):
+    """One answer after another, the last one for ever."""
+    left = list(answers)
+    return lambda _: left.pop(0) if len(left) > 1 else left[0]
+
+
+async def test_what_is_sent():
+    host = FakeHost(lambda _: '{"n": 1}')
+    question = spec(schema=AnswerSchema(SCHEMA), system="Be brief.", options={"temperature": 0, "seed": 7})
+    answer = await asker(host, question).ask('Say "ü"')
+    assert (answer.text, answer.model, answer.error) == ('{"n": 1}', "m-2", None)
+    assert (answer.usage.prompt, answer.usage.completion) == (10, 5)
+    form = {"name": "answer", "schema": {**SCHEMA, "additionalProperties": False}, "strict": True}
+    assert host.bodies == [
+        {
+            "model": "m",
+            "temperature": 0,
+            "seed": 7,
+            "max_tokens": 100,
+            "response_format": {"type": "json_schema", "json_schema": form},
+            "messages": [{"role": "system", "content": "Be brief."}, {"role": "user", "content": 'Say "ü"'}],
+        }
+    ]
+
+
+async def test_models_that_know_another_bound_get_that():
+    host = FakeHost(lambda _: "x")
+    await asker(host, spec(model="gpt-5-mini")).ask("a")
+    assert host.bodies[0]["max_completion_tokens"] == 100
+    assert "max_tokens" not in host.bodies[0]
+
+
+async def test_an_answer_that_does_not_fit_is_repaired_once():
+    host = FakeHost(turns('{"n": "one"}', '{"n": 1}'))
+    answer = await asker(host, spec(schema=AnswerSchema(SCHEMA))).ask("count")
+    assert answer.text == '{"n": 1}'
+    assert answer.usage.prompt == 20
+    first, told, again = host.bodies[1]["messages"]
+    assert (first["content"], told["content"], again["role"]) == ("count", '{"n": "one"}', "user")
+    assert "Expected 'int'" in again["content"]
+
+
+async def test_an_answer_that_never_fits_is_an_error_of_the_row():
+    host = FakeHost(lambda _: "nonsense")
+    answer = await asker(host, spec(schema=AnswerSchema(SCHEMA))).ask("count")
+    assert (answer.text, answer.error.code, len(host.bodies)) == (None, "invalid_output", 2)
+
+
+@pytest.mark.parametrize(
+    ("response", "code"),
+    [
+        (saying("half", finish="length"), "truncated"),
+        (saying(None, finish="content_filter"), "content_filter"),
+        (saying(None, refusal="I will not."), "refusal"),
+        (saying(None), "empty"),
+        (refusing(400, "context_length_exceeded"), "context_length_exceeded"),
+        (refusing(422), "refused"),
+    ],
+)
+async def test_what_is_the_rows_own_fault_is_not_asked_again(response, code):
+    host = FakeHost(lambda _: response)
+    answer = await asker(host, spec()).ask("a")
+    assert (answer.text, answer.error.code, len(host.bodies)) == (None, code, 1)
+
+
+@pytest.mark.parametrize(
+    "failure", [Broken("cut"), TimedOut("late"), Unreachable("away"), refusing(503), refusing(500)]
+)
+async def test_a_host_that_fails_is_asked_again(failure):
+    host = FakeHost(turns(failure, failure, "here"))
+    assert (await asker(host, spec()).ask("a")).text == "here"
+    assert len(host.bodies) == 3
+
+
+@pytest.mark.parametrize(("failure", "code"), [(TimedOut("late"), "timeout"), (refusing(500), "host_failed")])
+async def test_but_not_for_ever(failure, code):
+    host = FakeHost(lambda _: failure)
+    answer = await asker(host, spec(), retries=2).ask("a")
+    assert (answer.error.code, len(host.bodies)) == (code, 3)
+
+
+@pytest.mark.parametrize("status", [401, 403, 404])
+async def test_what_every_row_would_meet_ends_the_run(status):
+    asking = asker(FakeHost(lambda _: refusing(status, message="no such deployment")), spec())
+    with pytest.raises(RunStopped, match=f"{status}: no such deployment"):
+        await asking.ask("a")
+    with pytest.raises(RunStopped):
+        await asking.ask("b")
+
+
+async def test_being_asked_to_wait_is_no_failure_of_the_row():
+    busy = refusing(429, retry_after="0.01")
+    host = FakeHost(turns(*[busy] * 9, "here"))
+    assert (await asker(host, spec(), retries=0).ask("a")).text == "here"
+
+
+async def test_a_host_that_is_away_for_long_ends_the_run():
+    clock = VirtualClock(winding=True)
+    asking = asker(FakeHost(lambda _: Unreachable("away")), spec(), clock=clock, sleep=clock.sleep, patience=60)
+    with pytest.raises(RunStopped, match="has not answered for 6"):
+        await asking.ask("a")
+
+
+async def test_rows_that_fail_one_after_another_end_the_run():
+    asking = asker(FakeHost(lambda _: refusing(400)), spec())
+    for number in range(99):
+        assert (await asking.ask(str(number))).error is not None
+    with pytest.raises(RunStopped, match="100 rows failed"):
+        await asking.ask("the last")
+
+
+def budget(spent: Spent, **limits: object) -> Budget:
+    tariff = configured(PriceSettings(input="1", output="10"))
+    return Budget(JobLimits(**limits), spent, tariff, VirtualClock().monotonic)
+
+
+@pytest.mark.parametrize(
+    ("limits", "calls"),
+    # A call reserves some 170 tokens at most and uses 15: 65 millionths of a dollar of some 1,100.
+    [({"requests": 3}, 3), ({"tokens": 240}, 5), ({"usd": "0.0013"}, 4)],
+)
+async def test_a_limit_is_never_passed(limits, calls):
+    spent = Spent()
+    asking = asker(host := FakeHost(lambda _: "x"), spec(), budget=budget(spent, **limits))
+    for number in range(calls):
+        await asking.ask(f"{number}")
+    with pytest.raises(LimitReached, match=next(iter(limits))):
+        await asking.ask("more")
+    assert len(host.bodies) == spent.requests == calls
+    assert spent.tokens == 15 * calls
+
+
+async def test_a_call_without_an_answer_is_booked_at_its_most():
+    spent = Spent()
+    host = FakeHost(lambda _: TimedOut("late"))
+    await asker(host, spec(), budget=budget(spent), retries=0).ask("a")
+    assert spent.requests == 1
+    assert spent.tokens > 100

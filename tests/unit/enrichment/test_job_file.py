@@ -1,0 +1,132 @@
+"""Job files are read strictly, and what is wrong is told by its place."""
+
+import pytest
+
+from forehearth import enrich
+from forehearth.config.problems import ConfigError
+from forehearth.core.enrichment_settings import ParquetSource
+
+GOOD = """\
+version: 1
+source: {format: parquet, path: in.parquet}
+prompt: "Summarise: {text}"
+deployment: {name: chat}
+sink: {format: delta, path: out}
+"""
+
+
+def read(tmp_path, text, **environ):
+    path = tmp_path / "summaries.yaml"
+    path.write_text(text)
+    return enrich.load(path, environ)
+
+
+def test_a_job_of_five_lines(tmp_path):
+    file = read(tmp_path, GOOD)
+    assert (file.name, file.folder) == ("summaries", tmp_path)
+    assert file.job.source == ParquetSource(path="in.parquet")
+    assert (file.job.mode, file.job.on_error, file.job.chunk_rows) == ("append", "quarantine", 5_000)
+    assert enrich.state_folder(file, None) == tmp_path / ".forehearth" / "summaries"
+    assert enrich.state_folder(read(tmp_path, "name: other\n" + GOOD), tmp_path / "s") == tmp_path / "s" / "other"
+
+
+def test_a_host_has_the_keys_of_a_backend(tmp_path):
+    backend = "{provider: azure_openai, endpoint: 'https://x.openai.azure.com', api_key: '${KEY}'}"
+    text = GOOD.replace("{name: chat}", f"{{name: gpt, backend: {backend}}}")
+    found = read(tmp_path, text, KEY="a-key-of-some-length").job.deployment.backend
+    assert found.address == "https://x.openai.azure.com"
+    assert "a-key" not in repr(found)
+
+
+@pytest.mark.parametrize(
+    "backend",
+    [
+        "{provider: openai_compatible, base_url: 'http://127.0.0.1:11434/v1'}",
+        "{provider: openai_compatible, base_url: 'http://[::1]/v1'}",
+        "{provider: openai_compatible, base_url: 'http://LOCALHOST:8080/openai/v1'}",
+        "{provider: scripted}",
+    ],
+)
+def test_private_values_go_to_hosts_of_this_machine(tmp_path, backend):
+    text = GOOD.replace("{name: chat}", f"{{name: m, backend: {backend}}}") + "private: [text]\n"
+    assert read(tmp_path, text).job.private == ("text",)
+
+
+ELSEWHERE = "deployment: {name: m, backend: {provider: openai_compatible, base_url: 'http://127.0.0.1.example/v1'}}"
+
+WRONG = [
+    ("prompt: x\nprompts: y", "2:1: prompts: unknown key 'prompts'", "did you mean 'prompt'?"),
+    ("prompt: 'a {text'", "1:9: prompt: the '{' in line 1, column 3 of the text", "write {{ for a brace"),
+    (
+        "prompt: x\nsource: {format: xls, path: a}",
+        "2:18: source.format: there is no format 'xls'",
+        "it is one of 'csv'",
+    ),
+    ("prompt: x\nsource: {path: a}", "source: the key 'format' is missing", "it is one of 'csv'"),
+    ("prompt: x\nsource: {format: csv, path: a, version: 3}", "source.version: unknown key", "at the top of the file"),
+    ("prompt: x\nmode: merge", "2:7: mode: merge needs a key", "add key: [COLUMN]"),
+    (
+        "prompt: x\nmode: merge\nkey: [id]\nsink: {format: parquet, path: o}",
+        "2:7: mode: rows of Parquet files",
+        "format: delta",
+    ),
+    ("prompt: x\nlimits: {usd: 5}", "2:9: limits: a limit in money needs prices", "add prices"),
+    (
+        "prompt: x\nlimits: {usd: 5}\nprices: {input: 1}",
+        "prices: a limit in money needs a price of answers",
+        "add output",
+    ),
+    (
+        "prompt: x\nlimits: {usd: 5}\nprices: {input: 1, output: 1, currency: EUR}",
+        "prices: the limit is in USD and the prices are not",
+        "give prices in USD",
+    ),
+    ("prompt: x\nprices: {input: 1}\nprice_as: openai/gpt-4o", "price_as: there are both", "remove one"),
+    ("prompt: x\nlimits: {request: 5}", "limits.request: unknown key", "did you mean 'requests'?"),
+    (
+        "prompt: x\nschema:\n  type: object\n  properties:\n    n: {type: intger}",
+        "5:15: schema.properties.n.type: a column has one type",
+        "did you mean 'integer'?",
+    ),
+    ("prompt: x\nschema: {type: array}", "2:9: schema: the answer has to be an object", "write type: object"),
+    (
+        "prompt: x\nschema: {type: object, properties: {n: {type: string, format: date}}}",
+        "schema.properties.n.format: 'format' is not taken for the type string",
+        "taken here are",
+    ),
+    ("prompt: x\noutput: _model", "2:9: output: the column '_model' begins with '_'", "another name"),
+    (
+        "prompt: 'about {mail}'\nprivate: [mail]",
+        "1:9: prompt: the column 'mail' is private, and the server's deployment may send it on",
+        "take it out of the prompt",
+    ),
+    (
+        f"prompt: 'about {{mail}}'\nprivate: [mail]\n{ELSEWHERE}",
+        "the column 'mail' is private, and its host is elsewhere",
+        "on this machine",
+    ),
+    ("prompt: x\nlineage: {namespace: team}", "2:10: lineage: the events have no place to go to", "add path: FILE"),
+    ("prompt: x\ncolumns: [modle]", "columns[0]: expected", "did you mean 'model'?"),
+    (
+        "prompt: x\ndeployment: {name: c, backend: {provider: embedded}}",
+        "there is no provider 'embedded'",
+        "there are 'azure_openai'",
+    ),
+    (
+        "prompt: x\nsource: {format: postgresql, url: 'postgresql://u:secret@h/d', query: SELECT 1}",
+        "source.url: a secret may not stand in this file",
+        "write ${NAME}",
+    ),
+]
+
+
+@pytest.mark.parametrize(("lines", "says", "hint"), WRONG)
+def test_what_is_wrong_is_told_by_its_place(tmp_path, lines, says, hint):
+    given = {line.partition(":")[0] for line in lines.splitlines() if not line.startswith(" ")}
+    rest = "".join(f"{line}\n" for line in GOOD.splitlines() if line.partition(":")[0] not in given)
+    with pytest.raises(ConfigError) as wrong:
+        read(tmp_path, f"{lines}\n{rest}")
+    assert len(wrong.value.problems) == 1
+    assert says in str(wrong.value)
+    assert hint in str(wrong.value)
+    assert "secret@" not in str(wrong.value)
