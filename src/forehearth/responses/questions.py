@@ -1,21 +1,36 @@
 """From a body to what a model is asked: the agent looked up, what was said before found, references resolved."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
 from forehearth.conversations.items import Item, duplicate
-from forehearth.core.errors import NotSupported, Refused
+from forehearth.core.errors import InvalidField, NotSupported, Refused
 from forehearth.dialects import json_members
-from forehearth.dialects.responses import agents, asked, chat, loose, passed_on, problems
+from forehearth.dialects.responses import agents, asked, chat, loose, passed_on, problems, tool_history
 from forehearth.dialects.responses.agents import Reference
 from forehearth.dialects.responses.asked import Question
 from forehearth.dialects.responses.items import NewId, Resource, resolved
+from forehearth.dialects.responses.tool_history import Decision
 from forehearth.ports.agents import AgentResolver
 from forehearth.responses.caller import Caller
 from forehearth.responses.kept import KeptResponses
 from forehearth.responses.talk import Talks
+
+
+class Talk(msgspec.Struct, frozen=True, kw_only=True):
+    """What a model is to answer."""
+
+    before: Sequence[Resource]
+    input: tuple[Resource, ...]
+    decisions: Sequence[Decision] = ()
+    """What the input says of calls that waited for somebody's approval."""
+
+    @property
+    def items(self) -> list[Resource]:
+        """All of it, the oldest first."""
+        return [*self.before, *self.input]
 
 
 class Questions:
@@ -62,12 +77,16 @@ class Questions:
 
         Raises as `asked.read` does.
         """
+        model = members.get("model")
+        passes = isinstance(model, str) and self._passes(model)
         try:
-            return asked.read(members, self._new_id, agent=agent)
+            question = asked.read(members, self._new_id, agent=agent)
         except Refused:
-            model = members.get("model")
-            if not isinstance(model, str) or not self._passes(model):
+            if not passes:
                 raise
+        else:
+            if not (passes and question.tools.of_hosts):
+                return question
         return msgspec.structs.replace(loose.read(members, self._new_id), agent=agent)
 
     async def asked(self, caller: Caller, question: Question) -> tuple[tuple[Resource, ...], bytes, bytes | None]:
@@ -75,6 +94,15 @@ class Questions:
 
         The third is the body for hosts that have this API, where there is one among those that may be asked.
         """
+        talk = await self.talk(caller, question)
+        passes = self._passes(question.body.model or "")
+        passed = passed_on.body(question, talk.before, talk.input) if passes else None
+        if question.loose and passed is not None:
+            return talk.input, passed, passed
+        return talk.input, chat.body(question, talk.items), passed
+
+    async def talk(self, caller: Caller, question: Question) -> Talk:
+        """What was said before, and the input."""
         passes = self._passes(question.body.model or "")
         if question.conversation is not None:
             before = await self._talks.before(caller, question.conversation, loose=passes)
@@ -85,10 +113,13 @@ class Questions:
         _require_once(items)
         if question.conversation is not None:
             _require_new(self._talks.new(without_references(question, items)), known)
-        passed = passed_on.body(question, before, items) if passes else None
-        if question.loose and passed is not None:
-            return items, passed, passed
-        return items, chat.body(question, [*before, *items]), passed
+        if question.loose:
+            return Talk(before=before, input=items)
+        decisions = tool_history.decisions(before, items)
+        if decisions and not question.tools.remote:
+            message = "An approval was given, and there is no tool of type 'mcp': send the one that it is for, too."
+            raise InvalidField(message, param="tools")
+        return Talk(before=before, input=items, decisions=decisions)
 
 
 def without_references(question: Question, items: tuple[Resource, ...]) -> tuple[Resource, ...]:

@@ -12,10 +12,10 @@ from forehearth.conversations.service import Conversations
 from forehearth.core.clock import Clock
 from forehearth.files.service import Files
 from forehearth.jobs.desk import Desk
-from forehearth.ports.blobs import Blobs
 from forehearth.ports.documents import DocumentStore
 from forehearth.ports.door import Door
 from forehearth.server.assistants import made_assistants
+from forehearth.server.reach import Reach
 from forehearth.server.responses import KIND, Around, made_responses
 from forehearth.server.working import Workshop
 from forehearth.stored_completions.service import StoredCompletions
@@ -44,9 +44,9 @@ class Kept(Protocol):
 
 
 def families(
-    stores: Kept, clock: Clock, connections: Sequence[Row], workshop: Workshop, *, blobs: Blobs, upload_bytes: int
+    stores: Kept, clock: Clock, connections: Sequence[Row], workshop: Workshop, *, reach: Reach, upload_bytes: int
 ) -> FamiliesOf:
-    """What makes them for a resource, from the way to its models. Things are kept in `stores`, bytes in `blobs`.
+    """What makes them for a resource, from the way to its models. Things are kept in `stores`.
 
     What is done in the background is done in the `workshop`. `connections` are the endpoints of those.
     """
@@ -56,7 +56,7 @@ def families(
     talks = Conversations(documents, new_id=new_id, clock=clock)
     stored = StoredCompletions(documents, clock=clock)
     files = files_wire.rows(
-        Files(documents, blobs, clock=clock, new_id=lambda: f"file-{uuid.uuid4().hex}"), most=upload_bytes
+        Files(documents, reach.blobs, clock=clock, new_id=lambda: f"file-{uuid.uuid4().hex}"), most=upload_bytes
     )
 
     around = Around(
@@ -64,6 +64,8 @@ def families(
         jobs=stores.jobs,
         conversations=talks,
         agents=agents,
+        sealer=reach.sealer,
+        sources_at=reach.sources_at,
         clock=clock,
         nudge=workshop.nudge,
     )

@@ -11,6 +11,7 @@ from starlette.routing import BaseRoute
 from forehearth.core.clock import SystemClock
 from forehearth.core.ids import request_ids
 from forehearth.core.settings import Settings
+from forehearth.egress.client import GuardedClient
 from forehearth.gateway import Gateway
 from forehearth.http.server import HttpServer, Listener
 from forehearth.identity.development.issuer import DevelopmentIssuer
@@ -32,6 +33,7 @@ from forehearth.server.fetching import Fetching
 from forehearth.server.identity import build_identities
 from forehearth.server.installation import written
 from forehearth.server.ledger import opened_ledger
+from forehearth.server.reach import reached
 from forehearth.server.stores import awaited_stores
 from forehearth.server.sweeping import swept
 from forehearth.server.working import Workshop
@@ -50,6 +52,7 @@ async def run_worker(context: WorkerContext) -> None:
         swept(stores, clock) if context.index == 0 else contextlib.nullcontext(),
         opened_blobs(context, stores, clock) as blobs,
         HttpClient() as client,
+        GuardedClient(settings.egress, clock=clock) as egress,
         TokenKeepers() as keepers,
         opened_leases(settings, context.data, clock, context.index) as leases,
         opened_ledger(context, clock) as ledger,
@@ -82,7 +85,7 @@ async def run_worker(context: WorkerContext) -> None:
                 clock,
                 connection_rows(settings, stores, clock, identities.disclosures),
                 workshop,
-                blobs=blobs,
+                reach=reached(settings, stores, clock, blobs=blobs, egress=egress),
                 upload_bytes=settings.server.limits.upload_bytes,
             ),
         )

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final
 import msgspec
 
 from forehearth.core.errors import InvalidField, NotServedYet, NotSupported
-from forehearth.dialects.responses import problems
+from forehearth.dialects.responses import problems, tool_inputs
 
 Resource = dict[str, Any]
 """An item as the API shows it."""
@@ -24,13 +24,19 @@ _ROLES: Final = ("user", "assistant", "system", "developer")
 _STATUSES: Final = ("in_progress", "completed", "incomplete")
 _DETAILS: Final = ("low", "high", "auto", "original")
 _PHASES: Final = ("commentary", "final_answer")
-READ: Final = ("message", "function_call", "function_call_output", "reasoning", "item_reference")
+READ: Final = (
+    *("message", "function_call", "function_call_output", "reasoning", "item_reference"),
+    *tool_inputs.READERS,
+)
 """The items that are read."""
 _OF_OTHER_TOOLS: Final = frozenset(
     {"file_search_call", "web_search_call", "computer_call", "computer_call_output", "image_generation_call"}
     | {"code_interpreter_call", "local_shell_call", "local_shell_call_output", "shell_call", "shell_call_output"}
-    | {"apply_patch_call", "apply_patch_call_output", "mcp_list_tools", "mcp_approval_request"}
-    | {"mcp_approval_response", "mcp_call", "custom_tool_call", "custom_tool_call_output", "tool_search_call"}
+    | {
+        "apply_patch_call",
+        "apply_patch_call_output",
+    }
+    | {"custom_tool_call", "custom_tool_call_output", "tool_search_call"}
     | {"tool_search_output", "additional_tools", "program", "program_output", "compaction", "compaction_trigger"}
 )
 MOST: Final = 10_000
@@ -258,6 +264,7 @@ _READERS: Final[Mapping[str, Callable[[Mapping[str, Any], str, NewId], Resource]
     "function_call_output": _function_output,
     "reasoning": _reasoning,
     "item_reference": _reference,
+    **tool_inputs.READERS,
 }
 
 
