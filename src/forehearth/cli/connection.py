@@ -32,6 +32,7 @@ from forehearth.server.development_key import stored_key
 
 KEY_VARIABLES: Final = ("FOREHEARTH_API_KEY", "AZURE_OPENAI_API_KEY")
 """Where a key is looked for; the second one for Azure alone."""
+URL_VARIABLE: Final = "FOREHEARTH_URL"
 TOKEN_VARIABLE: Final = "FOREHEARTH_TOKEN"  # noqa: S105 - the name of a variable
 
 
@@ -84,7 +85,8 @@ def address_of(wish: Wish, *, secure: bool = False) -> Address:
     try:
         if wish.resource:
             return Address.of_resource(wish.resource, wish.project)
-        return Address.of_url(wish.url or _recorded(wish.data, secure=secure), wish.project)
+        url = wish.url or os.environ.get(URL_VARIABLE) or _recorded(wish.data, secure=secure)
+        return Address.of_url(url, wish.project)
     except InvalidField as error:
         raise CommandFailed(
             error.message.removesuffix("."), "For example --url http://127.0.0.1:8080", Exit.USAGE
@@ -196,8 +198,7 @@ _NAMES: Final = ("url", "resource", "project", "auth", "key", "token", "user", "
 _OPTIONS: Final = (
     click.option(
         "--url",
-        envvar="FOREHEARTH_URL",
-        help="Whom to call: an origin, or the base URL of any shape; FOREHEARTH_URL, else the server that works in "
+        help=f"Whom to call: an origin, or the base URL of any shape; {URL_VARIABLE}, else the server that works in "
         "the data directory.",
     ),
     click.option("--resource", help="An Azure resource by its name, instead of --url."),
