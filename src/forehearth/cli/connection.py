@@ -124,9 +124,9 @@ def _key(wish: Wish, address: Address) -> Credential:
     for name in variables:
         found = os.environ.get(name)
         if found and wish.key in (None, found):
-            return Credential(auth="key", secret=_clean(found, "key"), shown=shown.key_in(name))
+            return Credential(auth="key", secret=clean(found, "key"), shown=shown.key_in(name))
     if wish.key:
-        return Credential(auth="key", secret=_clean(wish.key, "key"), shown=shown.key_in(variables[0]))
+        return Credential(auth="key", secret=clean(wish.key, "key"), shown=shown.key_in(variables[0]))
     if not is_here(urlsplit(address.origin).hostname or ""):
         raise NoCredential("there is no key for it", f"Give one with --key or {' or '.join(variables)}.", Exit.USAGE)
     stored = stored_key(wish.data)
@@ -142,11 +142,11 @@ def _key(wish: Wish, address: Address) -> Credential:
 def _token(wish: Wish, address: Address, shape: Shape) -> Credential:
     if wish.token:
         by_hand = shown.token_by(f"${TOKEN_VARIABLE}")
-        return Credential(auth="token", secret=_clean(wish.token, "token"), shown=by_hand)
+        return Credential(auth="token", secret=clean(wish.token, "token"), shown=by_hand)
     if not is_here(urlsplit(address.origin).hostname or ""):
         resource = shape.scope.removesuffix("/.default")
         azure = shown.token_by(f"$(az account get-access-token --resource {resource} --query accessToken -o tsv)")
-        return Credential(auth="token", secret=_entra(shape.scope), shown=azure)
+        return Credential(auth="token", secret=entra(shape.scope), shown=azure)
     option = "" if wish.data_dir is None else f" --data-dir '{wish.data.path}'"
     who = "" if wish.user == DEFAULT_USER else f" --user {wish.user}"
     given = issuer_of(wish.data_dir, None).token(wish.user, shape.scope)["access_token"]
@@ -156,7 +156,7 @@ def _token(wish: Wish, address: Address, shape: Shape) -> Credential:
     return Credential(auth="token", secret=Secret(given), shown=local)
 
 
-def _entra(scope: str) -> Secret:
+def entra(scope: str) -> Secret:
     """A token of whoever is signed in here. Raises `NoCredential`, and `Misconfigured` without azure-identity."""
     module, _, name = AZURE_TOKENS.partition(":")
     issuer: TokenIssuer = getattr(importlib.import_module(module), name)(
@@ -174,7 +174,8 @@ async def _fetched(issuer: TokenIssuer) -> Secret:
     return (await issuer.fetch()).secret
 
 
-def _clean(text: str, what: str) -> Secret:
+def clean(text: str, what: str) -> Secret:
+    """A credential as it was given. Raises `CommandFailed` for what no header can have."""
     if not all("!" <= character <= "~" for character in text):
         raise CommandFailed(f"the {what} has characters that no {what} has", "", Exit.USAGE)
     return Secret(text)

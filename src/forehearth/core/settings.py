@@ -27,8 +27,8 @@ from forehearth.core.secret import Secret
 from forehearth.core.settings_types import (
     Bytes,
     FilePath,
-    HeaderName,
     Host,
+    KeyHeader,
     Name,
     PathPrefix,
     Port,
@@ -99,7 +99,7 @@ class InboundLimits(Values, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 class SubscriptionKeySettings(Values, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where clients of an API Management send their key: these are read besides every other form of it."""
 
-    header: HeaderName = "Ocp-Apim-Subscription-Key"
+    header: KeyHeader = "Ocp-Apim-Subscription-Key"
     """The header."""
     query: Name | None = None
     """The parameter of the query, such as `subscription-key`; null takes none. Whoever is on the way may log it."""

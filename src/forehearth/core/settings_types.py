@@ -42,7 +42,7 @@ PathPrefix = Annotated[
         description="a path such as /team-a, without a slash at its end, that begins as none of the server's own does",
     ),
 ]
-HeaderName = Annotated[
+KeyHeader = Annotated[
     str,
     msgspec.Meta(
         pattern=r"^(?!(?i:host|content-.*|transfer-encoding|connection|authorization)$)[A-Za-z][A-Za-z0-9-]{0,63}$",
