@@ -28,7 +28,9 @@ from forehearth.core.settings_types import (
     Bytes,
     FilePath,
     Host,
+    KeyHeader,
     Name,
+    PathPrefix,
     Port,
     ProxyUrl,
     Seconds,
@@ -94,6 +96,15 @@ class InboundLimits(Values, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """Open connections of one worker from one peer address."""
 
 
+class SubscriptionKeySettings(Values, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where clients of an API Management send their key: these are read besides every other form of it."""
+
+    header: KeyHeader = "Ocp-Apim-Subscription-Key"
+    """The header."""
+    query: Name | None = None
+    """The parameter of the query, such as `subscription-key`; null takes none. Whoever is on the way may log it."""
+
+
 class ServerSettings(Values, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where the server listens, and how it stops."""
 
@@ -110,6 +121,9 @@ class ServerSettings(Values, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Processes that share the ports."""
     grace_seconds: Annotated[float, msgspec.Meta(ge=0)] = 30.0
     """After SIGTERM, how many seconds calls and streams in flight may still take."""
+    prefixes: tuple[PathPrefix, ...] = ()
+    """Paths below which every surface is served as well: `/team-a` for `/team-a/openai/v1`."""
+    subscription_key: SubscriptionKeySettings = SubscriptionKeySettings()
     resource: ResourceName = "forehearth"
     """The resource's name, in `x-ms-*` headers and in the URLs that are printed."""
     limits: InboundLimits = InboundLimits()

@@ -41,6 +41,7 @@ from forehearth.stored_completions.keeping import Keeping
 from forehearth.stored_completions.service import StoredCompletions
 from forehearth.transport.client import HttpClient
 from forehearth.transport.token_keeper import TokenKeepers
+from forehearth.wire.api_management import as_api_management
 from forehearth.wire.development_issuer import routes as issuer_routes
 
 
@@ -122,7 +123,8 @@ async def _serve(context: WorkerContext, gateway: Gateway, routes: Sequence[Base
         new_id=request_ids(secrets.randbits(128), SystemClock()),
         routes=[*describing.routes([each.port for each in context.listeners if each.admin]), *routes],
     )
-    server = HttpServer(gateway, pages, limits=settings.limits, grace_seconds=settings.grace_seconds)
+    entrance = as_api_management(gateway, settings.prefixes, settings.subscription_key)
+    server = HttpServer(entrance, pages, limits=settings.limits, grace_seconds=settings.grace_seconds)
     listeners = [Listener(socket=each.socket, tls=context.tls if each.tls else None) for each in context.listeners]
     cut = asyncio.create_task(_cut_when_overdue(context, server))
     announced = asyncio.create_task(_announce_when_started(context, server))
