@@ -33,6 +33,7 @@ bench: ## measure against other gateways; BENCH_PEERS='nginx envoy' chooses them
 	@$(bin)/python -m bench.limits_cost
 	@$(bin)/python -m bench.ledger_cost
 	@$(bin)/python -m bench.jobs_cost
+	@$(bin)/python -m bench.enrichment
 	@$(bin)/python -m bench $(ARGS)
 
 faults: ## load and faults on the running server; writes docs/reliability.md

@@ -72,14 +72,18 @@ class Bounds(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.structs.replace(self, output=max(0, total - self.prompt) // self.choices)
 
 
+def output_member(model: str) -> str:
+    """The member of a chat completion's body that bounds the answer of a model, by its name."""
+    return "max_completion_tokens" if _ONLY_COMPLETION_TOKENS.search(model) else "max_tokens"
+
+
 class TokenBounds:
     """The bounds of one deployment's calls. `longest` is the longest answer that its limits allow."""
 
     def __init__(self, settings: TokenSettings, model: str, vocabulary: TokenCounter | None) -> None:
         self._settings = settings
         self._vocabulary = vocabulary
-        only = _ONLY_COMPLETION_TOKENS.search(model) is not None
-        self._member = settings.output_member or ("max_completion_tokens" if only else "max_tokens")
+        self._member = settings.output_member or output_member(model)
 
     @property
     def counts(self) -> bool:

@@ -3,7 +3,8 @@
 A job enriches a table: each row's prompt is put to a deployment, and the answers become columns beside the row's own.
 """
 
-from typing import Annotated, Any, Literal
+import re
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
@@ -21,6 +22,17 @@ OnError = Literal["quarantine", "keep", "fail"]
 _ALL_METADATA: tuple[MetadataColumn, ...] = (
     "model", "usage", "prompt_hash", "spec", "source_version", "run_id", "time",
 )  # fmt: skip
+
+
+_SECRET: Final = re.compile(r"(?i)secret|token|password|_sas|sas_|account_key|access_key(?!_id)|credential|bearer")
+
+
+def check_options(options: dict[str, str]) -> None:
+    """Refuse options of a storage that are credentials, by their names. Raises `Unfit`."""
+    for name in options:
+        if _SECRET.search(name):
+            hint = f"write it as storage_secrets: {{{name}: '${{NAME_OF_AN_ENVIRONMENT_VARIABLE}}'}}"
+            raise Unfit(f"'{name}' is a secret, and may not stand here", member="storage_options", hint=hint)
 
 
 class CsvSource(Values, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="format", tag="csv"):
@@ -55,8 +67,14 @@ class DeltaSource(Values, frozen=True, kw_only=True, forbid_unknown_fields=True,
     """The table's folder, or its URL, such as `abfss://…`, `az://…` or `s3://…`."""
     version: Annotated[int, msgspec.Meta(ge=0)] | None = None
     """The version to read; the newest one when the run begins, unless given."""
-    storage_options: dict[str, Secret] = {}
-    """What the storage asks for, by the names of Delta's own library, such as `azure_storage_account_key`."""
+    storage_options: dict[str, Text] = {}
+    """What the storage asks for, by the names of Delta's own library, such as `aws_region`."""
+    storage_secrets: dict[str, Secret] = {}
+    """The same for what must not be seen, such as `azure_storage_account_key`."""
+
+    def __post_init__(self) -> None:
+        """Refuse secrets in the open. Raises `Unfit`."""
+        check_options(self.storage_options)
 
 
 class PostgresSource(
@@ -78,8 +96,14 @@ class DeltaSink(Values, frozen=True, kw_only=True, forbid_unknown_fields=True, t
 
     path: Text
     """The table's folder, or its URL. Rows that fail go to a table beside it whose name ends in `__quarantine`."""
-    storage_options: dict[str, Secret] = {}
-    """What the storage asks for, by the names of Delta's own library."""
+    storage_options: dict[str, Text] = {}
+    """What the storage asks for, by the names of Delta's own library, such as `aws_region`."""
+    storage_secrets: dict[str, Secret] = {}
+    """The same for what must not be seen, such as `azure_storage_account_key`."""
+
+    def __post_init__(self) -> None:
+        """Refuse secrets in the open. Raises `Unfit`."""
+        check_options(self.storage_options)
 
 
 class ParquetSink(Values, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="format", tag="parquet"):
@@ -193,7 +217,8 @@ class Job(Values, frozen=True, kw_only=True, forbid_unknown_fields=True):
     retries: Annotated[int, msgspec.Meta(ge=0, le=20)] = 5
     """How often a row is asked again after a failure of the host. Being asked to wait does not count."""
     patience_seconds: Seconds = 600.0
-    """Seconds without any answer, while the host is away or busy, after which the run stops. It can be resumed."""
+    """Seconds without any answer, while the host is away or busy, after which the run stops; 15, where it was never
+    reached at all. It can be resumed."""
 
     def __post_init__(self) -> None:
         """Refuse what does not fit together. Raises `Unfit`."""

@@ -75,7 +75,7 @@ def _versions(source: DeltaSource, folder: Path, state: Path, known: set[tuple[s
     """The versions from the one that is named on, or all."""
     where = place(source.path, folder)
     try:
-        table = deltalake.DeltaTable(where, storage_options=options(source.storage_options))
+        table = deltalake.DeltaTable(where, storage_options=options(source))
     except (exceptions.DeltaError, OSError, ValueError) as error:
         raise _unreadable(source, error) from error
     name = str(table.metadata().id)

@@ -35,6 +35,8 @@ _WHOLE_RUN: Final = frozenset({401, 403, 404})
 _PAUSE: Final = 0.5
 """Seconds before a host that failed is asked again; doubled each time, and spread by chance."""
 _LONGEST_PAUSE: Final = 30.0
+_FIRST_PATIENCE: Final = 15.0
+"""Seconds until a host that was never reached is given up."""
 _FAILURES_IN_A_ROW: Final = 100
 """Rows that fail one after another before the host is held to be ill, and not the rows."""
 _SELF: Final = Principal(name="enrichment", kind="application")
@@ -195,7 +197,7 @@ class Asker:
             self._budget.book_most(held)
             return failure
         except (Unreachable, Overloaded) as failure:
-            self._budget.settle(held, None)
+            self._budget.give_back(held)
             return failure
         except BaseException:
             self._budget.book_most(held)
@@ -235,7 +237,9 @@ class Asker:
 
     def _check_patience(self, failure: Failed) -> None:
         silent = self._clock.monotonic() - self._answered
-        if silent > self._patience:
+        # Where nobody has ever been reached, the address is likely to be wrong: say so soon.
+        unknown = isinstance(failure, Unreachable) and not any(self.latency)
+        if silent > (min(self._patience, _FIRST_PATIENCE) if unknown else self._patience):
             self._end(f"the host has not answered for {silent:.0f} s; the last that was heard: {failure.message}")
 
     def _end(self, why: str) -> NoReturn:

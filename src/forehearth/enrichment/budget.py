@@ -80,9 +80,7 @@ class Budget:
 
     def settle(self, held: Reservation, usage: Usage | None) -> None:
         """Book what a call used; None where it used nothing, or nobody can tell."""
-        self._in_flight -= 1
-        self._reserved_tokens -= held.tokens
-        self._reserved_cost -= held.cost
+        self._free(held)
         if usage is not None:
             self.spent.prompt_tokens += usage.prompt
             self.spent.completion_tokens += usage.completion
@@ -96,12 +94,22 @@ class Budget:
 
     def book_most(self, held: Reservation) -> None:
         """Book all that was held: the host may have done the work, and its answer did not come."""
-        self._in_flight -= 1
-        self._reserved_tokens -= held.tokens
-        self._reserved_cost -= held.cost
+        self._free(held)
         self.spent.prompt_tokens += held.tokens
         self.spent.cost += held.cost
         self._settled.set()
+
+    def give_back(self, held: Reservation) -> None:
+        """Book nothing: the call was never sent."""
+        self._free(held)
+        self.spent.requests -= 1
+        self.spent.seconds = self._monotonic() - self._began
+        self._settled.set()
+
+    def _free(self, held: Reservation) -> None:
+        self._in_flight -= 1
+        self._reserved_tokens -= held.tokens
+        self._reserved_cost -= held.cost
 
     def _most(self, usage: Usage) -> Reservation:
         price = self._tariff.price(usage) if self._tariff is not None else None

@@ -38,9 +38,11 @@ def failed_rows(file: JobFile, version: int | None) -> FailedRows:
     if not isinstance(sink, DeltaSink):
         raise Misconfigured("failed rows can be asked again where the sink is a Delta table, and this one is not")
     path = place(sink.path, file.folder) + QUARANTINE
-    if not deltalake.DeltaTable.is_deltatable(path, options(sink.storage_options)):
+    if not deltalake.DeltaTable.is_deltatable(path, options(sink)):
         raise Misconfigured("no rows have failed: there is nothing to ask again")
-    settings = DeltaSource(path=path, version=version, storage_options=sink.storage_options)
+    settings = DeltaSource(
+        path=path, version=version, storage_options=sink.storage_options, storage_secrets=sink.storage_secrets
+    )
     table = open_delta(settings, file.folder)
     runs = sorted({run for batch in table.read() for run in batch.column(RUN_ID).to_pylist()})
     if not runs:
@@ -63,7 +65,7 @@ def forget(file: JobFile, rows: FailedRows) -> None:
     path = place(sink.path, file.folder) + QUARANTINE
     ids = ", ".join(f"'{run}'" for run in rows.runs)
     try:
-        table = deltalake.DeltaTable(path, storage_options=options(sink.storage_options))
+        table = deltalake.DeltaTable(path, storage_options=options(sink))
         table.delete(f"{RUN_ID} IN ({ids})")
     except (exceptions.DeltaError, OSError, ValueError) as error:
         words = " ".join(str(error).split())[:300]

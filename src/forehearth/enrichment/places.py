@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from forehearth.core.secret import Secret
 
@@ -17,6 +17,21 @@ def place(path: str, folder: Path) -> str:
     return path.rstrip("/") if _URL.match(path) else str((folder / path).absolute()).rstrip("/")
 
 
-def options(storage: Mapping[str, Secret]) -> dict[str, str] | None:
-    """What a storage asks for, as Delta's library takes it."""
-    return {name: secret.reveal() for name, secret in storage.items()} or None
+class Stored(Protocol):
+    """What says how a storage is asked."""
+
+    @property
+    def storage_options(self) -> Mapping[str, str]:
+        """What may be seen."""
+        ...
+
+    @property
+    def storage_secrets(self) -> Mapping[str, Secret]:
+        """What may not."""
+        ...
+
+
+def options(table: Stored) -> dict[str, str] | None:
+    """What a table's storage asks for, as Delta's library takes it."""
+    secrets = {name: secret.reveal() for name, secret in table.storage_secrets.items()}
+    return {**table.storage_options, **secrets} or None

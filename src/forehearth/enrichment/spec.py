@@ -1,18 +1,17 @@
 """What is asked of each row, and how the answer becomes columns: a job without its tables."""
 
 import hashlib
-import re
 from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
 
+from forehearth.accounting.tokens import output_member
 from forehearth.core.enrichment_settings import Job, MetadataColumn
 from forehearth.enrichment.answer_schema import AnswerSchema
 from forehearth.enrichment.arrow import pa
 from forehearth.enrichment.template import Template
 
-_ONLY_COMPLETION_TOKENS: Final = re.compile(r"(^|/)(o[1-9]|gpt-[5-9])", re.IGNORECASE)
 _SIZE: Final = 16
 """Bytes of a digest that tells prompts or jobs apart."""
 
@@ -38,8 +37,8 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True):
 
     def request(self) -> dict[str, Any]:
         """Everything that is sent besides the messages."""
-        bound = "max_completion_tokens" if _ONLY_COMPLETION_TOKENS.search(self.model) else "max_tokens"
-        members: dict[str, Any] = {"model": self.model, **self.options, bound: self.max_output_tokens}
+        bound = {output_member(self.model): self.max_output_tokens}
+        members: dict[str, Any] = {"model": self.model, **self.options, **bound}
         if self.schema is not None:
             form = {"name": "answer", "schema": self.schema.sent, "strict": True}
             members["response_format"] = {"type": "json_schema", "json_schema": form}

@@ -10,6 +10,7 @@ from forehearth.core.enrichment_settings import (
     DeltaSource,
     PostgresSource,
 )
+from forehearth.core.errors import Misconfigured
 from forehearth.enrichment.job_file import JobFile
 from forehearth.enrichment.places import QUARANTINE, options, place
 from forehearth.enrichment.sink import Sink
@@ -31,9 +32,18 @@ SOURCES: Final[Mapping[type, Callable[[Any, Path], Source]]] = {
 def source_of(file: JobFile, state: Path) -> Source:
     """The source, opened; what has to be kept of it is kept in a folder. It blocks. Raises `Misconfigured`."""
     if isinstance(file.job.source, PostgresSource):
-        found: Source = importlib.import_module(POSTGRES).open_postgres(file.job.source, state)
+        found: Source = _postgres().open_postgres(file.job.source, state)
         return found
     return SOURCES[type(file.job.source)](file.job.source, file.folder)
+
+
+def _postgres() -> Any:
+    try:
+        return importlib.import_module(POSTGRES)
+    except Misconfigured as error:  # which speaks of the server's store
+        raise Misconfigured(
+            "source: PostgreSQL needs asyncpg, which cannot be loaded: pip install 'forehearth[postgres]'"
+        ) from error
 
 
 def sinks_of(file: JobFile, schema: Any, failed: Any, fingerprint: str) -> tuple[Sink, Sink]:
@@ -43,7 +53,7 @@ def sinks_of(file: JobFile, schema: Any, failed: Any, fingerprint: str) -> tuple
     if not isinstance(sink, DeltaSink):
         main = ParquetFolder(Path(where), application=fingerprint)
         return main, ParquetFolder(Path(where + QUARANTINE), application=fingerprint)
-    application, storage = f"forehearth:{fingerprint}", options(sink.storage_options)
+    application, storage = f"forehearth:{fingerprint}", options(sink)
     key = file.job.key if file.job.mode == "merge" else ()
     beside = DeltaTableSink(where + QUARANTINE, failed, application=application, key=(), options=storage)
     return DeltaTableSink(where, schema, application=application, key=key, options=storage), beside

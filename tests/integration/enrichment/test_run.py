@@ -17,6 +17,7 @@ import pytest
 from deltalake import DeltaTable, write_deltalake
 
 from forehearth import enrich
+from forehearth.cli.main import run as command
 from forehearth.core.errors import Misconfigured
 from forehearth.core.money import UNIT
 from forehearth.testing.http_connection import Seen
@@ -54,12 +55,11 @@ def server(start_module_forehearth: StartForehearth) -> Iterator[ForehearthServe
     return start_module_forehearth(CONFIG)
 
 
-@pytest.mark.parametrize("sink", ["parquet", "delta"])
-def test_a_job_asks_the_server_that_runs_here(server: ForehearthServer, tmp_path: Path, sink: str) -> None:
+def test_a_job_asks_the_server_that_runs_here(server: ForehearthServer, tmp_path: Path) -> None:
     (tmp_path / "tickets.csv").write_text(
         'id,text\n1,a refund please\n2,"hello, you"\n3,bad words\n4,a refund please\n'
     )
-    path = job(tmp_path, sink={"format": sink, "path": "out"}, prices={"input": 1, "output": 2})
+    path = job(tmp_path, prices={"input": 1, "output": 2})
     environment = {"XDG_DATA_HOME": str(server.data_dir.parent), "HOME": str(tmp_path), "PATH": ""}
     done = subprocess.run(
         [PROGRAM, "enrich", "run", path, "--json"], env=environment, capture_output=True, text=True, check=False
@@ -69,12 +69,27 @@ def test_a_job_asks_the_server_that_runs_here(server: ForehearthServer, tmp_path
     assert (found["status"], found["done"], found["failed"], found["reused"]) == ("completed", 4, 1, 1)
     assert found["spent"]["requests"] == 3
     assert float(found["spent"]["usd"]) > 0
-    rows = pyarrow.parquet.read_table(tmp_path / "out") if sink == "parquet" else landed(tmp_path)
+    rows = landed(tmp_path)
     assert rows.column("word").to_pylist() == ["refund", "other", "refund"]
     assert rows.column("_source_version")[0].as_py().startswith("sha256:")
-    aside = tmp_path / "out__quarantine"
-    failed = pyarrow.parquet.read_table(aside) if sink == "parquet" else landed(tmp_path, "out__quarantine")
+    failed = landed(tmp_path, "out__quarantine")
     assert failed.select(["id", "_error_code"]).to_pylist() == [{"id": 3, "_error_code": "content_filter"}]
+
+
+async def test_files_of_parquet_are_written_once(tmp_path: Path, host: Upstream) -> None:
+    tickets(tmp_path, 250, bad=(3, 249))
+    path = job(tmp_path, host, sink={"format": "parquet", "path": "out"})
+    first = await run(path)
+    files = sorted((tmp_path / "out").iterdir())
+    assert [each.name for each in files] == [f"part-{first.fingerprint}-{number:08}.parquet" for number in (1, 2, 3)]
+    assert pyarrow.parquet.read_table(tmp_path / "out").num_rows == 248
+    files[2].unlink()
+    aside = sorted((tmp_path / "out__quarantine").iterdir())
+    aside[1].unlink()
+    assert (await run(path)).done == 250
+    assert sorted((tmp_path / "out").iterdir()) == files
+    assert pyarrow.parquet.read_table(tmp_path / "out__quarantine").column("id").to_pylist() == [3, 249]
+    assert len(host.requests) == 251  # the row that has no answer was asked again
 
 
 async def test_each_chunk_is_a_commit_and_nothing_lands_twice(tmp_path: Path, host: Upstream) -> None:
@@ -147,8 +162,7 @@ async def test_a_run_is_cancelled_by_another_process(tmp_path: Path, host: Upstr
     await host.until(lambda: len(host.requests) > 10)
     with pytest.raises(Misconfigured, match="runs this job already"):
         await run(path)
-    asked = await asyncio.create_subprocess_exec(str(PROGRAM), "enrich", "cancel", str(path))
-    assert await asked.wait() == 0
+    assert await asyncio.to_thread(command, ["enrich", "cancel", str(path)]) == 0
     ended = await working
     assert ended.status == "cancelled"
     assert ended.done < 2_000
@@ -281,15 +295,15 @@ async def test_rows_that_failed_are_asked_again(tmp_path: Path, host: Upstream) 
     assert landed(tmp_path).num_rows == 250
 
 
-async def test_the_report_of_a_run_is_a_page_by_itself(tmp_path: Path, host: Upstream) -> None:
+async def test_the_report_of_a_run_is_a_page_by_itself(
+    tmp_path: Path, host: Upstream, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "tickets.csv").write_text("id,text\n1,<script>alert(1)</script> & more\n2,bad\n")
     path = job(tmp_path, host, prices={"input": 1, "output": 2})
     ended = await run(path)
     assert (sum(ended.latency), ended.errors) == (2, {"content_filter": 1})
-    shown = await asyncio.create_subprocess_exec(
-        str(PROGRAM), "enrich", "report", str(path), "--html", str(tmp_path / "r.html"), stdout=subprocess.PIPE
-    )
-    words = (await shown.communicate())[0].decode()
+    assert await asyncio.to_thread(command, ["enrich", "report", str(path), "--html", str(tmp_path / "r.html")]) == 0
+    words = capsys.readouterr().out
     assert "content_filter  1" in words
     assert "written to" in words
     page = (tmp_path / "r.html").read_text()

@@ -108,11 +108,15 @@ async def test_being_asked_to_wait_is_no_failure_of_the_row():
     assert (await asker(host, spec(), retries=0).ask("a")).text == "here"
 
 
-async def test_a_host_that_is_away_for_long_ends_the_run():
+@pytest.mark.parametrize(("before", "seconds"), [(["here"], "6[0-9]"), ([], "[12][0-9]")])
+async def test_a_host_that_is_away_for_long_ends_the_run(before, seconds):
     clock = VirtualClock(winding=True)
-    asking = asker(FakeHost(lambda _: Unreachable("away")), spec(), clock=clock, sleep=clock.sleep, patience=60)
-    with pytest.raises(RunStopped, match="has not answered for 6"):
+    host = FakeHost(turns(*before, Unreachable("away")))
+    asking = asker(host, spec(), clock=clock, sleep=clock.sleep, patience=60)
+    for _ in before:
         await asking.ask("a")
+    with pytest.raises(RunStopped, match=f"has not answered for {seconds} s"):
+        await asking.ask("b")
 
 
 async def test_rows_that_fail_one_after_another_end_the_run():
@@ -142,6 +146,13 @@ async def test_a_limit_is_never_passed(limits, calls):
         await asking.ask("more")
     assert len(host.bodies) == spent.requests == calls
     assert spent.tokens == 15 * calls
+
+
+async def test_a_call_that_was_never_sent_is_not_booked():
+    spent = Spent()
+    host = FakeHost(turns(Unreachable("away"), Unreachable("away"), "here"))
+    await asker(host, spec(), budget=budget(spent, requests=1)).ask("a")
+    assert (spent.requests, spent.tokens) == (1, 15)
 
 
 async def test_a_call_without_an_answer_is_booked_at_its_most():

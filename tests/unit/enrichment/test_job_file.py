@@ -105,6 +105,11 @@ WRONG = [
         "the column 'mail' is private, and its host is elsewhere",
         "on this machine",
     ),
+    (
+        "prompt: x\nsink: {format: delta, path: 's3://b/t', storage_options: {aws_secret_access_key: abc}}",
+        "sink.storage_options: 'aws_secret_access_key' is a secret",
+        "storage_secrets",
+    ),
     ("prompt: x\nlineage: {namespace: team}", "2:10: lineage: the events have no place to go to", "add path: FILE"),
     ("prompt: x\ncolumns: [modle]", "columns[0]: expected", "did you mean 'model'?"),
     (

@@ -16,7 +16,7 @@ def open_delta(settings: DeltaSource, folder: Path) -> Source:
     """Its rows. Raises `Misconfigured` where there is no such table or version."""
     where = place(settings.path, folder)
     try:
-        table = deltalake.DeltaTable(where, version=settings.version, storage_options=options(settings.storage_options))
+        table = deltalake.DeltaTable(where, version=settings.version, storage_options=options(settings))
     except (exceptions.DeltaError, OSError, ValueError) as error:
         words = " ".join(str(error).split())[:300]
         raise Misconfigured(f"source: there is no Delta table that can be read at {settings.path}: {words}") from error
