@@ -12,8 +12,10 @@ from forehearth.core.disclosure import Disclosure
 from forehearth.core.exchange import Reply
 from forehearth.ports.blobs import Blobs
 from forehearth.ports.disclosures import Disclosures
+from forehearth.routing.directory import Directory
 from forehearth.server.encryption_keys import GivenKeys
 from forehearth.server.families import families
+from forehearth.server.reach import Reach
 from forehearth.server.working import Workshop
 from forehearth.stores.memory import MemoryDocuments
 from forehearth.stores.memory_blobs import MemoryBlobs
@@ -60,6 +62,7 @@ def all_families(
     clock, documents = clock or VirtualClock(), documents or MemoryDocuments()
     stores = _Stores(documents=documents, jobs=MemoryJobs(clock))
     rows = connections_wire.rows(Connections(documents, connections or {}, sealer(), clock), disclosures or Told())
-    return families(stores, clock, rows, Workshop(), blobs=blobs or MemoryBlobs(), upload_bytes=UPLOAD_BYTES)(
-        "here", _no_models, lambda _: False
+    reach = Reach(blobs=blobs or MemoryBlobs(), sealer=sealer())
+    return families(stores, clock, rows, Workshop(), reach=reach, upload_bytes=UPLOAD_BYTES)(
+        "here", _no_models, Directory({}, {}, created=0)
     )

@@ -62,6 +62,8 @@ def fingerprint(call: Call, *, max_temperature: float) -> Fingerprint:
     """The fingerprint of everything. Raises `NotCacheable`."""
     if call.responses is not None:
         raise NotCacheable("its deployment has hosts that are asked by the Responses API")
+    if call.truncation == "auto":
+        raise NotCacheable("its conversation may be shortened")
     if len(call.body) > LONGEST_BODY:
         raise NotCacheable("its body is too long")
     body = _read(call.body)

@@ -13,6 +13,7 @@ from forehearth.cli.connection import Credential
 from forehearth.connectors.asking import Ask, credential_header
 from forehearth.connectors.shapes import Shape
 from forehearth.core.exchange import Header
+from forehearth.core.secret import Secret
 from forehearth.core.settings import OutboundSettings
 from forehearth.core.upstream import Request, Response, Timeouts
 from forehearth.providers import address as addresses
@@ -61,8 +62,14 @@ class Wire(msgspec.Struct, frozen=True, kw_only=True):
 
     async def read(self, shape: Shape, url: str, credential: Credential | None) -> tuple[int, Any, Response]:
         """What a GET answers: status, JSON (None where it is none), and the response. Raises `Failed`."""
-        headers = [(b"accept", b"application/json"), *(_credentials(shape, credential) if credential else ())]
-        response = await self.client.send(self.request("GET", url, headers))
+        return await self._read(url, _credentials(shape, credential) if credential else [])
+
+    async def get(self, url: str, token: Secret) -> tuple[int, Any, Response]:
+        """The same of what is no shape, with a token."""
+        return await self._read(url, [(b"authorization", f"Bearer {token.reveal()}".encode())])
+
+    async def _read(self, url: str, credentials: list[Header]) -> tuple[int, Any, Response]:
+        response = await self.client.send(self.request("GET", url, [(b"accept", b"application/json"), *credentials]))
         if response.stream is not None:
             await response.stream.aclose()
         try:

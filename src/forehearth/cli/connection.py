@@ -32,6 +32,7 @@ from forehearth.server.development_key import stored_key
 
 KEY_VARIABLES: Final = ("FOREHEARTH_API_KEY", "AZURE_OPENAI_API_KEY")
 """Where a key is looked for; the second one for Azure alone."""
+URL_VARIABLE: Final = "FOREHEARTH_URL"
 TOKEN_VARIABLE: Final = "FOREHEARTH_TOKEN"  # noqa: S105 - the name of a variable
 
 
@@ -84,7 +85,8 @@ def address_of(wish: Wish, *, secure: bool = False) -> Address:
     try:
         if wish.resource:
             return Address.of_resource(wish.resource, wish.project)
-        return Address.of_url(wish.url or _recorded(wish.data, secure=secure), wish.project)
+        url = wish.url or os.environ.get(URL_VARIABLE) or _recorded(wish.data, secure=secure)
+        return Address.of_url(url, wish.project)
     except InvalidField as error:
         raise CommandFailed(
             error.message.removesuffix("."), "For example --url http://127.0.0.1:8080", Exit.USAGE
@@ -122,9 +124,9 @@ def _key(wish: Wish, address: Address) -> Credential:
     for name in variables:
         found = os.environ.get(name)
         if found and wish.key in (None, found):
-            return Credential(auth="key", secret=_clean(found, "key"), shown=shown.key_in(name))
+            return Credential(auth="key", secret=clean(found, "key"), shown=shown.key_in(name))
     if wish.key:
-        return Credential(auth="key", secret=_clean(wish.key, "key"), shown=shown.key_in(variables[0]))
+        return Credential(auth="key", secret=clean(wish.key, "key"), shown=shown.key_in(variables[0]))
     if not is_here(urlsplit(address.origin).hostname or ""):
         raise NoCredential("there is no key for it", f"Give one with --key or {' or '.join(variables)}.", Exit.USAGE)
     stored = stored_key(wish.data)
@@ -140,11 +142,11 @@ def _key(wish: Wish, address: Address) -> Credential:
 def _token(wish: Wish, address: Address, shape: Shape) -> Credential:
     if wish.token:
         by_hand = shown.token_by(f"${TOKEN_VARIABLE}")
-        return Credential(auth="token", secret=_clean(wish.token, "token"), shown=by_hand)
+        return Credential(auth="token", secret=clean(wish.token, "token"), shown=by_hand)
     if not is_here(urlsplit(address.origin).hostname or ""):
         resource = shape.scope.removesuffix("/.default")
         azure = shown.token_by(f"$(az account get-access-token --resource {resource} --query accessToken -o tsv)")
-        return Credential(auth="token", secret=_entra(shape.scope), shown=azure)
+        return Credential(auth="token", secret=entra(shape.scope), shown=azure)
     option = "" if wish.data_dir is None else f" --data-dir '{wish.data.path}'"
     who = "" if wish.user == DEFAULT_USER else f" --user {wish.user}"
     given = issuer_of(wish.data_dir, None).token(wish.user, shape.scope)["access_token"]
@@ -154,7 +156,7 @@ def _token(wish: Wish, address: Address, shape: Shape) -> Credential:
     return Credential(auth="token", secret=Secret(given), shown=local)
 
 
-def _entra(scope: str) -> Secret:
+def entra(scope: str) -> Secret:
     """A token of whoever is signed in here. Raises `NoCredential`, and `Misconfigured` without azure-identity."""
     module, _, name = AZURE_TOKENS.partition(":")
     issuer: TokenIssuer = getattr(importlib.import_module(module), name)(
@@ -172,7 +174,8 @@ async def _fetched(issuer: TokenIssuer) -> Secret:
     return (await issuer.fetch()).secret
 
 
-def _clean(text: str, what: str) -> Secret:
+def clean(text: str, what: str) -> Secret:
+    """A credential as it was given. Raises `CommandFailed` for what no header can have."""
     if not all("!" <= character <= "~" for character in text):
         raise CommandFailed(f"the {what} has characters that no {what} has", "", Exit.USAGE)
     return Secret(text)
@@ -196,8 +199,7 @@ _NAMES: Final = ("url", "resource", "project", "auth", "key", "token", "user", "
 _OPTIONS: Final = (
     click.option(
         "--url",
-        envvar="FOREHEARTH_URL",
-        help="Whom to call: an origin, or the base URL of any shape; FOREHEARTH_URL, else the server that works in "
+        help=f"Whom to call: an origin, or the base URL of any shape; {URL_VARIABLE}, else the server that works in "
         "the data directory.",
     ),
     click.option("--resource", help="An Azure resource by its name, instead of --url."),

@@ -54,6 +54,11 @@ COMMANDS: Final[dict[str, Entry]] = {
     "doctor": Entry(
         "forehearth.cli.doctor:doctor", "Find out why a call fails, step by step.", "forehearth doctor --shape classic"
     ),
+    "import": Entry(
+        "forehearth.cli.importing:import_",
+        "Make a configuration of an Azure resource.",
+        "forehearth import azure --resource my-resource --output forehearth.yaml",
+    ),
     "tls": Entry(
         "forehearth.cli.tls:tls",
         "Make this shell's programs trust the development certificate.",

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from forehearth.conversations.kinds import COMPLETED, INPUT_PARTS, KINDS, PARTS, TEXT, Kind
+from forehearth.conversations.kinds import COMPLETED, INPUT_PARTS, KINDS, OF_AGENTS, PARTS, TEXT, Kind
 from forehearth.core.errors import InvalidField
 from forehearth.dialects.wrong_members import (
     missing_member,
@@ -27,6 +27,7 @@ MOST_AT_ONCE = 20
 LARGEST = 4 * 1024 * 1024
 """Bytes of an item's JSON."""
 LONGEST_ID = 64
+_ALL = {**KINDS, **OF_AGENTS}
 _ID = re.compile(r"[A-Za-z0-9_-]+")
 
 Given = dict[str, Any]
@@ -71,7 +72,7 @@ def duplicate(item: str, at: str) -> InvalidField:
 
 def _read(given: Given, at: str, new_id: Callable[[str], str]) -> Item:
     kind_name = _kind(given, at)
-    kind = KINDS[kind_name]
+    kind = _ALL[kind_name]
     item = _filled(given, kind, at)
     item["type"] = kind_name
     if kind_name == "message":
@@ -101,7 +102,7 @@ def _kind(given: Given, at: str) -> str:
         raise missing_member(f"{at}.type")
     if not isinstance(kind, str):
         raise wrong_type(f"{at}.type", "a string", type_of(kind))
-    if kind not in KINDS:
+    if kind not in _ALL:
         raise wrong_value(f"{at}.type", kind, tuple(KINDS))
     return kind
 

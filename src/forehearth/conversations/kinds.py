@@ -134,7 +134,13 @@ KINDS: Mapping[str, Kind] = {
         dropped=("status",),
     ),
 }
-"""By the `type` of an item."""
+"""By the `type` of an item, as OpenAI has them."""
+OF_AGENTS: Mapping[str, Kind] = {
+    "openapi_call": Kind(shape=shapes.OpenApiCall, prefix="oa", statuses=(*_USUAL, "failed")),
+    "openapi_call_output": Kind(shape=shapes.OpenApiCallOutput, prefix="oao", statuses=(*_USUAL, "failed")),
+    "structured_outputs": _plain(shapes.StructuredOutputs, "so"),
+}
+"""Items of agents besides, of which the service alone knows."""
 
 INPUT_PARTS: Mapping[str, Kind] = {
     "input_text": Kind(shape=shapes.InputText),

@@ -278,3 +278,23 @@ class McpCall(Shape, kw_only=True):
     output: str | None = None
     error: str | dict[str, Any] | None = None
     approval_request_id: str | None = None
+
+
+class OpenApiCall(Called, kw_only=True):
+    """A call of an API's operation for an agent."""
+
+    name: str
+    arguments: str
+
+
+class OpenApiCallOutput(Called, kw_only=True):
+    """What the API answered."""
+
+    name: str
+    output: str
+
+
+class StructuredOutputs(Shape, kw_only=True):
+    """What an agent's model put into a form."""
+
+    output: Any

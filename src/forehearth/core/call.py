@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from enum import StrEnum
+from typing import Literal
 
 import msgspec
 
@@ -47,6 +48,9 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     """The same question as a body of the Responses API, for backends that have it; None where it is no such one."""
     only_responses: bool = False
     """Whether it can be asked in no other way: then `body` is that body, too."""
+    truncation: Literal["", "auto", "disabled"] = ""
+    """What becomes of a conversation that is too long for its model: made shorter, or refused; empty where nobody said
+    anything of that, and its host decides."""
     keep: Mapping[str, str] | None = None
     """Where the answer is to be stored, the metadata it is stored with; None where it is not."""
     project: str = ""

@@ -20,10 +20,7 @@ _HostAndPort = Annotated[
 
 
 class EgressSettings(Values, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What may be asked of the addresses that callers name: images, files, MCP servers, OpenAPI tools.
-
-    No endpoint asks such an address yet.
-    """
+    """What may be asked of the addresses that callers name: images and files, MCP servers, and APIs of agents."""
 
     allow: tuple[_HostAndPort, ...] = ()
     """Hosts that may be asked although their address is private, each with its port: `tools.lan:8080`, `10.0.0.7:443`,

@@ -25,6 +25,8 @@ class Head(msgspec.Struct, frozen=True, kw_only=True):
     query: bytes = b""
     headers: Mapping[bytes, bytes] = {}
     scheme: Literal["http", "https"] = "http"
+    prefix: bytes = b""
+    """What stood before `raw_path` in what the caller sent: one of `server.prefixes`."""
     client: str = ""
     """The peer's address without its port; empty on a Unix socket."""
 

@@ -28,7 +28,9 @@ from forehearth.core.settings_types import (
     Bytes,
     FilePath,
     Host,
+    KeyHeader,
     Name,
+    PathPrefix,
     Port,
     ProxyUrl,
     Seconds,
@@ -94,6 +96,15 @@ class InboundLimits(Values, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """Open connections of one worker from one peer address."""
 
 
+class SubscriptionKeySettings(Values, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where clients of an API Management send their key: these are read besides every other form of it."""
+
+    header: KeyHeader = "Ocp-Apim-Subscription-Key"
+    """The header."""
+    query: Name | None = None
+    """The parameter of the query, such as `subscription-key`; null takes none. Whoever is on the way may log it."""
+
+
 class ServerSettings(Values, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where the server listens, and how it stops."""
 
@@ -110,6 +121,9 @@ class ServerSettings(Values, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Processes that share the ports."""
     grace_seconds: Annotated[float, msgspec.Meta(ge=0)] = 30.0
     """After SIGTERM, how many seconds calls and streams in flight may still take."""
+    prefixes: tuple[PathPrefix, ...] = ()
+    """Paths below which every surface is served as well: `/team-a` for `/team-a/openai/v1`."""
+    subscription_key: SubscriptionKeySettings = SubscriptionKeySettings()
     resource: ResourceName = "forehearth"
     """The resource's name, in `x-ms-*` headers and in the URLs that are printed."""
     limits: InboundLimits = InboundLimits()
@@ -136,7 +150,8 @@ class ModelSettings(Values, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     type: Literal["chat_completion", "completion", "embeddings"] = "chat_completion"
     """What the model is for."""
     context_tokens: Annotated[int, msgspec.Meta(ge=1)] | None = None
-    """Tokens of prompt and answer together that the model can hold."""
+    """Tokens of prompt and answer together that the model can hold. With a vocabulary (`tokens`), responses that are
+    longer are refused or [shortened](responses.md#conversations-that-are-too-long) before a host is asked."""
 
 
 class DeploymentBackend(Values, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -190,6 +205,9 @@ class DeploymentSettings(Values, frozen=True, kw_only=True, forbid_unknown_field
     """How many tokens a call may use, for limits."""
     ask_usage: bool = True
     """Whether backends are asked to report usage at the end of streams. Clients that did not ask do not see it."""
+    fetch_images: bool = False
+    """Whether images that a response names by their address are fetched here, by the rules of `egress`, and sent along:
+    for hosts that fetch none, or must not reach what callers name. Others are handed the address."""
     on_client_gone: Literal["cancel", "drain"] = "cancel"
     """When a client leaves before its answer ends. `cancel`: the backend is left too, and what came is counted;
     `drain`: the answer is read to its end, so that it is known what it used."""

@@ -32,6 +32,23 @@ Host = Annotated[
         description="a host name or an IP address, without a port",
     ),
 ]
+PathPrefix = Annotated[
+    str,
+    msgspec.Meta(
+        pattern=(
+            r"^(?!/(openai|models|api|openapi|admin|health|metrics|chat|embeddings|images|info"
+            r"|dev-issuer|metadata|adfs|organizations|common)(/|$))(/[A-Za-z0-9_~-][A-Za-z0-9._~-]{0,63}){1,8}$"
+        ),
+        description="a path such as /team-a, without a slash at its end, that begins as none of the server's own does",
+    ),
+]
+KeyHeader = Annotated[
+    str,
+    msgspec.Meta(
+        pattern=r"^(?!(?i:host|content-.*|transfer-encoding|connection|authorization)$)[A-Za-z][A-Za-z0-9-]{0,63}$",
+        description="the name of a header of letters, digits and '-', that HTTP does not need itself",
+    ),
+]
 FilePath = Annotated[
     str, msgspec.Meta(min_length=1, extra={"file": True}, description="the path of a file that exists")
 ]

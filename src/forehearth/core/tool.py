@@ -1,8 +1,9 @@
 """Tools that a model may call and somebody else carries out: what they are called, what they take, what came of it."""
 
 import hashlib
+import re
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import msgspec
 
@@ -10,6 +11,18 @@ from forehearth.core.secret import Secret
 
 Schema = Mapping[str, Any]
 """A JSON Schema of an object, as it came."""
+LONGEST_NAME: Final = 64
+"""Characters of a function's name, as the APIs of models have it."""
+_NOT_IN_NAMES: Final = re.compile(r"[^A-Za-z0-9_-]")
+
+
+def model_name(name: str) -> str:
+    """A name as the APIs of models take it: other characters become `_`; a long one ends with a digest of it."""
+    found = _NOT_IN_NAMES.sub("_", name)
+    if len(found) <= LONGEST_NAME:
+        return found
+    digest = hashlib.sha256(name.encode(errors="replace")).hexdigest()[:8]
+    return f"{found[: LONGEST_NAME - 9]}_{digest}"
 
 
 class ToolSpec(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,12 +92,16 @@ class McpServer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OpenApiTool(msgspec.Struct, frozen=True, kw_only=True):
-    """The tool `openapi`: operations of an API, by its document. They are called without credentials."""
+    """The tool `openapi`: operations of an API, by its document."""
 
     name: str
     description: str | None = None
     document: Mapping[str, Any]
     default_params: frozenset[str] = frozenset()
     """Parameters that a model is not asked for: the document's default is sent."""
+    headers: Mapping[str, Secret] = {}
+    """What opens it, by names in lower case; a model's header of the same name is not sent."""
+    query: Mapping[str, Secret] = {}
+    """The same, in the address."""
     param: str | None = None
     """Where the document stands in the caller's body, for errors: `tools[0].openapi.spec`."""

@@ -46,6 +46,8 @@ _NOT_KEPT = frozenset(
     {b"authorization", b"api-key", b"x-api-key", b"ocp-apim-subscription-key", b"cookie", b"content-length"}
 )
 """Fields that are read anew each time: the credentials of others are not kept, and a length is never the same."""
+_CREDENTIALS = (b"key", b"token", b"secret")
+"""How the names of other fields end that may have a credential, such as `server.subscription_key.header`."""
 _KEPT = 1_024
 _LONGEST_KEPT = 256
 _known: dict[bytes, Header] = {}
@@ -105,7 +107,7 @@ def _field(line: bytes) -> Header | None:
         return None
     name = found[1].lower()
     field = (name, found[2].strip(b" \t"))
-    if len(line) <= _LONGEST_KEPT and name not in _NOT_KEPT:
+    if len(line) <= _LONGEST_KEPT and name not in _NOT_KEPT and not name.endswith(_CREDENTIALS):
         if len(_known) >= _KEPT:
             _known.clear()
         _known[line] = field

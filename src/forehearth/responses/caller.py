@@ -40,7 +40,8 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
         call = self.ask(
             asked.model, body, asked_as="responses", stream=bool(asked.stream), output=asked.max_output_tokens
         )
-        return msgspec.structs.replace(call, responses=passed, only_responses=question.loose)
+        truncation: Literal["auto", "disabled"] = "auto" if asked.truncation == "auto" else "disabled"
+        return msgspec.structs.replace(call, responses=passed, only_responses=question.loose, truncation=truncation)
 
     def ask(self, model: str | None, body: bytes, *, asked_as: str, stream: bool, output: int | None) -> Call:
         """The call of chat completions with that `body`, made for what was `asked_as`; `output` is its bound."""

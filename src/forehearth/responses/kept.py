@@ -4,7 +4,7 @@ A response is there for whoever may read where it was made: in its resource, and
 two directories (tenants) that are let into the same resource, neither sees what callers of the other one made.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -12,10 +12,12 @@ import msgspec
 from forehearth.core.clock import Clock
 from forehearth.core.errors import InvalidField, NotFound, PreconditionFailed
 from forehearth.core.place import Place
+from forehearth.core.sealed import Sealed
 from forehearth.dialects.responses.agents import Reference
 from forehearth.dialects.responses.asked import Question
 from forehearth.dialects.responses.items import Resource
 from forehearth.documents.repository import Documents
+from forehearth.ports.sealer import Sealer
 from forehearth.responses.caller import Caller
 from forehearth.responses.marks import Times
 
@@ -49,6 +51,8 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
     """When that did, in Unix seconds; 0 where nobody noted that yet."""
     times: Times = {}
     """When its items were made, where nobody else notes that."""
+    sealed: Sealed | None = None
+    """Its tools, where credentials are among them."""
 
     @property
     def ended(self) -> bool:
@@ -66,6 +70,7 @@ class KeptResponses:
         self,
         documents: Documents,
         clock: Clock,
+        sealer: Sealer,
         *,
         retention: float = RETENTION,
         turns: int = MOST_TURNS,
@@ -73,6 +78,7 @@ class KeptResponses:
     ) -> None:
         self._documents = documents
         self._clock = clock
+        self._sealer = sealer
         self._retention = retention
         self._turns = turns
         self._longest = longest
@@ -94,16 +100,27 @@ class KeptResponses:
     async def begin(
         self, caller: Caller, response: dict[str, Any], items: tuple[Resource, ...], asked: Question
     ) -> None:
-        """Store one that is to be made in the background, with its question."""
+        """Store one that is to be made in the background, with its question; what opens its tools is sealed."""
+        members, sealed = dict(asked.members), None
+        if any(not isinstance(tool, dict) or tool.get("type") != "function" for tool in members.get("tools") or ()):
+            sealed = self._sealer.seal(msgspec.json.encode(members.pop("tools")), _context(response))
         kept = Kept(
             response=response,
             input=list(items),
             tenant=caller.principal.tenant,
-            asked=dict(asked.members),
+            asked=members,
             agent=asked.agent,
             request=caller.request_id,
+            sealed=sealed,
         )
         await self._create(caller, kept)
+
+    def asked(self, kept: Kept) -> dict[str, Any]:
+        """The members of its question. Raises `Unsealable` where its tools were sealed by another installation."""
+        members = dict(kept.asked or {})
+        if kept.sealed is not None:
+            members["tools"] = msgspec.json.decode(self._sealer.open(kept.sealed, _context(kept.response)))
+        return members
 
     async def end(self, place: Place, response: dict[str, Any]) -> None:
         """Store what became of one in the background. One that has an end already keeps it.
@@ -115,7 +132,7 @@ class KeptResponses:
             kept = _decoder.decode(document.body)
             if kept.ended:
                 return
-            changed = msgspec.json.encode(msgspec.structs.replace(kept, response=response, asked=None))
+            changed = msgspec.json.encode(msgspec.structs.replace(kept, response=response, asked=None, sealed=None))
             try:
                 await self._documents.update(msgspec.structs.replace(document, body=changed), etag=document.etag)
             except PreconditionFailed:
@@ -173,6 +190,10 @@ class KeptResponses:
                 raise InvalidField(message, param="previous_response_id")
             previous = kept.response["previous_response_id"]
         return [item for turn in reversed(turns) for item in turn]
+
+
+def _context(response: Mapping[str, Any]) -> bytes:
+    return f"tools of {response['id']}".encode()
 
 
 def whole_items(output: Sequence[Resource]) -> list[Resource]:

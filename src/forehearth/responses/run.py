@@ -51,9 +51,10 @@ class Run:
     async def __anext__(self) -> bytes:
         """The next events, as they are sent."""
         while not self._due:
-            if self._answer.over or self._source is None:
+            if self._answer.over:
                 raise StopAsyncIteration
-            await self._add(await self._more(self._source))
+            await self._add(await self.more())
+            self._tell_failure()
         due, self._due = self._due, []
         return b"".join(map(encoded, due))
 
@@ -69,7 +70,11 @@ class Run:
             if left and self._keep is not None:
                 await self._kept()
 
-    async def _more(self, source: Stream) -> list[Event]:
+    async def more(self) -> list[Event]:
+        """The events that come next. At the end of what there is, `StopAsyncIteration`."""
+        source = self._source
+        if source is None:
+            raise StopAsyncIteration
         try:
             piece = await source.__anext__()
         except StopAsyncIteration:
@@ -78,13 +83,15 @@ class Run:
             events = self._answer.fail(error)
         else:
             events = self._answer.feed(piece)
-        failure = self._answer.failure
-        if failure is not None:
-            self._record.outcome = failure.code
-            _log.warning("a response failed: %s", failure.message)
         if self._answer.over:
             await source.aclose()
         return events
+
+    def _tell_failure(self) -> None:
+        failure = self._answer.failure
+        if failure is not None and self._record.outcome != failure.code:
+            self._record.outcome = failure.code
+            _log.warning("a response failed: %s", failure.message)
 
     async def _add(self, events: list[Event]) -> None:
         """Send them; the last one of all only when the response is stored."""

@@ -23,6 +23,7 @@ from forehearth.ports.door import Door
 from forehearth.responses.background import Background
 from forehearth.responses.caller import Caller
 from forehearth.responses.kept import KeptResponses
+from forehearth.responses.loops import LoopedRun, Loops, run_whole
 from forehearth.responses.marks import Marks, Times
 from forehearth.responses.questions import Questions, without_references
 from forehearth.responses.run import Keep, Run
@@ -44,6 +45,7 @@ class Responses:
         questions: Questions,
         door: Door,
         background: Background,
+        loops: Loops,
         *,
         new_id: NewId,
         clock: Clock,
@@ -54,6 +56,7 @@ class Responses:
         self._questions = questions
         self._door = door
         self._background = background
+        self._loops = loops
         self._new_id = new_id
         self._clock = clock
         self._counting = counting
@@ -65,12 +68,14 @@ class Responses:
         `deployment` is the model where the path names it. Raises the `ForehearthError` that fits.
         """
         question = await self._questions.read(caller, body, deployment)
+        if question.tools.remote and not question.body.background:
+            return await self._looped(caller, question)
         items, chat_body, passed = await self._questions.asked(caller, question)
         if question.body.background:
+            await self._loops.box(caller, question)
             return await self._begin(caller, question, items)
-        frame = Frame(id=self._new_id("resp"), created_at=int(self._clock.unix()), question=question)
         reply = await self._call(caller.call(question, chat_body, passed))
-        unix = self._clock.unix
+        frame, unix = self._frame(question), self._clock.unix
         answer = Passed(frame, unix) if reply.in_responses else Answer(frame, self._new_id, unix)
         keep = self._keeper(caller, question, items) if question.stored else None
         caller.record.say("responses", f"It is the response {frame.id}, {'kept' if keep else 'not kept'}.")
@@ -151,6 +156,28 @@ class Responses:
         if question.body.stream:
             return await self.stream(caller, response["id"])
         return Reply(status=200, headers=[_JSON], body=msgspec.json.encode(response))
+
+    async def _looped(self, caller: Caller, question: Question) -> Reply:
+        """The same, with tools that are called here."""
+        frame = self._frame(question)
+        answer = Answer(frame, self._new_id, self._clock.unix)
+        talk, loop = await self._loops.open(caller, question, answer)
+        keep = self._keeper(caller, question, talk.input) if question.stored else None
+        caller.record.say("responses", f"It is the response {frame.id}, {'kept' if keep else 'not kept'}.")
+        begun = answer.begin()
+        if question.body.stream:
+            run = LoopedRun(answer, loop, keep, caller.record, Marks(self._clock.unix))
+            await run.begin(begun + await run.first())
+            return Reply(status=200, headers=[_EVENTS], stream=run)
+        marks = Marks(self._clock.unix)
+        await run_whole(loop, marks)
+        if keep is not None:
+            await keep(answer.response, marks.times)
+        headers = [header for header in loop.headers if header[0].lower() not in _OWN]
+        return Reply(status=200, headers=[_JSON, *headers], body=msgspec.json.encode(answer.response))
+
+    def _frame(self, question: Question) -> Frame:
+        return Frame(id=self._new_id("resp"), created_at=int(self._clock.unix()), question=question)
 
     async def _call(self, call: Call) -> Reply:
         """Ask the model. What it refuses is named as the caller named it."""

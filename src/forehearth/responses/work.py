@@ -13,7 +13,7 @@ carried out: then the model is not asked anew, and what there is is the answer.
 """
 
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any, Final
 
 import msgspec
@@ -22,6 +22,7 @@ from forehearth.core.clock import Clock
 from forehearth.core.errors import Broken, ForehearthError, InvalidField, NotFound
 from forehearth.core.exchange import Reply, Stream
 from forehearth.core.place import Place
+from forehearth.core.usage import Usage
 from forehearth.dialects.responses import chunks, objects, states
 from forehearth.dialects.responses.answer import Answer, Event
 from forehearth.dialects.responses.asked import Question
@@ -33,6 +34,8 @@ from forehearth.jobs.run import JobCancelled, Run, unless_cancelled
 from forehearth.ports.door import Door
 from forehearth.responses.caller import Asker, Caller
 from forehearth.responses.kept import KeptResponses
+from forehearth.responses.loop import ROUND, Batch, Past
+from forehearth.responses.loops import Loops
 from forehearth.responses.questions import Questions, without_references
 from forehearth.responses.talk import Talks
 
@@ -56,6 +59,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     door: Door
     new_id: NewId
     clock: Clock
+    loops: Loops
 
 
 class Work:
@@ -76,7 +80,7 @@ class Work:
             return
         asker = run.input(Asker)
         caller = asker.caller(job.place, attempt=job.fence, started=parts.clock.monotonic())
-        question = parts.questions.again(kept.asked, agent=kept.agent)
+        question = parts.questions.again(parts.kept.asked(kept), agent=kept.agent)
         frame = Frame(id=job.id, created_at=kept.response["created_at"], question=question)
         answer = Answer(frame, parts.new_id, parts.clock.unix)
         answer.queue()
@@ -97,6 +101,8 @@ class Work:
             await _tell(run, answer.begin())
         if answer.called:
             events = answer.stop_here()
+        elif question.tools.remote:
+            events = await self._loop(run, caller, question, answer)
         else:
             said, events = await self._ask(run, caller, question, answer)
         became = msgspec.structs.replace(said.became, output=())
@@ -140,9 +146,29 @@ class Work:
         frame = Frame(id=run.job.id, created_at=begun["created_at"], question=question)
         return Passed(frame, self._parts.clock.unix, before=begun["output"], told=True)
 
+    async def _loop(self, run: Run, caller: Caller, question: Question, answer: Answer) -> list[Event]:
+        """Ask the model and call its tools, each a step; the events of the end, which are not told yet."""
+        batches: AsyncGenerator[Batch, None] | None = None
+        try:
+            _, loop = await self._parts.loops.open(caller, _streamed(question), answer, await _past(run))
+            batches = loop.batches()
+            while True:
+                batch = await unless_cancelled(run, anext(batches))
+                if batch.last:
+                    return batch.events
+                await run.record(steps=batch.steps, events=[_recorded(each) for each in batch.events])
+        except JobCancelled:
+            answer.cancel()
+            return []
+        except ForehearthError as error:
+            return answer.fail(error)
+        finally:
+            if batches is not None:
+                await batches.aclose()
+            _close(caller, answer)
+
     async def _reply(self, caller: Caller, question: Question) -> Reply:
-        streamed = msgspec.structs.replace(question.body, stream=True)
-        question = msgspec.structs.replace(question, body=streamed)
+        question = _streamed(question)
         _, body, passed = await self._parts.questions.asked(caller, question)
         return await self._parts.door(caller.call(question, body, passed))
 
@@ -197,6 +223,30 @@ class Work:
         if status == "cancelled":
             raise JobCancelled
         await run.record(steps={"end": None}, events=[] if run.done("end") else [(f"response.{status}", {})])
+
+
+def _streamed(question: Question) -> Question:
+    return msgspec.structs.replace(question, body=msgspec.structs.replace(question.body, stream=True))
+
+
+def _close(caller: Caller, answer: Answer) -> None:
+    """The call of the model is over, or the first of several is: what is owed to the ledger."""
+    record, failure = caller.record, answer.failure
+    cancelled = answer.became.status == "cancelled"
+    record.status = record.status or 200
+    record.outcome = record.outcome or ("cancelled" if cancelled else "ok" if failure is None else failure.code)
+    record.close()
+    if failure is not None:
+        _log.warning("a response failed: %s", failure.message)
+
+
+async def _past(run: Run) -> Past:
+    """What earlier attempts were told by the model."""
+    usages: list[Usage | None] = []
+    while run.done(name := f"{ROUND}{len(usages) + 1}"):
+        used = await run.step(name, _never, though_cancelled=True)
+        usages.append(None if used is None else msgspec.convert(used, Usage))
+    return Past(usages=usages)
 
 
 async def told(jobs: Jobs, place: Place, id: str) -> AsyncIterator[Event]:  # noqa: A002 - what it is

@@ -1,7 +1,7 @@
 """The deployments of this server and the routes that stand for them, by name."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
 
 import msgspec
@@ -51,6 +51,8 @@ class Deployment(msgspec.Struct, frozen=True, kw_only=True):
     health: HealthSettings = HealthSettings()
     deadline: float = math.inf
     """Seconds for a whole call, all tries and the stream included."""
+    fetch_images: bool = False
+    """Whether images by their address are fetched for its hosts."""
 
     @property
     def label(self) -> str:
@@ -83,10 +85,20 @@ class Directory:
         return named
 
     def has_responses(self, name: str) -> bool:
-        """Whether one of the deployments that this name can lead to has a backend with the Responses API."""
+        """See `ports.hosts`."""
+        return any(each.responses for each in self._led_to(name))
+
+    def fetches_images(self, name: str) -> bool:
+        """See `ports.hosts`."""
+        return any(each.fetch_images for each in self._led_to(name))
+
+    def _led_to(self, name: str) -> Iterator[Deployment]:
+        """The deployments that this name can lead to."""
         route = self._routes.get(name)
-        names = (name,) if route is None else route.deployments
-        return any(found.responses for each in names if (found := self._deployments.get(each)) is not None)
+        for each in (name,) if route is None else route.deployments:
+            found = self._deployments.get(each)
+            if found is not None:
+                yield found
 
     def resolve(self, call: Call) -> tuple[Deployment, ...]:
         """The deployments for a call: the first, and those that answer when the ones before cannot.

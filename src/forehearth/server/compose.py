@@ -92,14 +92,17 @@ def _resource(name: str, wanted: ResourceSettings, parts: _Parts, *, is_default:
     routes = {each: route(its) for each, its in wanted.routes.items()}
     directory = Directory(deployments, routes, created=parts.created)
     answers = {
-        each: compose([limiting.usage(deployments[each], its)], pooling.attempts(name, deployments[each], its))
+        each: compose(
+            [limiting.usage(deployments[each], its), limiting.fit(deployments[each], its)],
+            pooling.attempts(name, deployments[each], its),
+        )
         for each, its in wanted.deployments.items()
     }
     onions = {
         each: compose(_policies(name, deployment, wanted, parts, answers), answers[each])
         for each, deployment in deployments.items()
     }
-    families = parts.families(name, partial(carry, directory, onions), directory.has_responses)
+    families = parts.families(name, partial(carry, directory, onions), directory)
     return Resource(
         name=name,
         surface_of=surface_of(directory, wanted.projects, families),

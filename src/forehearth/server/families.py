@@ -2,7 +2,7 @@
 
 import secrets
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
 from forehearth.agents.service import Agents
@@ -12,10 +12,12 @@ from forehearth.conversations.service import Conversations
 from forehearth.core.clock import Clock
 from forehearth.files.service import Files
 from forehearth.jobs.desk import Desk
-from forehearth.ports.blobs import Blobs
 from forehearth.ports.documents import DocumentStore
 from forehearth.ports.door import Door
+from forehearth.ports.hosts import Hosts
+from forehearth.responses.attachments import Attachments
 from forehearth.server.assistants import made_assistants
+from forehearth.server.reach import Reach
 from forehearth.server.responses import KIND, Around, made_responses
 from forehearth.server.working import Workshop
 from forehearth.stored_completions.service import StoredCompletions
@@ -44,9 +46,9 @@ class Kept(Protocol):
 
 
 def families(
-    stores: Kept, clock: Clock, connections: Sequence[Row], workshop: Workshop, *, blobs: Blobs, upload_bytes: int
+    stores: Kept, clock: Clock, connections: Sequence[Row], workshop: Workshop, *, reach: Reach, upload_bytes: int
 ) -> FamiliesOf:
-    """What makes them for a resource, from the way to its models. Things are kept in `stores`, bytes in `blobs`.
+    """What makes them for a resource, from the way to its models. Things are kept in `stores`.
 
     What is done in the background is done in the `workshop`. `connections` are the endpoints of those.
     """
@@ -55,21 +57,23 @@ def families(
     indexes, datasets = (Assets(documents, family, clock=clock) for family in (INDEXES, DATASETS))
     talks = Conversations(documents, new_id=new_id, clock=clock)
     stored = StoredCompletions(documents, clock=clock)
-    files = files_wire.rows(
-        Files(documents, blobs, clock=clock, new_id=lambda: f"file-{uuid.uuid4().hex}"), most=upload_bytes
-    )
+    kept_files = Files(documents, reach.blobs, clock=clock, new_id=lambda: f"file-{uuid.uuid4().hex}")
+    files = files_wire.rows(kept_files, most=upload_bytes)
 
     around = Around(
         documents=documents,
         jobs=stores.jobs,
         conversations=talks,
         agents=agents,
+        attachments=Attachments(kept_files, reach.egress),
+        sealer=reach.sealer,
+        sources_at=reach.sources_at,
         clock=clock,
         nudge=workshop.nudge,
     )
 
-    def made(resource: str, door: Door, passes: Callable[[str], bool]) -> Families:
-        answered, work = made_responses(around, door, passes)
+    def made(resource: str, door: Door, hosts: Hosts) -> Families:
+        answered, work = made_responses(around, door, hosts)
         workshop.add(KIND, resource, work)
         classic_agents, classic_agents_of_project = made_assistants(around, door, workshop, resource)
         v1 = (*responses.rows(answered), *conversations.rows(talks), *stored_completions.rows(stored), *files)

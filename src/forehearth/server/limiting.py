@@ -9,6 +9,7 @@ from forehearth.core.errors import Misconfigured
 from forehearth.core.limit_settings import LimitSettings
 from forehearth.core.settings import DeploymentSettings, ResourceSettings
 from forehearth.policies.drains import Drains
+from forehearth.policies.fit import FitContext
 from forehearth.policies.limits import HoldToLimits, LimitsOf
 from forehearth.policies.onion import Policy
 from forehearth.policies.usage import CountUsage
@@ -44,6 +45,10 @@ class Limiting:
             drains=self._drains if wanted.on_client_gone == "drain" else None,
             asks=wanted.ask_usage,
         )
+
+    def fit(self, deployment: Deployment, wanted: DeploymentSettings) -> FitContext:
+        """What fits conversations into its context."""
+        return FitContext(self.tokens(deployment, wanted), wanted.model.context_tokens)
 
     def policies(self, resource: ResourceSettings, deployment: Deployment, wanted: DeploymentSettings) -> list[Policy]:
         """The limits of a deployment's calls, as a layer around them; none where there are none."""

@@ -41,6 +41,7 @@ class Pooling:
             retries=wanted.retries,
             health=self._health(wanted),
             deadline=wanted.deadline_seconds or longest,
+            fetch_images=wanted.fetch_images,
         )
 
     def attempts(self, resource: str, deployment: Deployment, wanted: DeploymentSettings) -> Attempts:

@@ -18,6 +18,7 @@ from forehearth.routing.directory import Directory
 from forehearth.server import app
 from forehearth.server.encryption_keys import GivenKeys
 from forehearth.server.families import families
+from forehearth.server.reach import Reach
 from forehearth.server.working import Workshop
 from forehearth.stores.memory import MemoryDocuments
 from forehearth.stores.memory_blobs import MemoryBlobs
@@ -43,10 +44,11 @@ def endpoints() -> Mapping[str, tuple[Endpoint, ...]]:
     stores = _Stores(documents=MemoryDocuments(), jobs=MemoryJobs(clock))
     sealer = AeadSealer(GivenKeys([secrets.token_bytes(KEY_BYTES)]), secrets.token_bytes)
     connections = connection_rows(Connections(stores.documents, {}, sealer, clock), _Nobody())
-    made = families(stores, clock, connections, Workshop(), blobs=MemoryBlobs(), upload_bytes=0)(
-        "", _no_model, lambda _: False
-    )
-    tables = surfaces(Directory({}, {}, created=0), families=made)
+    directory = Directory({}, {}, created=0)
+    made = families(
+        stores, clock, connections, Workshop(), reach=Reach(blobs=MemoryBlobs(), sealer=sealer), upload_bytes=0
+    )("", _no_model, directory)
+    tables = surfaces(directory, families=made)
     found = {surface.name: tuple(surface.endpoints) for _, surface in tables}
     return MappingProxyType(
         {**found, ADMIN: tuple(admin_table.ENDPOINTS), SERVER: (*app.ENDPOINTS, *descriptions.ENDPOINTS)}

@@ -11,6 +11,7 @@ from starlette.routing import BaseRoute
 from forehearth.core.clock import SystemClock
 from forehearth.core.ids import request_ids
 from forehearth.core.settings import Settings
+from forehearth.egress.client import GuardedClient
 from forehearth.gateway import Gateway
 from forehearth.http.server import HttpServer, Listener
 from forehearth.identity.development.issuer import DevelopmentIssuer
@@ -32,6 +33,7 @@ from forehearth.server.fetching import Fetching
 from forehearth.server.identity import build_identities
 from forehearth.server.installation import written
 from forehearth.server.ledger import opened_ledger
+from forehearth.server.reach import reached
 from forehearth.server.stores import awaited_stores
 from forehearth.server.sweeping import swept
 from forehearth.server.working import Workshop
@@ -39,6 +41,7 @@ from forehearth.stored_completions.keeping import Keeping
 from forehearth.stored_completions.service import StoredCompletions
 from forehearth.transport.client import HttpClient
 from forehearth.transport.token_keeper import TokenKeepers
+from forehearth.wire.api_management import as_api_management
 from forehearth.wire.development_issuer import routes as issuer_routes
 
 
@@ -50,6 +53,7 @@ async def run_worker(context: WorkerContext) -> None:
         swept(stores, clock) if context.index == 0 else contextlib.nullcontext(),
         opened_blobs(context, stores, clock) as blobs,
         HttpClient() as client,
+        GuardedClient(settings.egress, clock=clock) as egress,
         TokenKeepers() as keepers,
         opened_leases(settings, context.data, clock, context.index) as leases,
         opened_ledger(context, clock) as ledger,
@@ -82,7 +86,7 @@ async def run_worker(context: WorkerContext) -> None:
                 clock,
                 connection_rows(settings, stores, clock, identities.disclosures),
                 workshop,
-                blobs=blobs,
+                reach=reached(settings, stores, clock, blobs=blobs, egress=egress),
                 upload_bytes=settings.server.limits.upload_bytes,
             ),
         )
@@ -119,7 +123,8 @@ async def _serve(context: WorkerContext, gateway: Gateway, routes: Sequence[Base
         new_id=request_ids(secrets.randbits(128), SystemClock()),
         routes=[*describing.routes([each.port for each in context.listeners if each.admin]), *routes],
     )
-    server = HttpServer(gateway, pages, limits=settings.limits, grace_seconds=settings.grace_seconds)
+    entrance = as_api_management(gateway, settings.prefixes, settings.subscription_key)
+    server = HttpServer(entrance, pages, limits=settings.limits, grace_seconds=settings.grace_seconds)
     listeners = [Listener(socket=each.socket, tls=context.tls if each.tls else None) for each in context.listeners]
     cut = asyncio.create_task(_cut_when_overdue(context, server))
     announced = asyncio.create_task(_announce_when_started(context, server))

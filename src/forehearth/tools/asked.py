@@ -8,19 +8,24 @@ from typing import Any, Final, Literal, TypeVar
 
 import msgspec
 
-from forehearth.core.errors import InvalidField, NotSupported
+from forehearth.core.errors import InvalidField, NotServedYet, NotSupported
 from forehearth.core.misfit import misfit
 from forehearth.core.secret import Secret
 from forehearth.core.tool import McpServer, OpenApiTool, ToolFilter, ToolSpec
 from forehearth.ports.egress import Egress
 from forehearth.ports.tools import ToolSource
+from forehearth.tools import credentials
+from forehearth.tools.credentials import Connections
 from forehearth.tools.mcp import McpTools
 from forehearth.tools.openapi import OpenApiTools
 
 _Kind = TypeVar("_Kind", bound=msgspec.Struct)
 Given = Mapping[str, Any]
-_BY_OTHER_WAYS: Final = ("connector_id", "tunnel_id", "project_connection_id")
+_BY_OTHER_WAYS: Final = ("connector_id", "tunnel_id")
 _ANONYMOUS: Final = "anonymous"
+_CONNECTION: Final = "project_connection"
+_AUTHS: Final = (_ANONYMOUS, _CONNECTION)
+_NONE: Final[Connections] = {}
 
 
 class _Filter(msgspec.Struct):
@@ -35,6 +40,7 @@ class _Approvals(msgspec.Struct):
 
 class _Mcp(msgspec.Struct):
     server_label: str
+    project_connection_id: str | None = None
     server_url: str | None = None
     authorization: str | None = None
     headers: dict[str, str] | None = None
@@ -42,8 +48,13 @@ class _Mcp(msgspec.Struct):
     require_approval: Literal["always", "never"] | _Approvals | None = None
 
 
+class _Scheme(msgspec.Struct):
+    project_connection_id: str | None = None
+
+
 class _Auth(msgspec.Struct):
     type: str
+    security_scheme: _Scheme | None = None
 
 
 class _Function(msgspec.Struct):
@@ -74,35 +85,46 @@ class Approval(msgspec.Struct, frozen=True, kw_only=True):
 NOBODY_ASKED: Final = Approval(never=ToolFilter())
 
 
-def source_of(tool: Given, egress: Egress, where: str) -> ToolSource:
+def source_of(tool: Given, where: str, *, egress: Egress, connections: Connections = _NONE) -> ToolSource:
     """Where the tools of `tool` come from; `where` is its place in the caller's body, such as `tools[0]`.
 
-    Raises `InvalidField`, `NotSupported` and `AddressRefused`. Nothing is asked yet.
+    Raises `InvalidField`, `NotSupported`, `NotServedYet` and `AddressRefused`. Nothing is asked yet.
     """
     kind = tool.get("type")
     if kind == "mcp":
-        return McpTools(mcp_server(tool, where), egress)
+        return McpTools(mcp_server(tool, where, connections), egress)
     if kind == "openapi":
-        return OpenApiTools(openapi_tool(tool, where), egress)
+        return _api(tool, where, egress, connections)
     raise NotSupported(f"'{where}' is no tool that is called here; 'mcp' and 'openapi' are.", param=f"{where}.type")
 
 
-def mcp_server(tool: Given, where: str) -> McpServer:
-    """The server that a tool `mcp` names. Raises `InvalidField` and `NotSupported`."""
+def mcp_server(tool: Given, where: str, connections: Connections = _NONE) -> McpServer:
+    """The server that a tool `mcp` names. Raises `InvalidField`, `NotSupported` and `AddressRefused`."""
     read = _converted(tool, _Mcp, where)
-    if read.server_url is None or tool.get("project_connection_id"):
+    if read.server_url is None:
         other = next((name for name in _BY_OTHER_WAYS if tool.get(name)), None)
         if other is not None:
             raise NotSupported(f"'{where}.{other}' is not served: write server_url.", param=f"{where}.{other}")
         raise InvalidField(f"Missing required parameter: '{where}.server_url'.", param=f"{where}.server_url")
+    headers = {name: Secret(value) for name, value in (read.headers or {}).items()}
+    if read.project_connection_id:
+        at = f"{where}.project_connection_id"
+        found = credentials.of_server(read.project_connection_id, connections, at)
+        credentials.require_origin(read.server_url, found, at)
+        headers |= found.headers
     return McpServer(
         label=read.server_label,
         url=read.server_url,
         authorization=Secret(read.authorization) if read.authorization else None,
-        headers={name: Secret(value) for name, value in (read.headers or {}).items()},
-        allowed=_filter(read.allowed_tools) or ToolFilter(),
+        headers=headers,
+        allowed=allowed(tool, where),
         param=where,
     )
+
+
+def allowed(tool: Given, where: str) -> ToolFilter:
+    """Which tools of the server of a tool `mcp` there are. Raises `InvalidField`."""
+    return _filter(_converted(tool, _Mcp, where).allowed_tools) or ToolFilter()
 
 
 def approval(tool: Given, where: str) -> Approval:
@@ -118,11 +140,14 @@ def approval(tool: Given, where: str) -> Approval:
 
 
 def openapi_tool(tool: Given, where: str) -> OpenApiTool:
-    """What a tool `openapi` says. Raises `InvalidField` and `NotSupported`."""
+    """What a tool `openapi` says, but for its credentials. Raises `InvalidField`, `NotSupported` and `NotServedYet`."""
     read = _converted(tool, _OpenApi, where).openapi
-    if read.auth.type != _ANONYMOUS:
-        at = f"{where}.openapi.auth.type"
-        raise NotSupported(f"'{at}' can be '{_ANONYMOUS}' alone: credentials for APIs are not served.", param=at)
+    at = f"{where}.openapi.auth.type"
+    if read.auth.type == "managed_identity":
+        message = "The identity of the server is not lent to an address that an agent names: use a project_connection."
+        raise NotServedYet(message, param=at)
+    if read.auth.type not in _AUTHS:
+        raise NotSupported(f"'{at}' can be {' or '.join(_AUTHS)}.", param=at)
     return OpenApiTool(
         name=read.name,
         description=read.description,
@@ -130,6 +155,23 @@ def openapi_tool(tool: Given, where: str) -> OpenApiTool:
         default_params=frozenset(read.default_params or ()),
         param=f"{where}.openapi.spec",
     )
+
+
+def _api(tool: Given, where: str, egress: Egress, connections: Connections) -> OpenApiTools:
+    """An API with what opens it. Raises as `source_of`."""
+    its = openapi_tool(tool, where)
+    auth = _converted(tool, _OpenApi, where).openapi.auth
+    if auth.type != _CONNECTION:
+        return OpenApiTools(its, egress)
+    at = f"{where}.openapi.auth.security_scheme.project_connection_id"
+    given = auth.security_scheme.project_connection_id if auth.security_scheme is not None else None
+    if not given:
+        raise InvalidField(f"Missing required parameter: '{at}'.", param=at)
+    found = credentials.of_api(given, its.document, connections, at)
+    source = OpenApiTools(msgspec.structs.replace(its, headers=found.headers, query=found.query), egress)
+    for url in source.urls:
+        credentials.require_origin(url, found, at)
+    return source
 
 
 def _filter(given: list[str] | _Filter | None) -> ToolFilter | None:

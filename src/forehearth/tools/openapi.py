@@ -1,7 +1,8 @@
-"""The tool `openapi`: operations of an API whose document a caller gave, called without credentials."""
+"""The tool `openapi`: operations of an API whose document a caller gave."""
 
 from collections.abc import Sequence
 from typing import Final
+from urllib.parse import quote
 
 from forehearth.core.egress import EgressRequest
 from forehearth.core.errors import AddressFailed, AddressRefused
@@ -28,8 +29,14 @@ class OpenApiTools:
     """
 
     def __init__(self, tool: OpenApiTool, egress: Egress) -> None:
+        self._tool = tool
         self._egress = egress
         self._operations = {each.spec.name: each for each in read_operations(tool)}
+
+    @property
+    def urls(self) -> set[str]:
+        """Where its operations are."""
+        return {each.url for each in self._operations.values()}
 
     async def tools(self) -> Sequence[ToolSpec]:
         """See `ports.tools`."""
@@ -44,9 +51,10 @@ class OpenApiTools:
             worded = word(operation, read_object(arguments))
             response = await self._egress.send(
                 EgressRequest(
-                    url=worded.url,
+                    url=self._opened(worded.url),
                     method=operation.method.encode(),
-                    headers=worded.headers,
+                    headers=[each for each in worded.headers if each[0].decode() not in self._tool.headers],
+                    secrets=tuple((name.encode(), secret) for name, secret in self._tool.headers.items()),
                     body=worded.body,
                     most_bytes=MOST_BYTES,
                     timeouts=_TIMES,
@@ -67,6 +75,11 @@ class OpenApiTools:
 
     async def aclose(self) -> None:
         """See `ports.tools`. There is nothing to end."""
+
+    def _opened(self, url: str) -> str:
+        """The address with what opens it, where that is a part of it."""
+        pairs = [f"{quote(name, safe='')}={quote(each.reveal(), safe='')}" for name, each in self._tool.query.items()]
+        return f"{url}{'&' if '?' in url else '?'}{'&'.join(pairs)}" if pairs else url
 
 
 async def _whole(response: Response) -> bytes:

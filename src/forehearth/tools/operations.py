@@ -3,7 +3,6 @@
 What could not be called rightly is refused when the document is read, with the place and what to do about it.
 """
 
-import hashlib
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, Literal
@@ -11,7 +10,7 @@ from typing import Any, Final, Literal
 import msgspec
 
 from forehearth.core.errors import AddressRefused, InvalidField, NotSupported
-from forehearth.core.tool import OpenApiTool, ToolSpec
+from forehearth.core.tool import OpenApiTool, ToolSpec, model_name
 from forehearth.core.web_address import read
 from forehearth.tools.pointers import Node, Pointers
 from forehearth.tools.schemas import Budget, Schemas
@@ -24,9 +23,6 @@ MOST_SCHEMA_BYTES: Final = 64 * 1024
 LONGEST_DESCRIPTION: Final = 4_096
 _METHODS: Final = ("get", "put", "post", "delete", "patch", "options", "head")
 _VERSION: Final = re.compile(r"3\.[01](\.[0-9]+)?")
-_NOT_IN_NAMES: Final = re.compile(r"[^A-Za-z0-9_-]")
-_LONGEST_NAME: Final = 64
-"""Characters of a function's name, as the APIs of models have it."""
 _VARIABLE: Final = re.compile(r"\{([^{}]*)\}")
 _JSON: Final = re.compile(r"application/([a-z0-9.+-]+\+)?json(;.*)?", re.IGNORECASE)
 _NOT_PARAMETERS: Final = frozenset({"accept", "content-type", "authorization"})
@@ -153,7 +149,7 @@ class _Reader:
             required.append(body.key)
         return Operation(
             spec=ToolSpec(
-                name=_function_name(name),
+                name=model_name(name),
                 description=_description(operation),
                 parameters=self._bounded(_function(properties, required, schemas.definitions), place),
                 read_only=method in {"get", "head", "options"},
@@ -282,14 +278,6 @@ def _function(properties: dict[str, Any], required: list[str], definitions: dict
     if definitions:
         schema["$defs"] = definitions
     return schema
-
-
-def _function_name(operation_id: str) -> str:
-    """The operationId as a function may be called; one that is too long ends with a digest of all of it."""
-    name = _NOT_IN_NAMES.sub("_", operation_id)
-    if len(name) <= _LONGEST_NAME:
-        return name
-    return f"{name[: _LONGEST_NAME - 9]}_{hashlib.sha256(operation_id.encode(errors='replace')).hexdigest()[:8]}"
 
 
 def _free(name: str, location: str, taken: Mapping[str, Any]) -> str:

@@ -11,10 +11,10 @@ import msgspec
 
 from forehearth.conversations.items import Given, Item, read_items
 from forehearth.conversations.service import Conversation, Conversations
-from forehearth.core.exchange import Head, Reply
+from forehearth.core.exchange import Reply
 from forehearth.core.permission import Permission
 from forehearth.dialects.responses.asked import INCLUDES
-from forehearth.dialects.wrong_members import missing_member, wrong_value
+from forehearth.dialects.wrong_members import missing_member
 from forehearth.documents.metadata import read_metadata
 from forehearth.ports.surface import Entry
 from forehearth.wire import lists
@@ -70,7 +70,7 @@ class _Acts:
     async def add(self, entry: Entry, body: bytes) -> Reply:
         """Items at its end, which are the answer."""
         (conversation,) = entry.asked.ids
-        _require_includable(entry.head)
+        lists.require_includable(entry.head, INCLUDES)
         items = self._items(read_body(body, _Addition).items)
         await self._conversations.append(entry.place, conversation, items)
         return _listed(items, has_more=False)
@@ -78,14 +78,14 @@ class _Acts:
     async def items(self, entry: Entry, body: bytes) -> Reply:  # noqa: ARG002 - the shape of an act
         """A page of its items."""
         (conversation,) = entry.asked.ids
-        _require_includable(entry.head)
+        lists.require_includable(entry.head, INCLUDES)
         page = await self._conversations.page(entry.place, conversation, lists.order(lists.query(entry.head)))
         return _listed(page.items, has_more=page.has_more)
 
     async def item(self, entry: Entry, body: bytes) -> Reply:  # noqa: ARG002 - the shape of an act
         """One of its items."""
         conversation, item = entry.asked.ids
-        _require_includable(entry.head)
+        lists.require_includable(entry.head, INCLUDES)
         found = await self._conversations.item(entry.place, conversation, item)
         return Reply(status=200, headers=[JSON], body=found.body)
 
@@ -117,12 +117,6 @@ def rows(conversations: Conversations) -> Sequence[Row]:
         Row(method=method, form=form, permission=permission, name=name, act=act)
         for method, form, permission, name, act in table
     ]
-
-
-def _require_includable(head: Head) -> None:
-    for value in lists.query(head).get("include", ()):
-        if value not in INCLUDES:
-            raise wrong_value("include", value, INCLUDES)
 
 
 def _listed(items: Sequence[Item], *, has_more: bool) -> Reply:

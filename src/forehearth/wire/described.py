@@ -42,10 +42,6 @@ _LISTED: Final = ("limit", "order", "after")
 _PAGED: Final = (*_LISTED, "before")
 
 
-def _chat(name: str) -> Described:
-    return Described(reads=f"{name}Request", answers=name, streams=True, asks_models=True)
-
-
 def _get(answers: str, *query: str) -> Described:
     return Described(answers=answers, query=query)
 

@@ -48,6 +48,13 @@ def order(asked: Mapping[str, Sequence[str]], *, newest_first: bool = True, limi
     )
 
 
+def require_includable(head: Head, values: Sequence[str]) -> None:
+    """Raises `InvalidField` where `include` asks for what is none of these values."""
+    for value in query(head).get("include", ()):
+        if value not in values:
+            raise wrong_value("include", value, values)
+
+
 def shown_list(data: Sequence[bytes], *, first_id: str | None, last_id: str | None, has_more: bool) -> Reply:
     """A page of things that are JSON already."""
     rest = msgspec.json.encode({"first_id": first_id, "last_id": last_id, "has_more": has_more})

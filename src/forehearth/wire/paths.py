@@ -28,7 +28,7 @@ def link(head: Head, query: Mapping[str, str]) -> str:
     """The address that was asked, as the caller has it, with another query: where a list goes on."""
     text = "&".join(f"{key}={quote(value, safe='')}" for key, value in query.items())
     host = head.headers.get(b"host", b"localhost").decode("ascii", "replace")
-    return f"{head.scheme}://{host}{head.raw_path.decode('ascii')}?{text}"
+    return f"{head.scheme}://{host}{(head.prefix + head.raw_path).decode('ascii')}?{text}"
 
 
 def is_dated(version: str) -> bool:

@@ -8,6 +8,7 @@ import msgspec
 from forehearth.core.errors import InvalidField
 from forehearth.core.exchange import Reply
 from forehearth.core.permission import Permission
+from forehearth.dialects.responses.asked import INCLUDES
 from forehearth.documents.repository import Order
 from forehearth.ports.surface import Act, Entry
 from forehearth.responses.caller import Caller
@@ -31,9 +32,11 @@ def rows(service: Responses) -> tuple[Row, ...]:
         return as_json(await service.input_tokens(caller(entry), body))
 
     async def items(entry: Entry, body: bytes) -> Reply:  # noqa: ARG001 - an act's shape
+        lists.require_includable(entry.head, INCLUDES)  # shown with it or without
         return as_json(await service.input_items(caller(entry), entry.asked.ids[0], _order(entry)))
 
     async def get(entry: Entry, body: bytes) -> Reply:  # noqa: ARG001 - an act's shape
+        lists.require_includable(entry.head, INCLUDES)
         if paths.parameter(entry.head, b"stream") == "true":
             return await service.stream(caller(entry), entry.asked.ids[0], after=_after(entry))
         return as_json(await service.get(caller(entry), entry.asked.ids[0]))

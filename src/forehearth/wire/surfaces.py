@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection, Sequence
 import msgspec
 
 from forehearth.ports.door import Door
+from forehearth.ports.hosts import Hosts
 from forehearth.ports.surface import Surface
 from forehearth.routing.directory import Directory
 from forehearth.wire import azure_deployments, foundry_models, openai_v1, projects
@@ -28,9 +29,8 @@ class Families(msgspec.Struct, frozen=True, kw_only=True):
 
 
 NONE = Families()
-FamiliesOf = Callable[[str, Door, Callable[[str], bool]], Families]
-"""What is done on a resource besides calls, from its name, the way to its models, and which names of them can lead to
-a host that has the Responses API itself."""
+FamiliesOf = Callable[[str, Door, Hosts], Families]
+"""What is done on a resource besides calls, from its name, the way to its models, and what is known of their hosts."""
 
 
 def surfaces(

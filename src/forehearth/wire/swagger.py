@@ -12,8 +12,12 @@ _JSON: Final = "application/json"
 _FORM: Final = "multipart/form-data"
 _COMPONENTS: Final = "#/components/schemas/"
 _DEFINITIONS: Final = "#/definitions/"
-_UNKNOWN: Final = frozenset({"anyOf", "oneOf", "const", "discriminator", "propertyNames"})
-"""Words that 2.0 has not."""
+_KEYWORDS: Final = frozenset(
+    {"type", "format", "description", "default", "enum", "items", "properties", "required", "additionalProperties"}
+    | {"minimum", "maximum", "multipleOf", "minLength", "maxLength", "pattern", "minItems", "maxItems"}
+    | {"uniqueItems", "minProperties", "maxProperties", "allOf", "readOnly"}
+)
+"""What a schema of 2.0 may have; newer keywords have no place in it."""
 _METHODS: Final = frozenset({"get", "put", "post", "delete", "patch"})
 
 
@@ -107,7 +111,7 @@ def _schema(value: Any) -> Any:
         return value
     if "$ref" in value:
         return {"$ref": value["$ref"].replace(_COMPONENTS, _DEFINITIONS)}
-    written = {key: each for key, each in value.items() if key not in _UNKNOWN}
+    written = {key: each for key, each in value.items() if key in _KEYWORDS}
     written = {
         key: {name: _schema(each) for name, each in its.items()} if key == "properties" else _schema(its)
         for key, its in written.items()

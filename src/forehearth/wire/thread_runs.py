@@ -11,11 +11,10 @@ from typing import Final
 from forehearth.assistants.kept import KeptRun
 from forehearth.assistants.runs import Runs
 from forehearth.assistants.stream import stream
-from forehearth.core.exchange import Head, Reply
+from forehearth.core.exchange import Reply
 from forehearth.core.permission import Permission
 from forehearth.dialects.assistants.answer import STEP, Event
 from forehearth.dialects.assistants.asked import Outputs, RunOfThread, RunWithThread
-from forehearth.dialects.wrong_members import wrong_value
 from forehearth.jobs.desk import Jobs
 from forehearth.ports.surface import Entry
 from forehearth.wire import lists
@@ -45,7 +44,7 @@ class _Acts:
 
     async def create(self, entry: Entry, body: bytes) -> Reply:
         """Have an assistant answer a thread."""
-        _require_includable(entry.head)
+        lists.require_includable(entry.head, _INCLUDES)
         given = read_body(body, RunOfThread)
         (thread,) = entry.asked.ids
         kept = await self._runs.begin(caller(entry), thread, given)
@@ -84,13 +83,13 @@ class _Acts:
 
     async def steps(self, entry: Entry, body: bytes) -> Reply:  # noqa: ARG002 - the shape of an act
         """A page of a run's steps."""
-        _require_includable(entry.head)
+        lists.require_includable(entry.head, _INCLUDES)
         thread, run = entry.asked.ids
         return shown_page(*await self._runs.steps(entry.place, thread, run, order(entry.head)))
 
     async def step(self, entry: Entry, body: bytes) -> Reply:  # noqa: ARG002 - the shape of an act
         """One step."""
-        _require_includable(entry.head)
+        lists.require_includable(entry.head, _INCLUDES)
         thread, run, step = entry.asked.ids
         return as_json(await self._runs.step(entry.place, thread, run, step))
 
@@ -125,9 +124,3 @@ def rows(runs: Runs, jobs: Jobs) -> list[Row]:
 
 def _begun(kept: KeptRun) -> list[Event]:
     return [(f"{_RUN}.created", kept.run), (f"{_RUN}.queued", kept.run)]
-
-
-def _require_includable(head: Head) -> None:
-    for value in lists.query(head).get("include", ()):
-        if value not in _INCLUDES:
-            raise wrong_value("include", value, _INCLUDES)

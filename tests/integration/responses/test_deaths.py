@@ -14,6 +14,7 @@ import pytest
 from tests.conftest import StartForehearth
 from tests.forehearth_server import ForehearthServer, wait_until_ready
 from tests.integration.assistants.carried import Runs
+from tests.integration.responses.tool_host import ToolHost, tool_host
 from tests.integration.server.toys import children_of, eventually
 from tests.openai_schemas import check, check_event
 from tests.postgres_server import PostgresServer
@@ -128,8 +129,26 @@ def client(start_forehearth: StartForehearth) -> Client:
     return Client(start_forehearth(CONFIG))
 
 
-def test_it_comes_to_its_end_although_every_worker_is_killed_in_the_midst_of_it(client: Client):
-    """And so does a run of a classic agent, which is carried out beside it."""
+def with_tools(host: ToolHost) -> str:
+    """The configuration with a host and a server of tools."""
+    config = CONFIG.replace("backends:\n", f"backends:\n{host.config['backend']}", 1)
+    return f"{config.rstrip()}\n{host.config['deployment']}{host.config['egress']}"
+
+
+@pytest.fixture
+def host() -> Iterator[ToolHost]:
+    with tool_host() as found:
+        yield found
+
+
+def test_it_comes_to_its_end_although_every_worker_is_killed_in_the_midst_of_it(
+    start_forehearth: StartForehearth, host: ToolHost
+):
+    """And so do responses with tools, and a run of a classic agent, which are carried out beside it."""
+    client = Client(start_forehearth(with_tools(host)))
+    host.pause = 0.4
+    working = [client.ask("POST", "", host.asking(f"who{at}", 8))["id"] for at in range(3)]
+    client.request_id = ""
     runs = Runs(client.server)
     run = runs.begin()
     seen: list[dict[str, Any]] = []
@@ -149,6 +168,14 @@ def test_it_comes_to_its_end_although_every_worker_is_killed_in_the_midst_of_it(
     assert client.booked(client.request_id) == client.booked(f"{client.request_id}-2") == "m"
     assert runs.finished(run)["status"] == "completed"
     assert runs.cuts(run) == 1
+    for at, each in enumerate(working):
+        told = list(client.events("GET", f"/{each}?stream=true"))
+        made = require_sound(client, each, told)
+        host.require_sound(f"who{at}", made, deaths=1)
+        assert len([item for item in made["output"] if item["type"] == "mcp_call"]) == 8
+    assert sum(host.calls.values()) >= 3
+    stored = b"".join(path.read_bytes() for path in client.server.data_dir.rglob("*") if path.is_file())
+    assert b"canary-" not in stored + client.server.log.read_bytes()
 
 
 @pytest.mark.parametrize("with_signal", [signal.SIGTERM, signal.SIGKILL])

@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 _RUNNING = re.compile(r"running on http://127\.0\.0\.1:([0-9]+)")
 TIME = """
@@ -38,6 +39,16 @@ def running(*command: str) -> Iterator[int]:
         finally:
             process.terminate()
             process.wait()
+
+
+@contextmanager
+def glances(folder: Path) -> Iterator[int]:
+    """The port of Glances, the system monitor, a published service with an OpenAPI document of its own."""
+    empty = folder / "glances.conf"
+    empty.write_text("[outputs]\n")
+    command = ["-m", "glances", "-w", "-B", "127.0.0.1", "-p", str(free_port()), "--disable-webui", "-C", str(empty)]
+    with running(*command, "--disable-check-update", "--disable-autodiscover") as found:
+        yield found
 
 
 def free_port() -> int:

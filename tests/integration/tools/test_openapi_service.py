@@ -9,15 +9,12 @@ from forehearth.core.egress_settings import EgressSettings
 from forehearth.core.tool import OpenApiTool
 from forehearth.egress.client import GuardedClient
 from forehearth.tools.openapi import OpenApiTools
-from tests.integration.tools.served import free_port, running
+from tests.integration.tools.served import glances
 
 
 @pytest.fixture(scope="module")
 def port(tmp_path_factory):
-    empty = tmp_path_factory.mktemp("glances") / "glances.conf"
-    empty.write_text("[outputs]\n")
-    command = ["-m", "glances", "-w", "-B", "127.0.0.1", "-p", str(free_port()), "--disable-webui", "-C", str(empty)]
-    with running(*command, "--disable-check-update", "--disable-autodiscover") as found:
+    with glances(tmp_path_factory.mktemp("glances")) as found:
         yield found
 
 

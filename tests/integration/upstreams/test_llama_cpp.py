@@ -122,6 +122,23 @@ def test_its_own_responses_api(client, server):
     assert events[-1].response.status == "completed"
 
 
+@pytest.mark.parametrize("model", ["llama", "responses"])
+def test_a_conversation_that_is_too_long(server, model):
+    client = OpenAI(base_url=f"{server.url}/openai/v1/", api_key=server.key, max_retries=0)
+    said = {"type": "output_text", "text": "Yes.", "annotations": []}
+    answer = {"type": "message", "id": "msg_1", "role": "assistant", "status": "completed", "content": [said]}
+    long = [{"role": "user", "content": "word " * 2_500}, answer]
+    talk = [{"role": "system", "content": "Answer in one word."}, *long, {"role": "user", "content": "Hello"}]
+    talk += [answer | {"id": "msg_2"}, *QUESTION]
+    with pytest.raises(openai.BadRequestError) as caught:
+        client.responses.create(model=model, input=talk, max_output_tokens=16)
+    assert (caught.value.code, caught.value.param) == ("context_length_exceeded", "input")
+    made = client.responses.create(model=model, input=talk, max_output_tokens=16, truncation="auto", temperature=0)
+    assert made.truncation == "auto"
+    assert 35 < made.usage.input_tokens < 100, "too little or too much was left out"
+    client.close()
+
+
 def tokens(url: str) -> int:
     with urllib.request.urlopen(f"{url}/metrics") as page:
         lines = page.read().decode().splitlines()

@@ -83,7 +83,8 @@ async def server(start_forehearth: StartForehearth, hosts) -> ForehearthServer:
         "both": {"backends": pool, "limits": [{"tokens_per_minute": 100_000}]},
         "bounded": {"backends": pool[:1], "limits": [{"tokens_per_minute": 100_000}], "tokens": {"output": 20}},
     }
-    config = {"version": 1, "backends": backends, "deployments": deployments}
+    egress = {"allow": [first.url.removeprefix("http://")]}
+    config = {"version": 1, "backends": backends, "deployments": deployments, "egress": egress}
     return await asyncio.to_thread(start_forehearth, json.dumps(config), environment={"NO_PROXY": "127.0.0.1"})
 
 
@@ -98,6 +99,7 @@ async def test_hosts_with_and_without_it(client, server, hosts):
     await _a_pool(client, server, hosts)
     await _a_bound_that_is_ignored(client, hosts)
     await _a_client_that_leaves(client, hosts)
+    await _files(client, hosts)
 
 
 async def _a_pool(client, server, hosts):
@@ -160,3 +162,28 @@ async def _a_client_that_leaves(client, hosts):
         except NotFoundError:  # it is stored a moment later
             await asyncio.sleep(0.05)
     assert kept.status == "cancelled"
+
+
+async def _files(client, hosts):
+    """By id and by address, for either kind of host; an address of the private network only where that is allowed."""
+    first, second = hosts
+    kept = await client.files.create(file=("notes.txt", b"kept here"), purpose="user_data")
+    named = {"type": "input_file", "file_id": kept.id}
+    first.answers += [Answer(body=b"fetched", headers=((b"content-type", b"text/plain"),)), BUSY]
+    fetched = {"type": "input_file", "file_url": f"{first.url}/deep/far.txt"}
+    await client.responses.create(model="both", input=[{"role": "user", "content": [named, fetched]}])
+    assert first.requests[-2].target == b"/deep/far.txt"
+    (message,) = json.loads(second.requests[-1].body)["messages"]
+    assert [each["text"].splitlines()[1] for each in message["content"]] == ["kept here", "fetched"]
+    (item,) = json.loads(first.requests[-1].body)["input"]
+    assert item["content"][0]["file_data"] == "data:text/plain;base64,a2VwdCBoZXJl"
+    assert item["content"][1] == fetched
+    private = {"type": "input_file", "file_url": f"{second.url}/x"}
+    before = len(second.requests)
+    with pytest.raises(BadRequestError) as caught:
+        await client.responses.create(model="both", input=[{"role": "user", "content": [private]}])
+    assert (caught.value.code, caught.value.param) == ("address_refused", "input[0].content[0].file_url")
+    assert len(second.requests) == before
+    await client.files.delete(kept.id)
+    with pytest.raises(BadRequestError, match="There is no file"):
+        await client.responses.create(model="both", input=[{"role": "user", "content": [named]}])

@@ -9,11 +9,14 @@ import msgspec
 
 from forehearth.core.exchange import Reply
 from forehearth.core.permission import Permission
+from forehearth.routing.directory import Directory
 from forehearth.server.families import families
+from forehearth.server.reach import Reach
 from forehearth.server.working import Workshop
 from forehearth.stores.memory import MemoryDocuments
 from forehearth.stores.memory_blobs import MemoryBlobs
 from forehearth.stores.memory_jobs import MemoryJobs
+from tests.families import sealer
 from tests.unit.doors import Known, answer, head, make_door, principal
 from tests.unit.responses.stage import Models, Source, calls
 
@@ -79,9 +82,10 @@ class Stage:
         self.jobs = MemoryJobs(self.clock)
         self.workshop = Workshop()
         stores = _Stores(documents=self.documents, jobs=self.jobs)
-        made = families(stores, self.clock, (), self.workshop, blobs=MemoryBlobs(), upload_bytes=1_000)
+        reach = Reach(blobs=MemoryBlobs(), sealer=sealer())
+        made = families(stores, self.clock, (), self.workshop, reach=reach, upload_bytes=1_000)
         known = Known({"t": principal(*permissions)})
-        self.door = make_door(answer({}), known=known, families=made("here", self.models, lambda _: False))
+        self.door = make_door(answer({}), known=known, families=made("here", self.models, Directory({}, {}, created=0)))
         self._opened: Any = None
 
     async def __aenter__(self) -> Self:

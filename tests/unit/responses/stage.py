@@ -3,7 +3,7 @@
 import asyncio
 import itertools
 import json
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from forehearth.agents.service import Agents
@@ -11,21 +11,29 @@ from forehearth.conversations.items import read_items
 from forehearth.conversations.service import Conversations
 from forehearth.core.call import Call
 from forehearth.core.document import Document, StoreFailed
+from forehearth.core.egress import EgressRequest
 from forehearth.core.exchange import Reply, Stream
 from forehearth.core.permission import Permission
 from forehearth.core.place import Place
 from forehearth.core.principal import Grant, Principal
+from forehearth.core.upstream import Response
 from forehearth.documents.repository import Documents
+from forehearth.files.service import Files
 from forehearth.jobs.desk import Jobs
 from forehearth.jobs.worker import Worker
+from forehearth.responses.attachments import Attachments
 from forehearth.responses.background import Background
 from forehearth.responses.caller import Caller
 from forehearth.responses.kept import KeptResponses
+from forehearth.responses.loop import Parts as LoopParts
+from forehearth.responses.loops import Loops
 from forehearth.responses.questions import Questions
 from forehearth.responses.service import Responses
 from forehearth.responses.talk import Talks
 from forehearth.responses.work import Parts, Work
+from forehearth.server.sealing import sealer_of_callers
 from forehearth.stores.memory import MemoryDocuments
+from forehearth.stores.memory_blobs import MemoryBlobs
 from forehearth.stores.memory_jobs import MemoryJobs
 from forehearth.testing.clock import VirtualClock
 
@@ -115,19 +123,25 @@ class HostStream(Source):
     """The stream of a host that has the Responses API itself."""
 
 
+Answers = dict[str, Any] | bytes | Source | Exception | Callable[[dict[str, Any]], Any]
+
+
 class Models:
     """A `Door`. `answers` are taken in turn, the last one for ever; calls are kept.
 
-    Bytes are the answer of a host that has the Responses API itself.
+    Bytes are the answer of a host that has the Responses API itself. An answer that is a function is made from the body
+    of the call.
     """
 
-    def __init__(self, *answers: dict[str, Any] | bytes | Source | Exception) -> None:
+    def __init__(self, *answers: Answers) -> None:
         self.answers = list(answers)
         self.calls: list[Call] = []
 
     async def __call__(self, call: Call) -> Reply:
         self.calls.append(call)
         found = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        if callable(found):
+            found = found(self.asked())
         if isinstance(found, Exception):
             raise found
         stream: Stream | None = found if isinstance(found, Source) else None
@@ -150,12 +164,39 @@ class Models:
         return body
 
 
+class Addresses:
+    """An `Egress`. `answers` are by address."""
+
+    def __init__(self) -> None:
+        self.answers: dict[str, Response | Exception] = {}
+        self.asked: list[EgressRequest] = []
+
+    async def send(self, request: EgressRequest) -> Response:
+        self.asked.append(request)
+        found = self.answers[request.url]
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+
+class Hosts:
+    """What is known of all of them."""
+
+    def __init__(self, *, responses: bool) -> None:
+        self.responses = responses
+        self.fetched = False
+
+    def has_responses(self, name: str) -> bool:
+        return self.responses
+
+    def fetches_images(self, name: str) -> bool:
+        return self.fetched
+
+
 class Stage:
     """Everything together."""
 
-    def __init__(
-        self, *answers: dict[str, Any] | bytes | Source | Exception, passes: bool = False, **bounds: int
-    ) -> None:
+    def __init__(self, *answers: Answers, passes: bool = False, **bounds: int) -> None:
         self.clock = VirtualClock()
         self.store = Full()
         self.models = Models(*answers)
@@ -168,17 +209,24 @@ class Stage:
 
         self.agents = Agents(self.store, clock=self.clock, new_id=lambda: f"guid-{next(numbers)}")
         self.conversations = Conversations(self.store, new_id=new_id, clock=self.clock)
-        self.kept_responses = kept = KeptResponses(documents, self.clock, **bounds)
+        self.kept_responses = kept = KeptResponses(documents, self.clock, sealer_of_callers(b"p" * 32), **bounds)
         talks = Talks(self.conversations, new_id)
-        questions = Questions(kept, talks, self.agents, new_id, passes=lambda _: passes)
+        self.files = Files(self.store, MemoryBlobs(), clock=self.clock, new_id=lambda: f"file-{next(numbers)}")
+        self.addresses = Addresses()
+        self.hosts = Hosts(responses=passes)
+        attachments = Attachments(self.files, self.addresses)
+        questions = Questions(kept, talks, self.agents, new_id, attachments=attachments, hosts=self.hosts)
         self.jobs = self.mortal = Mortal(self.clock)
         self.store.mortal = self.mortal
         desk = Jobs(self.jobs, "response")
         self.background = Background(
             kept, desk, new_id=new_id, clock=self.clock, sleep=self.clock.sleep, nudge=self._nudge
         )
+        self.sources: dict[str, Any] = {}
+        loops = Loops(LoopParts(door=self.models, new_id=new_id, clock=self.clock), questions, self._sources_at)
         self.work = Work(
             Parts(
+                loops=loops,
                 kept=kept,
                 talks=talks,
                 questions=questions,
@@ -195,10 +243,18 @@ class Stage:
             questions,
             self.models,
             self.background,
+            loops,
             new_id=new_id,
             clock=self.clock,
             counting=lambda: self.count,
         )
+
+    async def _sources_at(self, place: Place, connections: Iterable[str]) -> Any:
+        return self._source
+
+    def _source(self, tool: Mapping[str, Any], where: str) -> Any:
+        """Where the tools of a server come from: whatever the test put there, by its label."""
+        return self.sources[tool["server_label"] if tool["type"] == "mcp" else tool["openapi"]["name"]]
 
     def _nudge(self) -> None:
         self.nudged += 1

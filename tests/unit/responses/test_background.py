@@ -205,8 +205,7 @@ async def test_what_goes_wrong_is_its_end(answer, code):
     response = await stage.responses.get(somebody(), made["id"])
     check("Response", response)
     assert response["status"] == "failed"
-    if code == "server_error":
-        assert response["error"]["code"] == code
+    assert response["error"]["code"] == code
     found = await events(stage, made["id"])
     assert types(found)[-1] == "failed"
     assert found[-1]["response"] == response

@@ -1,13 +1,16 @@
 """Hosts that have the Responses API themselves: what they are asked, and that their answers come as they were sent."""
 
+import asyncio
 import json
 from typing import Any
 
 import pytest
 
 from forehearth.core.errors import InvalidField, TimedOut, UnknownField
+from forehearth.jobs.run import JobCancelled, Run
 from tests.openai_schemas import check
 from tests.unit.responses.stage import HERE, HostStream, Source, Stage, calls, read, says, somebody
+from tests.unit.responses.test_agents import MADE_BY, REFERENCE, SALES, greeter
 from tests.unit.responses.test_background import attempt
 
 SAYS = {
@@ -317,3 +320,50 @@ async def test_a_chat_host_that_streams_is_read_as_ever():
     )
     events = read(await streamed(stage))
     assert events[-1]["response"]["output"][0]["content"][0]["text"] == "a"
+
+
+async def test_an_agent_s_answer_says_who_made_it():
+    stage = Stage(host_response(SAYS), passes=True)
+    await greeter(stage, tools=[{"type": "function", "name": "f", "parameters": {}}])
+    made = await stage.create(somebody(SALES), **REFERENCE)
+    passed = stage.models.passed()
+    assert (passed["model"], passed["instructions"]) == ("greeting", "Greet.")
+    assert not passed.keys() & {"agent_reference", "agent"}
+    (item,) = made["output"]
+    assert (made["agent_reference"], item["agent_reference"], item["response_id"]) == (MADE_BY, MADE_BY, made["id"])
+    assert await stage.responses.get(somebody(SALES), made["id"]) == made
+    await stage.create(somebody(SALES), **REFERENCE, previous_response_id=made["id"])
+    assert "agent_reference" not in json.dumps(stage.models.passed())
+    stage.models.answers = [HostStream(told(SAYS))]
+    reply = await stage.reply(somebody(SALES), stream=True, **REFERENCE)
+    events = read(b"".join([piece async for piece in reply.stream if not piece.startswith(b":")]))
+    assert all(each["item"]["agent_reference"] == MADE_BY for each in events if "item" in each)
+    assert all(each["response"]["agent_reference"] == MADE_BY for each in events if "response" in each)
+    assert events[-1]["response"]["output"][0]["response_id"] == events[-1]["response"]["id"]
+
+
+async def test_one_in_the_background_is_broken_off():
+    class Waiting(HostStream):
+        waits = asyncio.Event()
+
+        async def __anext__(self) -> bytes:
+            if self.pieces:
+                return await super().__anext__()
+            self.waits.set()
+            return await asyncio.get_running_loop().create_future()
+
+    source = Waiting(told(SAYS, SEARCHED)[:-2])
+    stage = Stage(source, passes=True)
+    made = await stage.create(background=True)
+    (job,) = await stage.jobs.claim({"response"}, 1, 15.0)
+    run = Run(job, stage.jobs, stage.clock, stage.clock.sleep, good_until=stage.clock.monotonic() + 15.0)
+    await run.begin()
+    working = asyncio.ensure_future(stage.work(run))
+    await source.waits.wait()
+    run.cancelling.set()  # as a heartbeat does
+    with pytest.raises(JobCancelled):
+        await working
+    assert source.closed
+    kept = await stage.responses.get(somebody(), made["id"])
+    assert kept["status"] == "cancelled"
+    assert [item["status"] for item in kept["output"]] == ["completed", "incomplete"]

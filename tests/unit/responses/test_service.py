@@ -416,7 +416,7 @@ async def test_tokens_are_counted_without_asking_the_model():
     ("body", "error"),
     [
         ({"input": "x", "store": False}, UnknownField),
-        ({"input": [{"role": "user", "content": [{"type": "input_image", "image_url": "x"}]}]}, NotSupported),
+        ({"input": [{"role": "user", "content": [{"type": "input_image", "image_url": "https://x"}]}]}, NotSupported),
         ({"input": "x", "personality": "friendly"}, NotSupported),
     ],
 )

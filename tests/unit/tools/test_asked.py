@@ -4,7 +4,7 @@ import pytest
 
 from forehearth.core.errors import AddressRefused, InvalidField, NotSupported
 from forehearth.core.tool import ToolFilter, ToolSpec
-from forehearth.tools.asked import approval, mcp_server, openapi_tool, source_of
+from forehearth.tools.asked import approval, mcp_server, source_of
 from forehearth.tools.mcp import McpTools
 from forehearth.tools.openapi import OpenApiTools
 from tests.unit.tools.asked_egress import ScriptedEgress
@@ -24,8 +24,8 @@ def spec(name, read_only=False):
 
 
 def test_each_kind_has_its_source():
-    assert isinstance(source_of(MCP, EGRESS, "tools[0]"), McpTools)
-    assert isinstance(source_of(OPENAPI, EGRESS, "tools[0]"), OpenApiTools)
+    assert isinstance(source_of(MCP, "tools[0]", egress=EGRESS), McpTools)
+    assert isinstance(source_of(OPENAPI, "tools[0]", egress=EGRESS), OpenApiTools)
     assert EGRESS.asked == []
 
 
@@ -58,7 +58,7 @@ def test_a_server_is_read():
         ({**MCP, "allowed_tools": "a"}, InvalidField, "tools[0].allowed_tools"),
         ({"type": "mcp", "server_label": "L", "connector_id": "c"}, NotSupported, "tools[0].connector_id"),
         ({"type": "mcp", "server_label": "L", "tunnel_id": "c"}, NotSupported, "tools[0].tunnel_id"),
-        ({**MCP, "project_connection_id": "c"}, NotSupported, "tools[0].project_connection_id"),
+        ({**MCP, "project_connection_id": "c"}, InvalidField, "tools[0].project_connection_id"),
         ({"type": "openapi"}, InvalidField, "tools[0].openapi"),
         ({"type": "openapi", "openapi": {"name": "n", "spec": SPEC}}, InvalidField, "tools[0].openapi.auth"),
         ({"type": "openapi", "openapi": {**OPENAPI["openapi"], "spec": {}}}, InvalidField, "tools[0].openapi.spec"),
@@ -68,16 +68,8 @@ def test_a_server_is_read():
 )
 def test_what_is_refused(tool, error, param):
     with pytest.raises(error) as caught:
-        source_of(tool, EGRESS, "tools[0]")
+        source_of(tool, "tools[0]", egress=EGRESS)
     assert caught.value.param == param
-
-
-@pytest.mark.parametrize("kind", ["project_connection", "managed_identity", "other"])
-def test_credentials_for_apis_are_refused_by_name(kind):
-    tool = {"type": "openapi", "openapi": {**OPENAPI["openapi"], "auth": {"type": kind, "security_scheme": {}}}}
-    with pytest.raises(NotSupported) as caught:
-        openapi_tool(tool, "tools[0]")
-    assert caught.value.param == "tools[0].openapi.auth.type"
 
 
 @pytest.mark.parametrize(

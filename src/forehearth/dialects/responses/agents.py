@@ -17,7 +17,15 @@ from forehearth.dialects.responses import problems, templates
 FORBIDDEN: Final = ("instructions", "tools", "temperature", "top_p", "reasoning", "text")
 """Members that an agent has, and that a request to it must not have."""
 _NAMED_BY: Final = ("agent_reference", "agent")
-_TOOLS: Final[Mapping[str, tuple[str, ...]]] = {"function": ("type", "name", "description", "parameters", "strict")}
+_TOOLS: Final[Mapping[str, tuple[str, ...]]] = {
+    "function": ("type", "name", "description", "parameters", "strict"),
+    "mcp": (
+        *("type", "server_label", "server_url", "server_description", "authorization", "headers", "allowed_tools"),
+        *("require_approval", "project_connection_id"),
+    ),
+    "openapi": ("type", "openapi"),
+    "capture_structured_outputs": ("type", "outputs"),
+}
 """By the kind of a tool that is served: the members that go on from a definition, in which others may stand."""
 _OF_TEXT: Final = ("format", "verbosity")
 _INSTRUCTING: Final = ("system", "developer")
@@ -111,8 +119,8 @@ def _tool(tool: Json, index: int, agent: AgentVersion) -> dict[str, object]:
     members = _TOOLS.get(kind)
     if members is None:
         message = (
-            f"The agent '{agent.name}' has a tool of type '{kind[:64]}', which is not served yet; served are tools of "
-            "type 'function'."
+            f"The agent '{agent.name}' has a tool of type '{kind[:64]}', which is not served yet; served are "
+            f"{', '.join(_TOOLS)}."
         )
         raise NotServedYet(message, param=f"tools[{index}].type")
     return _only(tool, members)

@@ -4,7 +4,7 @@ Which events follow on what says the table in `states`; here they get their memb
 as a stream of one chunk, so both give the same response.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -15,8 +15,10 @@ from forehearth.dialects.responses import chunks, objects, retold, states
 from forehearth.dialects.responses.chunks import DONE, Piece, ToolCall
 from forehearth.dialects.responses.items import NewId
 from forehearth.dialects.responses.objects import Frame
+from forehearth.dialects.responses.spent import Spent
 from forehearth.dialects.responses.states import TABLE, State, Step
-from forehearth.dialects.responses.written import Called, Given, Happening, Said, happen
+from forehearth.dialects.responses.tool_items import ToolItem
+from forehearth.dialects.responses.written import Called, Happening, Item, Said, happen
 
 Event = dict[str, Any]
 """One event, `type` and `sequence_number` among its members."""
@@ -27,8 +29,9 @@ _LONGEST_ANSWER: Final = 32 << 20
 """Characters."""
 _CARRIED_OUT: Final = frozenset(
     {"function_call", "custom_tool_call", "computer_call", "local_shell_call", "shell_call", "apply_patch_call"}
+    | {"mcp_approval_request"}
 )
-"""Items that somebody who hears of them carries out."""
+"""Items that somebody who hears of them carries out, or decides on."""
 _CUT: Final = "length"
 """A reason for which what is open counts as cut."""
 _BROKE_OFF: Final = "The model's host broke off its answer."
@@ -46,9 +49,12 @@ class Answer:
         self._due: list[Event] = []
         self._sequence = 0
         self._size = 0
-        self._items: list[Said | Called | Given] = []
+        self._items: list[Item] = []
         self._calls: dict[int, Called] = {}
         """The latest call at each index that the host gave."""
+        self._theirs: frozenset[str] | None = None
+        self._wanted: list[Called] = []
+        self._spent = Spent()
         self._finish: str | None = None
         self._became = objects.State()
         self._made_by = objects.made_by(frame, "agent_reference", "response_id")
@@ -96,8 +102,9 @@ class Answer:
         """
         begun = False
         for event in told:
-            retold.tell(self._items, event)
+            retold.tell(self._items, event, here=bool(self._frame.question.tools.remote))
             begun = True
+        retold.interrupted(self._items)
         if not begun:
             return []
         for item in self._items:
@@ -108,19 +115,63 @@ class Answer:
             if item.status == "in_progress":
                 self._state = retold.state(item)
                 closing = [name for name in TABLE[self._state, Step.AGAIN][0] if name in states.CLOSING]
-                self._close(closing or [states.ITEM_DONE], item)
+                self._close(closing if isinstance(item, ToolItem) else closing or [states.ITEM_DONE], item)
         self._finish = None
-        self._state = State.IDLE
+        self._state = State.IDLE if self.unanswered is None else retold.state(self.unanswered)
         return self._given()
 
     @property
     def called(self) -> bool:
-        """Whether a call of a function is whole: whoever heard of it may be carrying it out."""
+        """Whether somebody else has the word: a call of theirs is whole, or one waits for approval.
+
+        Whoever heard of it may be carrying it out.
+        """
         return any(item.kind in _CARRIED_OUT and item.status == "completed" for item in self._items)
 
-    def stop_here(self) -> list[Event]:
-        """What there is of it is the answer."""
-        self._end("tool_calls")
+    def hold(self, theirs: frozenset[str]) -> None:
+        """Calls of these names are the client's to make; all others are `wanted` when the model has said all."""
+        self._theirs = theirs
+
+    def _is_held(self, call: Called) -> bool:
+        return self._theirs is not None and call.name not in self._theirs
+
+    def earlier(self, usages: Sequence[Usage | None]) -> None:
+        """What earlier answers of this response took; None of one where it is not known."""
+        self._spent.add(usages)
+        self._became = msgspec.structs.replace(self._became, usage=self._spent.total)
+
+    @property
+    def used(self) -> Usage | None:
+        """What this answer of the model took."""
+        return self._spent.now
+
+    @property
+    def wanted(self) -> list[Called]:
+        """The calls that are to be made before the model goes on; none where its answer was cut."""
+        return [] if self._finish in _REASONS else self._wanted
+
+    @property
+    def unanswered(self) -> ToolItem | None:
+        """The call of a tool that was begun, and of which it is not known what became."""
+        last = self._items[-1] if self._items else None
+        return last if isinstance(last, ToolItem) and last.status == "in_progress" else None
+
+    def onward(self) -> list[Called]:
+        """The calls that are wanted, once: tools are called now, and then the model is asked again."""
+        wanted, self._wanted = self.wanted, []
+        self._step(Step.ONWARD)
+        self._spent.onward()
+        self._reader, self._calls, self._finish = chunks.Events(), {}, None
+        return wanted
+
+    def tool(self, step: Step, item: ToolItem | None = None, arguments: str = "") -> list[Event]:
+        """What happens to a tool: the `item` begins, or the latest one goes on."""
+        self._step(step, Happening(item=item, text=arguments))
+        return self._given()
+
+    def stop_here(self, *, cut: bool = False) -> list[Event]:
+        """What there is of it is the answer, or, `cut`, all that may be written of it."""
+        self._end(_CUT if cut else "tool_calls")
         self._last()
         return self._given()
 
@@ -198,9 +249,10 @@ class Answer:
         """What one chunk says."""
         became = self._became
         if piece.usage is not None or piece.service_tier is not None:
+            self._spent.now = piece.usage or self._spent.now
             self._became = msgspec.structs.replace(
                 became,
-                usage=piece.usage or became.usage,
+                usage=self._spent.total,
                 service_tier=piece.service_tier or became.service_tier,
             )
         if self._state is State.SAID:
@@ -228,14 +280,19 @@ class Answer:
                 raise Broken("The model's host sent a call of a function without its name.")
             call = Called(self._new_id("fc"), piece.id or self._new_id("call"), piece.function.name)
             self._calls[index] = call
-            self._step(Step.CALL, Happening(item=call))
+            if self._is_held(call):
+                self._wanted.append(call)
+            else:
+                self._step(Step.CALL, Happening(item=call))
         arguments = piece.function.arguments
         if not arguments:
             return
         if call.status != "in_progress":
             raise Broken("The model's host went on with a call that was complete.")
         self._grow(arguments)
-        if self._state is State.CALL:
+        if self._is_held(call):
+            call.add(arguments)
+        elif self._state is State.CALL:
             self._step(Step.ARGUMENTS, Happening(item=call, text=arguments))
         else:  # one that was left open while something else was said
             self._happen(states.ARGUMENTS_DELTA, Happening(item=call, text=arguments))
@@ -261,6 +318,8 @@ class Answer:
             return
         if self._state is not State.SAID:
             raise Broken(_BROKE_OFF)
+        if self.wanted:
+            return
         reason = _REASONS.get(self._finish or "")
         if reason is not None:
             self._became = msgspec.structs.replace(self._became, status="incomplete", reason=reason)
@@ -304,8 +363,8 @@ class Answer:
         return before is State.CALL and step is not Step.END and not self._items[-1].is_whole
 
     def _open(self, step: Step, what: Happening | None) -> None:
-        if step is Step.CALL and what is not None and isinstance(what.item, Called):
-            item: Said | Called | Given = what.item
+        if what is not None and what.item is not None:
+            item: Item = what.item
         else:
             kind = "reasoning" if step is Step.REASONING else "message"
             item = Said(kind, self._new_id("rs" if step is Step.REASONING else "msg"))
@@ -313,9 +372,9 @@ class Answer:
         item.made_by = self._made_by
         self._items.append(item)
 
-    def _close(self, names: Iterable[str], item: Said | Called | Given) -> None:
+    def _close(self, names: Iterable[str], item: Item) -> None:
         for name in names:
-            if name == states.ITEM_DONE:
+            if name == states.ITEM_DONE and item.status == "in_progress":
                 is_cut = self._finish in _REASONS and (item is self._items[-1] or not item.is_whole)
                 item.status = "incomplete" if is_cut else "completed"
             self._happen(name, Happening(item=item))

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final
 
 import msgspec
 
-from forehearth.core.errors import InvalidField, NotServedYet, NotSupported, UnknownField
+from forehearth.core.errors import InvalidField, NotSupported, UnknownField
 from forehearth.dialects.responses import items, problems, tools
 from forehearth.dialects.responses.agents import Reference
 from forehearth.dialects.responses.items import NewId, Resource
@@ -174,7 +174,7 @@ def read(members: dict[str, Any], new_id: NewId, *, agent: Reference | None = No
 
     Raises `InvalidField`, `UnknownField`, `NotSupported` or `NotServedYet`.
     """
-    question = _read(members, new_id)
+    question = _read(members, new_id, of_agent=agent is not None)
     return msgspec.structs.replace(question, agent=agent, members=members | {"input": list(question.items)})
 
 
@@ -188,7 +188,7 @@ def read_counted(body: bytes, new_id: NewId) -> Question:
     return _read(members | {"model": members.get("model") or "any"}, new_id)
 
 
-def _read(members: dict[str, Any], new_id: NewId) -> Question:
+def _read(members: dict[str, Any], new_id: NewId, *, of_agent: bool = False) -> Question:
     found = problems.read(members, Body, kinds=_FORMATS)
     _refuse(found)
     _check_values(found)
@@ -196,7 +196,7 @@ def _read(members: dict[str, Any], new_id: NewId) -> Question:
     return Question(
         body=found,
         items=items.read(found.input if found.input is not None else [], new_id),
-        tools=tools.read(found.tools or (), found.tool_choice),
+        tools=tools.read(found.tools or (), found.tool_choice, of_agent=of_agent),
     )
 
 
@@ -213,9 +213,6 @@ def _refuse(body: Body) -> None:
     for name, reason in UNSERVED.items():
         if getattr(body, name) is not None:
             raise NotSupported(f"'{name}' is not served: {reason}.", param=name)
-    if body.truncation == "auto":
-        message = "'truncation' of 'auto' is not served yet: leave it out, and shorten 'input' where it is too long."
-        raise NotServedYet(message, param="truncation")
 
 
 def _check_values(body: Body) -> None:

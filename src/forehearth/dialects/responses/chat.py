@@ -11,9 +11,11 @@ from typing import Any, Final
 import msgspec
 
 from forehearth.core.errors import InvalidField, MalformedBody
-from forehearth.dialects.responses import tools
+from forehearth.dialects.responses import tool_history, tools
 from forehearth.dialects.responses.asked import Body, Question
 from forehearth.dialects.responses.items import Resource
+from forehearth.dialects.responses.readable import readable
+from forehearth.dialects.responses.tool_history import Named
 
 _SAME: Final = (
     *("temperature", "top_p", "user", "safety_identifier", "prompt_cache_key", "prompt_cache_retention"),
@@ -40,15 +42,18 @@ Count = Callable[[str], int]
 """How many tokens a text has."""
 
 
-def body(question: Question, conversation: Iterable[Resource]) -> bytes:
+def body(question: Question, conversation: Iterable[Resource], named: Named = tool_history.plain_name) -> bytes:
     """The body of chat completions that asks `question`.
 
-    `conversation` is all that the model is to see, the input at its end, with references resolved. Raises
-    `InvalidField` for results of functions that nobody called, and calls that nobody answered, and `MalformedBody` for
-    what is nested too deeply.
+    `conversation` is all that the model is to see, the input at its end, with references resolved;
+    `named` says what it knows tools of servers by. Raises `InvalidField` for results of functions that nobody called,
+    and calls that nobody answered, and `MalformedBody` for what is nested too deeply.
     """
     asked = question.body
-    members: dict[str, Any] = {"model": asked.model, "messages": messages(asked.instructions, conversation)}
+    members: dict[str, Any] = {
+        "model": asked.model,
+        "messages": messages(asked.instructions, tool_history.as_functions(filter(readable, conversation), named)),
+    }
     members |= tools.chat(question.tools, parallel=asked.parallel_tool_calls)
     members |= _form(asked)
     if asked.reasoning is not None and asked.reasoning.effort is not None:
@@ -72,7 +77,7 @@ def messages(instructions: str | None, conversation: Iterable[Resource]) -> list
     open_calls: dict[str, None] = {}
     for item in conversation:
         kind = item["type"]
-        if kind == "function_call" and item["status"] != "incomplete":  # nothing can be made of one that was cut
+        if kind == "function_call" and item.get("status") != "incomplete":  # nothing can be made of one that was cut
             _add_call(said, item)
             open_calls[item["call_id"]] = None
         elif kind == "function_call_output":

@@ -14,6 +14,7 @@ from forehearth.dialects import openai_errors, usage
 
 _LONGEST_EVENT: Final = 8 << 20
 _STREAM_FAILED: Final = 500
+_TOO_MANY: Final = 429
 DONE: Final = b"[DONE]"
 
 

@@ -46,11 +46,17 @@ class _Growing:
             if not member:
                 shown[name] = text
                 continue
-            parts = [*(shown.get(member) or ())]
-            if index < len(parts):
+            parts = list(shown[member]) if isinstance(shown.get(member), list) else []
+            if 0 <= index < len(parts) and isinstance(parts[index], dict):
                 parts[index] = parts[index] | {name: text}
                 shown[member] = parts
         return shown
+
+
+def require_item(item: object) -> None:
+    """Raises `Broken` for what is no item: an object that says what it is."""
+    if not isinstance(item, dict) or not isinstance(item.get("type"), str) or not isinstance(item.get("id"), str):
+        raise Broken("The model's host sent an item that is none.")
 
 
 class Output:
@@ -59,6 +65,8 @@ class Output:
     def __init__(self, before: list[Resource]) -> None:
         self._before = before
         self._items: list[_Growing] = []
+        self._places: dict[object, int] = {}
+        """By the index that the host has given an item: its place here."""
         self._size = 0
 
     @property
@@ -81,36 +89,41 @@ class Output:
         """
         self._grow(size)
         kind = event["type"]
-        if kind == states.ITEM_ADDED and isinstance(event.get("item"), dict):
+        if kind in (states.ITEM_ADDED, states.ITEM_DONE):
+            require_item(event.get("item"))
+        if kind == states.ITEM_ADDED:
             self._items.append(_Growing(event["item"]))
-            return self._missing(event, len(self._items) - 1)
+            added = len(self._items) - 1
+            index = event.get("output_index")
+            self._places[index if isinstance(index, int) else added] = added
+            return self._missing(event, added)
         place = self._place(event)
         if place is None:
             return {}
         missing = self._missing(event, place)
         growing = self._items[place]
-        if kind == states.ITEM_DONE and isinstance(event.get("item"), dict):
+        if kind == states.ITEM_DONE:
             growing.item, growing.done = event["item"], True
         elif kind in _PARTS or kind in _PARTS_DONE:
             missing |= self._part(event, growing, kind)
         elif kind in _GROWS:
             member, index, name = _GROWS[kind]
-            at = event.get(index, max(len(growing.item.get(member) or ()) - 1, 0))
+            at = event.get(index, max(_length(growing.item.get(member)) - 1, 0))
             missing |= {} if index in event else {index: at}
             self._add(growing, (member, at, name), event.get("delta"))
         elif kind in _WHOLE:
             self._add(growing, ("", -1, _WHOLE[kind]), event.get("delta"))
         elif kind in (states.TEXT_DONE, states.REFUSAL_DONE, states.REASONING_DONE) and "content_index" not in event:
-            missing["content_index"] = max(len(growing.item.get("content") or ()) - 1, 0)
+            missing["content_index"] = max(_length(growing.item.get("content")) - 1, 0)
         return missing
 
     def _part(self, event: dict[str, Any], growing: _Growing, kind: str) -> dict[str, Any]:
         member = _PARTS.get(kind) or _PARTS_DONE[kind]
         parts = growing.item.get(member)
         if kind in _PARTS and isinstance(event.get("part"), dict):
-            growing.item = growing.item | {member: [*(parts or ()), event["part"]]}
-            parts = growing.item[member]
-        return {} if _INDEX[member] in event else {_INDEX[member]: max(len(parts or ()) - 1, 0)}
+            parts = [*(parts if isinstance(parts, list) else ()), event["part"]]
+            growing.item = growing.item | {member: parts}
+        return {} if _INDEX[member] in event else {_INDEX[member]: max(_length(parts) - 1, 0)}
 
     @staticmethod
     def _add(growing: _Growing, key: tuple[str, int, str], delta: object) -> None:
@@ -126,7 +139,7 @@ class Output:
         """Which item an event is of; None for one that is of none."""
         index = event.get("output_index")
         if isinstance(index, int):
-            return index if 0 <= index < len(self._items) else None
+            return self._places.get(index)
         item = event.get("item")
         id_ = event.get("item_id") or (item.get("id") if isinstance(item, dict) else None)
         places = range(len(self._items) - 1, -1, -1)
@@ -136,3 +149,7 @@ class Output:
         self._size += size
         if self._size > _LONGEST:
             raise Broken("The model's host sent an answer that is too long.")
+
+
+def _length(value: object) -> int:
+    return len(value) if isinstance(value, list) else 0

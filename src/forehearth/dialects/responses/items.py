@@ -4,13 +4,13 @@ An item is read strictly once and is from then on a resource, as the API shows i
 contents, whatever short form it was sent in.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Annotated, Any, Final
 
 import msgspec
 
-from forehearth.core.errors import InvalidField, NotServedYet, NotSupported
-from forehearth.dialects.responses import problems
+from forehearth.core.errors import InvalidField, NotSupported
+from forehearth.dialects.responses import problems, tool_inputs
 
 Resource = dict[str, Any]
 """An item as the API shows it."""
@@ -24,15 +24,22 @@ _ROLES: Final = ("user", "assistant", "system", "developer")
 _STATUSES: Final = ("in_progress", "completed", "incomplete")
 _DETAILS: Final = ("low", "high", "auto", "original")
 _PHASES: Final = ("commentary", "final_answer")
-READ: Final = ("message", "function_call", "function_call_output", "reasoning", "item_reference")
+READ: Final = (
+    *("message", "function_call", "function_call_output", "reasoning", "item_reference"),
+    *tool_inputs.READERS,
+)
 """The items that are read."""
 _OF_OTHER_TOOLS: Final = frozenset(
     {"file_search_call", "web_search_call", "computer_call", "computer_call_output", "image_generation_call"}
     | {"code_interpreter_call", "local_shell_call", "local_shell_call_output", "shell_call", "shell_call_output"}
-    | {"apply_patch_call", "apply_patch_call_output", "mcp_list_tools", "mcp_approval_request"}
-    | {"mcp_approval_response", "mcp_call", "custom_tool_call", "custom_tool_call_output", "tool_search_call"}
+    | {
+        "apply_patch_call",
+        "apply_patch_call_output",
+    }
+    | {"custom_tool_call", "custom_tool_call_output", "tool_search_call"}
     | {"tool_search_output", "additional_tools", "program", "program_output", "compaction", "compaction_trigger"}
 )
+_ADDRESSES: Final = ("https://", "http://", "data:")
 MOST: Final = 10_000
 """Items of an input, and contents of all of them together. More would hold up all other calls."""
 _CallId = Annotated[str, msgspec.Meta(min_length=1, max_length=1_024)]
@@ -125,7 +132,7 @@ class _Reference(_Item, frozen=True, kw_only=True):
 def read(given: str | list[Any], new_id: NewId, at: str = "input") -> tuple[Resource, ...]:
     """The items that `given`, which stands at the path `at`, consists of. A text is a message of the user.
 
-    Raises `InvalidField`, `UnknownField`, `NotSupported` or `NotServedYet`, which name the member.
+    Raises `InvalidField`, `UnknownField` or `NotSupported`, which name the member.
     """
     if isinstance(given, str):
         given = [{"role": "user", "content": given}]
@@ -258,6 +265,7 @@ _READERS: Final[Mapping[str, Callable[[Mapping[str, Any], str, NewId], Resource]
     "function_call_output": _function_output,
     "reasoning": _reasoning,
     "item_reference": _reference,
+    **tool_inputs.READERS,
 }
 
 
@@ -293,24 +301,28 @@ def _input(part: _InputText | _InputImage | _InputFile, at: str, *, only_text: b
 
 def _image(part: _InputImage, at: str) -> Resource:
     problems.one_of(part.detail, _DETAILS, f"{at}.detail")
-    if part.file_id is not None:
-        raise NotServedYet(
-            "Images by 'file_id' are not served yet: send the image's address, or its bytes as a data URL, in "
-            "'image_url'.",
-            param=f"{at}.file_id",
-        )
-    if not part.image_url:
-        raise InvalidField(f"Missing required parameter: '{at}.image_url'.", param=f"{at}.image_url")
-    return {"type": "input_image", "detail": part.detail or "auto", "image_url": part.image_url, "file_id": None}
+    given = [value for value in (part.image_url, part.file_id) if value]
+    if len(given) != 1:
+        raise _not_one(given, f"{at}.image_url", "'image_url' or 'file_id'")
+    if part.image_url and not part.image_url.lower().startswith(_ADDRESSES):
+        message = f"Invalid '{at}.image_url': expected the image's address (https:) or its bytes as a data URL."
+        raise InvalidField(message, param=f"{at}.image_url")
+    image, file = part.image_url or None, part.file_id or None
+    return {"type": "input_image", "detail": part.detail or "auto", "image_url": image, "file_id": file}
 
 
 def _file(part: _InputFile, at: str) -> Resource:
     problems.one_of(part.detail, _DETAILS[:3], f"{at}.detail")
-    for name, value in (("file_id", part.file_id), ("file_url", part.file_url)):
-        if value is not None:
-            message = f"Files by '{name}' are not served yet: send the file's bytes as a data URL in 'file_data'."
-            raise NotServedYet(message, param=f"{at}.{name}")
-    if not part.file_data:
-        raise InvalidField(f"Missing required parameter: '{at}.file_data'.", param=f"{at}.file_data")
-    shown: Resource = {"type": "input_file", "file_data": part.file_data}
+    members = {"file_data": part.file_data, "file_id": part.file_id, "file_url": part.file_url}
+    given = {name: value for name, value in members.items() if value}
+    if len(given) != 1:
+        raise _not_one(given, f"{at}.file_data", "'file_id', 'file_data' or 'file_url'")
+    shown: Resource = {"type": "input_file", **given}
     return shown | ({"filename": part.filename} if part.filename else {})
+
+
+def _not_one(given: Collection[str], at: str, names: str) -> InvalidField:
+    """What is wrong with a part that names no content, or more than one."""
+    if given:
+        return InvalidField(f"Mutually exclusive parameters: send one of {names}.", param=at)
+    return InvalidField(f"Missing required parameter: '{at}': send {names}.", param=at)

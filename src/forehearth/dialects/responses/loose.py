@@ -32,6 +32,7 @@ class _State(msgspec.Struct, frozen=True, kw_only=True):
     background: bool | None = None
     max_output_tokens: Annotated[int, msgspec.Meta(ge=1, le=1_000_000_000)] | None = None
     metadata: dict[str, Any] | None = None
+    truncation: str | None = None
     include: list[Any] | None = None
     reasoning: dict[str, Any] | None = None
 
@@ -50,6 +51,7 @@ def read(members: dict[str, Any], new_id: NewId) -> Question:
         background=state.background,
         max_output_tokens=state.max_output_tokens,
         metadata=state.metadata,
+        truncation=state.truncation,
     )
     asked.check_state(body)
     given = read_items(state.input if state.input is not None else [], new_id)

@@ -10,6 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from forehearth.core.usage import Usage
+from forehearth.dialects.responses import remote_tools
 from forehearth.dialects.responses.asked import Question
 from forehearth.dialects.responses.items import Resource
 
@@ -31,7 +32,7 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     output: Sequence[Resource] = ()
     completed_at: int | None = None
     """Unix seconds; None unless it is completed."""
-    error: Mapping[str, str] | None = None
+    error: Mapping[str, Any] | None = None
     """`code` and `message`, where it failed."""
     reason: str | None = None
     """Why it is incomplete: `max_output_tokens` or `content_filter`."""
@@ -59,13 +60,14 @@ def whole(frame: Frame, state: State) -> dict[str, Any]:
     if frame.question.loose:
         members = frame.question.members
         shown |= {name: members[name] for name in _ASKED if members.get(name) is not None}
+        shown["tools"] = remote_tools.without_secrets(shown["tools"])
     if state.host is None:
         return shown
     own = {name: shown[name] for name in (*OF_HERE, *_OF_STATE)} | made_by(frame, "agent_reference")
     if shown["background"]:
         own["created_at"] = shown["created_at"]
     found = shown | {name: value for name, value in state.host.items() if name != "usage"} | own
-    return found | {"usage": _usage_of(state.host)}
+    return found | {"usage": _usage_of(state.host), "tools": remote_tools.without_secrets(found["tools"])}
 
 
 def _usage_of(host: Mapping[str, Any]) -> Any:

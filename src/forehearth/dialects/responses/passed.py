@@ -17,7 +17,7 @@ from forehearth.core.errors import Broken, ForehearthError
 from forehearth.dialects import json_members, openai_errors
 from forehearth.dialects.responses import blocks, chunks, objects, states
 from forehearth.dialects.responses.answer import Event
-from forehearth.dialects.responses.growing import Output
+from forehearth.dialects.responses.growing import Output, require_item
 from forehearth.dialects.responses.items import Resource
 from forehearth.dialects.responses.objects import Frame
 
@@ -211,24 +211,28 @@ class Passed:
         """What the host says of the end; the response as it is sent."""
         told = response.get("output")
         if isinstance(told, list):
-            output = [*self._before, *(item | self._made_by for item in told if isinstance(item, dict))]
+            for item in told:
+                require_item(item)
+            output = [*self._before, *(item | self._made_by for item in told)]
         else:
             output = self._output.shown("incomplete")
-        said = response.get("status")
-        status = said if said in _STATUSES else status
+        status = _status(response, status)
+        given = response.get("error")
+        error = given if isinstance(given, dict) else None
         now = int(self._unix()) if status == "completed" else None
         self._host = {name: value for name, value in response.items() if name != "output"}
-        self._became = objects.State(status=status, output=output, completed_at=now, error=response.get("error"))
-        return self._whole(response, raw)
+        self._became = objects.State(status=status, output=output, completed_at=now, error=error)
+        return self._whole(response, raw, status)
 
     def _shown(self, response: dict[str, Any], raw: bytes, kind: str) -> bytes:
         self._host = {name: value for name, value in response.items() if name != "output"}
-        return self._whole(response, raw, status="queued" if kind == states.QUEUED else "in_progress")
+        return self._whole(response, raw, _status(response, "queued" if kind == states.QUEUED else "in_progress"))
 
-    def _whole(self, response: dict[str, Any], raw: bytes, **missing: Any) -> bytes:
+    def _whole(self, response: dict[str, Any], raw: bytes, status: str) -> bytes:
         """The bytes of the response with what is of here, and with what it has not."""
-        shown = objects.whole(self._frame, self.became) | missing
-        values = {name: shown[name] for name in objects.OF_HERE if response.get(name, ...) != shown[name]}
+        shown = objects.whole(self._frame, self.became) | {"status": status}
+        names = (*objects.OF_HERE, "status", "error")
+        values = {name: shown[name] for name in names if response.get(name, ...) != shown[name]}
         if shown.get("usage") != response.get("usage"):
             values["usage"] = shown["usage"]
         if self._made_by:
@@ -252,6 +256,12 @@ def _object(data: bytes) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise Broken(_NO_RESPONSE)
     return found
+
+
+def _status(response: dict[str, Any], meant: str) -> str:
+    """What the host says it is, where that is a status at all."""
+    said = response.get("status")
+    return said if isinstance(said, str) and said in _STATUSES else meant
 
 
 def _member(data: bytes, name: str) -> bytes:

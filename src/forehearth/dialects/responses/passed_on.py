@@ -31,14 +31,14 @@ ENCRYPTED: Final = "reasoning.encrypted_content"
 """What has reasoning answered so that it can be sent again to a host that kept nothing."""
 
 
-def body(question: Question, before: Iterable[Resource], items: Iterable[Resource]) -> bytes:
+def body(question: Question, before: Iterable[Resource], items: Iterable[Resource], *, as_came: bool = True) -> bytes:
     """The body that asks `question` of a host.
 
-    `before` is all that was said, `items` are those of the input with references resolved. Raises `MalformedBody` for
-    what is nested too deeply.
+    `before` is all that was said, `items` are those of the input with references resolved, which are sent byte by byte
+    where they are `as_came`. Raises `MalformedBody` for what is nested too deeply.
     """
     try:
-        return _body(question, before, items)
+        return _body(question if as_came else msgspec.structs.replace(question, raw=b""), before, items)
     except RecursionError:  # what was just read can be too deep to be written, from further down the stack
         raise MalformedBody("The body's JSON is nested too deeply to be passed on.") from None
 

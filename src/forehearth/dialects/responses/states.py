@@ -9,6 +9,9 @@ closed, and what comes now comes behind it.
 
 An item is closed when the next one opens, as on the service. There is one exception, which `answer` makes: hosts that
 write several calls at the same time get each of them closed when its arguments are whole, or at the end.
+
+Tools that are called here come between two answers of the model: when it has said all and wants some of them, they are
+called one after the other, and it is asked again. Nothing else is open meanwhile.
 """
 
 from collections.abc import Mapping
@@ -26,6 +29,10 @@ class State(StrEnum):
     TEXT = "text"
     REFUSAL = "refusal"
     CALL = "call"
+    LISTING = "listing"
+    TOOL = "tool"
+    OPERATION = "operation"
+    SHOWING = "showing"
     SAID = "said"
     OVER = "over"
 
@@ -42,6 +49,16 @@ class Step(StrEnum):
     CALL = "a new call"
     ARGUMENTS = "arguments"
     END = "the end of the answer"
+    LIST = "a server is asked for its tools"
+    LISTED = "its list is there"
+    UNLISTED = "it has none"
+    TOOL = "a call of an MCP server's tool"
+    OPERATION = "a call of an API's operation"
+    RETURNED = "the tool answered"
+    FAULT = "the tool failed"
+    SHOW = "an item that is whole"
+    SHOWN = "the end of it"
+    ONWARD = "tools are called before the model goes on"
     COMPLETE = "it ended by itself"
     CUT = "it was cut short"
     BREAK = "the stream breaks off"
@@ -66,11 +83,22 @@ REASONING_DELTA: Final = "response.reasoning_text.delta"
 REASONING_DONE: Final = "response.reasoning_text.done"
 ARGUMENTS_DELTA: Final = "response.function_call_arguments.delta"
 ARGUMENTS_DONE: Final = "response.function_call_arguments.done"
+LIST_IN_PROGRESS: Final = "response.mcp_list_tools.in_progress"
+LIST_COMPLETED: Final = "response.mcp_list_tools.completed"
+LIST_FAILED: Final = "response.mcp_list_tools.failed"
+TOOL_IN_PROGRESS: Final = "response.mcp_call.in_progress"
+TOOL_ARGUMENTS_DELTA: Final = "response.mcp_call_arguments.delta"
+TOOL_ARGUMENTS_DONE: Final = "response.mcp_call_arguments.done"
+TOOL_COMPLETED: Final = "response.mcp_call.completed"
+TOOL_FAILED: Final = "response.mcp_call.failed"
 
 CALLED: Final = (ARGUMENTS_DONE, ITEM_DONE)
 """How a call is closed."""
-DELTAS: Final = frozenset({TEXT_DELTA, REFUSAL_DELTA, REASONING_DELTA, ARGUMENTS_DELTA})
-CLOSING: Final = frozenset({REASONING_DONE, TEXT_DONE, REFUSAL_DONE, ARGUMENTS_DONE, PART_DONE, ITEM_DONE})
+DELTAS: Final = frozenset({TEXT_DELTA, REFUSAL_DELTA, REASONING_DELTA, ARGUMENTS_DELTA, TOOL_ARGUMENTS_DELTA})
+CLOSING: Final = frozenset(
+    {REASONING_DONE, TEXT_DONE, REFUSAL_DONE, ARGUMENTS_DONE, PART_DONE, ITEM_DONE}
+    | {LIST_COMPLETED, LIST_FAILED, TOOL_COMPLETED, TOOL_FAILED}
+)
 OF_RESPONSE: Final = frozenset({CREATED, QUEUED, IN_PROGRESS, COMPLETED, INCOMPLETE, FAILED})
 """The events that show the whole response."""
 _THOUGHT = (REASONING_DONE, PART_DONE, ITEM_DONE)
@@ -80,6 +108,7 @@ _THINK = (ITEM_ADDED, PART_ADDED, REASONING_DELTA)
 _SPEAK = (ITEM_ADDED, PART_ADDED, TEXT_DELTA)
 _REFUSE = (ITEM_ADDED, PART_ADDED, REFUSAL_DELTA)
 _CALL = (ITEM_ADDED,)
+_TOOL = (ITEM_ADDED, TOOL_IN_PROGRESS, TOOL_ARGUMENTS_DELTA, TOOL_ARGUMENTS_DONE)
 
 TABLE: Final[Mapping[tuple[State, Step], tuple[tuple[str, ...], State]]] = {
     (State.NEW, Step.BEGIN): ((CREATED, IN_PROGRESS), State.IDLE),
@@ -116,6 +145,21 @@ TABLE: Final[Mapping[tuple[State, Step], tuple[tuple[str, ...], State]]] = {
     (State.CALL, Step.CALL): ((*CALLED, *_CALL), State.CALL),
     (State.CALL, Step.ARGUMENTS): ((ARGUMENTS_DELTA,), State.CALL),
     (State.CALL, Step.END): (CALLED, State.SAID),
+    (State.IDLE, Step.LIST): ((ITEM_ADDED, LIST_IN_PROGRESS), State.LISTING),
+    (State.LISTING, Step.LISTED): ((LIST_COMPLETED, ITEM_DONE), State.IDLE),
+    (State.LISTING, Step.UNLISTED): ((LIST_FAILED, ITEM_DONE), State.IDLE),
+    (State.LISTING, Step.AGAIN): ((LIST_FAILED, ITEM_DONE), State.IDLE),
+    (State.IDLE, Step.TOOL): (_TOOL, State.TOOL),
+    (State.TOOL, Step.RETURNED): ((TOOL_COMPLETED, ITEM_DONE), State.IDLE),
+    (State.TOOL, Step.FAULT): ((TOOL_FAILED, ITEM_DONE), State.IDLE),
+    (State.TOOL, Step.AGAIN): ((), State.TOOL),
+    (State.IDLE, Step.OPERATION): ((ITEM_ADDED,), State.OPERATION),
+    (State.OPERATION, Step.RETURNED): ((ITEM_DONE,), State.IDLE),
+    (State.OPERATION, Step.AGAIN): ((), State.OPERATION),
+    (State.IDLE, Step.SHOW): ((ITEM_ADDED,), State.SHOWING),
+    (State.SHOWING, Step.SHOWN): ((ITEM_DONE,), State.IDLE),
+    (State.SHOWING, Step.AGAIN): ((ITEM_DONE,), State.IDLE),
+    (State.SAID, Step.ONWARD): ((), State.IDLE),
     (State.SAID, Step.COMPLETE): ((COMPLETED,), State.OVER),
     (State.SAID, Step.CUT): ((INCOMPLETE,), State.OVER),
     **{(state, Step.BREAK): ((FAILED,), State.OVER) for state in State if state not in (State.NEW, State.OVER)},

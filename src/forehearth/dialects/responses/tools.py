@@ -1,12 +1,13 @@
-"""The functions that a model may call, and which of them it must: the tools that chat completions can carry."""
+"""The tools that a model may call, and which of them it must: functions, and those that are called here."""
 
 from collections.abc import Collection, Mapping, Sequence
 from typing import Annotated, Any, Final
 
 import msgspec
 
-from forehearth.core.errors import InvalidField, NotServedYet, NotSupported
-from forehearth.dialects.responses import problems
+from forehearth.core.errors import InvalidField, NotSupported
+from forehearth.dialects.responses import problems, remote_tools
+from forehearth.dialects.responses.remote_tools import Pick, Remote
 
 MOST: Final = 128
 """Functions of a question, as in chat completions of the service."""
@@ -15,11 +16,19 @@ _ELSEWHERE: Final = (
     *("file_search", "web_search", "web_search_preview", "code_interpreter", "computer", "computer_use_preview"),
     *("computer_use", "image_generation", "local_shell", "shell", "apply_patch", "custom", "namespace", "tool_search"),
     *("programmatic_tool_calling", "web_search_2025_08_26", "web_search_preview_2025_03_11"),
-    *("openapi", "azure_ai_search", "azure_function", "bing_grounding", "bing_custom_search_preview"),
+    *(
+        "openapi",
+        "capture_structured_outputs",
+        "azure_ai_search",
+        "azure_function",
+        "bing_grounding",
+        "bing_custom_search_preview",
+    ),
     *("sharepoint_grounding_preview", "fabric_dataagent_preview", "memory_search_preview", "a2a_preview"),
-    *("browser_automation_preview", "capture_structured_outputs"),
+    "browser_automation_preview",
 )
-_SERVED: Final = "served are tools of type 'function'"
+_TYPES: Final = ("function", "mcp")
+_SERVED: Final = "served are tools of type 'function' and 'mcp'"
 _Name = Annotated[str, msgspec.Meta(pattern=r"^[a-zA-Z0-9_-]{1,128}$")]
 Tool = dict[str, Any]
 
@@ -55,67 +64,112 @@ class Tools(msgspec.Struct, frozen=True, kw_only=True):
     """Those among which the model chooses; fewer than are shown where `allowed_tools` says so."""
     mode: str | dict[str, Any] = "auto"
     """How it chooses, in the words of chat completions."""
+    remote: tuple[Remote, ...] = ()
+    """Those that are called here."""
+    picks: tuple[Pick, ...] | None = None
+    """To which of their tools the choice is restricted; None where it is not."""
+    once: bool = False
+    """Whether it is the choice of the model's first call alone."""
+
+    @property
+    def of_hosts(self) -> bool:
+        """Whether a host that has this API can call all of those that would be called here."""
+        return bool(self.remote) and all(each.is_public for each in self.remote)
 
 
-def read(tools: Sequence[Any], choice: object) -> Tools:
-    """Both members of a body. Raises `InvalidField`, `UnknownField`, `NotSupported` or `NotServedYet`."""
-    if len(tools) > MOST:
-        raise InvalidField(f"Invalid 'tools': array too long. Expected at most {MOST} tools.", param="tools")
-    shown = tuple(_tool(value, f"tools[{index}]") for index, value in enumerate(tools))
-    names: set[str] = set()
-    for index, tool in enumerate(shown):
-        if tool["name"] in names:
-            message = f"There are two tools with the name '{tool['name']}': give each one a name of its own."
-            raise InvalidField(message, param=f"tools[{index}].name")
-        names.add(tool["name"])
+class _Read(msgspec.Struct, frozen=True, kw_only=True):
+    shown: tuple[Tool, ...]
+    functions: tuple[Tool, ...]
+    remote: tuple[Remote, ...]
+
+    def tools(self, **more: Any) -> Tools:
+        return Tools(**{"shown": self.shown, "offered": self.functions, "remote": self.remote} | more)
+
+
+def read(tools: Sequence[Any], choice: object, *, of_agent: bool = False) -> Tools:
+    """Both members of a body, which may be those of an agent.
+
+    Raises `InvalidField`, `UnknownField`, `NotSupported`, `NotServedYet` or `AddressRefused`.
+    """
+    found = _read(tools, of_agent=of_agent)
     if choice is None:
-        return Tools(shown=shown, offered=shown)
+        return found.tools()
     if isinstance(choice, str):
         problems.one_of(choice, _MODES, "tool_choice")
         if choice == "required":
-            _require(names)
-        return Tools(shown=shown, offered=shown, choice=choice, mode=choice)
+            _require(found.shown)
+        return found.tools(choice=choice, mode=choice)
     if not isinstance(choice, dict):
         raise InvalidField("Invalid value for 'tool_choice': expected a string or an object.", param="tool_choice")
-    return _chosen(shown, choice)
+    return _chosen(found, choice)
 
 
-def _chosen(shown: tuple[Tool, ...], choice: dict[str, Any]) -> Tools:
+def _read(tools: Sequence[Any], *, of_agent: bool) -> _Read:
+    if len(tools) > MOST:
+        raise InvalidField(f"Invalid 'tools': array too long. Expected at most {MOST} tools.", param="tools")
+    shown, functions, remote = list[Tool](), list[Tool](), list[Remote]()
+    names: set[str] = set()
+    for index, value in enumerate(tools):
+        at = f"tools[{index}]"
+        if not isinstance(value, dict):
+            raise InvalidField(f"Invalid value for '{at}': expected an object.", param=at)
+        kind = value.get("type")
+        if kind == "mcp" or (of_agent and kind in remote_tools.KINDS):
+            its, tool = remote_tools.read(value, at, of_agent=of_agent)
+            remote.append(its)
+        else:
+            tool = _tool(value, at)
+            if tool["name"] in names:
+                message = f"There are two tools with the name '{tool['name']}': give each one a name of its own."
+                raise InvalidField(message, param=f"{at}.name")
+            names.add(tool["name"])
+            functions.append(tool)
+        shown.append(tool)
+    remote_tools.require_once(remote)
+    return _Read(shown=tuple(shown), functions=tuple(functions), remote=tuple(remote))
+
+
+def _chosen(found: _Read, choice: dict[str, Any]) -> Tools:
     kind = choice.get("type")
     if kind == "function":
         name = problems.read(choice, _Named, "tool_choice").name
-        _among(name, shown)
+        _among(name, found.functions)
         mode = {"type": "function", "function": {"name": name}}
-        return Tools(shown=shown, offered=shown, choice={"type": "function", "name": name}, mode=mode)
+        return found.tools(choice={"type": "function", "name": name}, mode=mode)
+    if kind == "mcp":
+        pick = remote_tools.picked(found.remote, choice.get("server_label"), choice.get("name"), "tool_choice")
+        shown = {"type": "mcp", "server_label": pick.label, "name": pick.name}
+        return found.tools(choice=shown, mode="required", offered=(), picks=(pick,), once=True)
     if kind == "allowed_tools":
-        return _allowed(shown, problems.read(choice, _Allowed, "tool_choice"))
-    raise _other(kind, "tool_choice.type", ("function", "allowed_tools"))
+        return _allowed(found, problems.read(choice, _Allowed, "tool_choice"))
+    raise _other(kind, "tool_choice.type", (*_TYPES, "allowed_tools"))
 
 
-def _allowed(shown: tuple[Tool, ...], allowed: _Allowed) -> Tools:
+def _allowed(found: _Read, allowed: _Allowed) -> Tools:
     """Hosts know little of `allowed_tools`; a model that sees only these tools chooses among them alone."""
     problems.one_of(allowed.mode, ("auto", "required"), "tool_choice.mode")
     if len(allowed.tools) > MOST:
         raise InvalidField(f"Expected at most {MOST} tools in 'tool_choice.tools'.", param="tool_choice.tools")
-    names = []
+    names, picks = list[str](), list[Pick]()
     for index, tool in enumerate(allowed.tools):
         at = f"tool_choice.tools[{index}]"
+        if tool.get("type") == "mcp":
+            picks.append(remote_tools.picked(found.remote, tool.get("server_label"), tool.get("name"), at))
+            continue
         if tool.get("type") != "function":
-            raise _other(tool.get("type"), f"{at}.type", ("function",))
+            raise _other(tool.get("type"), f"{at}.type", _TYPES)
         names.append(problems.read(tool, _Named, at).name)
-        _among(names[-1], shown)
+        _among(names[-1], found.functions)
     if allowed.mode == "required":
-        _require(names)
+        _require([*names, *picks])
     choice = {"type": "allowed_tools", "mode": allowed.mode, "tools": allowed.tools}
-    offered = tuple(tool for tool in shown if tool["name"] in names)
-    return Tools(shown=shown, offered=offered, choice=choice, mode=allowed.mode)
+    offered = tuple(tool for tool in found.functions if tool["name"] in names)
+    return found.tools(offered=offered, choice=choice, mode=allowed.mode, picks=tuple(picks))
 
 
-def _tool(value: object, at: str) -> Tool:
-    if not isinstance(value, dict):
-        raise InvalidField(f"Invalid value for '{at}': expected an object.", param=at)
+def _tool(value: dict[str, Any], at: str) -> Tool:
     if value.get("type") != "function":
-        raise _other(value.get("type"), f"{at}.type", ("function",))
+        raise _other(value.get("type"), f"{at}.type", _TYPES)
     function = problems.read(value, _Function, at)
     for name, given in (("output_schema", function.output_schema), ("allowed_callers", function.allowed_callers)):
         if given is not None:
@@ -134,8 +188,6 @@ def _tool(value: object, at: str) -> Tool:
 def _other(kind: object, at: str, served: tuple[str, ...]) -> Exception:
     if kind is None:
         return InvalidField(f"Missing required parameter: '{at}'.", param=at)
-    if kind == "mcp":
-        return NotServedYet(f"Tools of type 'mcp' are not served yet; {_SERVED}.", param=at)
     if kind in _ELSEWHERE:
         message = f"Tools of type '{kind}' are not served by this deployment; {_SERVED}."
         return NotSupported(message, param=at)
@@ -150,8 +202,8 @@ def _among(name: str, shown: tuple[Tool, ...]) -> None:
         )
 
 
-def _require(names: Collection[str]) -> None:
-    if not names:
+def _require(tools: Collection[object]) -> None:
+    if not tools:
         raise InvalidField("Tool choice 'required' must be specified with 'tools' parameter.", param="tool_choice")
 
 

@@ -8,6 +8,7 @@ import msgspec
 from forehearth.dialects.responses import states
 from forehearth.dialects.responses.chunks import Logprob
 from forehearth.dialects.responses.items import Resource
+from forehearth.dialects.responses.tool_items import ToolItem
 
 _MEMBER: Final = {"reasoning_text": "text", "output_text": "text", "refusal": "refusal"}
 """The member in which a content has its text."""
@@ -162,18 +163,26 @@ class Happening(msgspec.Struct, frozen=True, kw_only=True):
     """What an event is about: an item, the latest one unless it is named, and what is added to it."""
 
     item: Any = None
-    """A `Said`, a `Called`, or a `Given` that is closed."""
+    """A `Said`, a `Called`, a `ToolItem`, or a `Given` that is closed."""
     kind: str = ""
     """Of the content that begins."""
     text: str = ""
     logprobs: list[Logprob] = []
 
 
-def happen(name: str, item: Said | Called | Given, what: Happening) -> Mapping[str, Any]:
+Item = Said | Called | Given | ToolItem
+
+
+def happen(name: str, item: Item, what: Happening) -> Mapping[str, Any]:
     """Let it happen to the item; the members of the event that tells of it."""
     if name in (states.ITEM_ADDED, states.ITEM_DONE) or isinstance(item, Given):
         return {"output_index": item.index, "item": item.shown()}
     place: dict[str, Any] = {"item_id": item.id, "output_index": item.index}
+    if isinstance(item, ToolItem):
+        if name == states.TOOL_ARGUMENTS_DELTA:
+            item.add(what.text)
+            return place | {"delta": what.text}
+        return place | ({"arguments": item.shown()["arguments"]} if name == states.TOOL_ARGUMENTS_DONE else {})
     if isinstance(item, Called):
         if name == states.ARGUMENTS_DELTA:
             item.add(what.text)

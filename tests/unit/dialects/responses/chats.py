@@ -11,6 +11,10 @@ from forehearth.dialects.responses.answer import Answer
 from forehearth.dialects.responses.objects import Frame
 
 NOW = 1_800_000_000
+TOOLS = frozenset(
+    {"mcp_list_tools", "mcp_call", "mcp_approval_request", "openapi_call", "openapi_call_output", "structured_outputs"}
+)
+"""Items that have what they come to in their last event alone."""
 
 
 def counting() -> Callable[[str], str]:
@@ -93,14 +97,20 @@ def folded(events: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _fold_item(item: dict[str, Any], each: dict[str, Any]) -> None:
+    if each["type"] == "response.output_item.done" and item["type"] in TOOLS:
+        assert item["id"] == each["item"]["id"]
+        item |= copy.deepcopy(each["item"])
+        return
     if each["type"] == "response.output_item.done":
         assert item | {"status": each["item"]["status"]} == each["item"]
         item["status"] = each["item"]["status"]
         return
     assert item["id"] == each["item_id"]
-    if each["type"] == "response.function_call_arguments.delta":
+    if each["type"].startswith(("response.mcp_list_tools.", "response.mcp_call.")):
+        return
+    if each["type"] in ("response.function_call_arguments.delta", "response.mcp_call_arguments.delta"):
         item["arguments"] += each["delta"]
-    elif each["type"] == "response.function_call_arguments.done":
+    elif each["type"] in ("response.function_call_arguments.done", "response.mcp_call_arguments.done"):
         assert item["arguments"] == each["arguments"]
     elif each["type"] == "response.content_part.added":
         assert len(item["content"]) == each["content_index"]

@@ -90,7 +90,20 @@ def test_what_is_the_agent_s_is_not_allowed_beside_it(member):
     assert (refused.value.param, refused.value.kind) == (member, "invalid_payload")
 
 
-@pytest.mark.parametrize("kind", ["mcp", "openapi", "capture_structured_outputs"])
+@pytest.mark.parametrize(
+    "tool",
+    [
+        {"type": "mcp", "server_label": "files", "server_url": "https://files.example/mcp", "headers": {"x-a": "b"}},
+        {"type": "openapi", "openapi": {"name": "a", "spec": {}, "auth": {"type": "anonymous"}}},
+        {"type": "capture_structured_outputs", "outputs": {"name": "a", "schema": {}}},
+    ],
+)
+def test_a_tool_goes_on_without_members_that_nobody_knows(tool):
+    applied = agents.applied({"input": "hi"}, version(tools=(FUNCTION, tool | {"other": 1})))
+    assert applied["tools"][1] == tool
+
+
+@pytest.mark.parametrize("kind", ["file_search", "hammer"])
 def test_a_tool_that_is_not_served_yet_is_said_so(kind):
     with pytest.raises(NotServedYet) as refused:
         agents.applied({"input": "hi"}, version(tools=(FUNCTION, {"type": kind})))

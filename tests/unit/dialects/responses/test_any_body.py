@@ -36,6 +36,26 @@ ITEMS = st.one_of(
     ),
     st.builds(lambda at: {"type": "function_call_output", "call_id": at, "output": "1"}, st.sampled_from("ab")),
     st.just({"type": "reasoning", "id": "rs_1", "summary": []}),
+    st.sampled_from(
+        [
+            {"type": "mcp_list_tools", "server_label": "s", "tools": [{"name": "t", "input_schema": {}}]},
+            {"type": "mcp_approval_request", "id": "mcpr_1", "server_label": "s", "name": "t", "arguments": "{}"},
+            {"type": "mcp_call", "server_label": "s", "name": "t", "arguments": "{}", "output": "x"},
+            {"type": "mcp_call", "server_label": "s", "name": "t", "arguments": "{}", "status": "failed"},
+        ]
+    ),
+)
+FUNCTION = {"type": "function", "name": "f", "parameters": {"type": "object"}}
+FILTERS = st.fixed_dictionaries({}, optional={"tool_names": st.lists(st.text(max_size=3)), "read_only": st.booleans()})
+SERVERS = st.fixed_dictionaries(
+    {"type": st.just("mcp"), "server_label": st.sampled_from("st"), "server_url": st.just("https://a.example/b")},
+    optional={
+        "allowed_tools": st.lists(st.text(max_size=3), max_size=2) | FILTERS,
+        "require_approval": st.sampled_from(["always", "never"]) | st.builds(lambda f: {"never": f}, FILTERS),
+        "headers": st.dictionaries(st.text(max_size=3), st.just("canary")),
+        "authorization": st.just("canary"),
+        "server_description": st.text(max_size=6),
+    },
 )
 GOOD: dict[str, st.SearchStrategy[Any]] = {
     "model": st.just("m"),
@@ -45,13 +65,15 @@ GOOD: dict[str, st.SearchStrategy[Any]] = {
     "temperature": st.floats(0, 2),
     "top_logprobs": st.integers(0, 20),
     "max_output_tokens": st.integers(16, 99),
-    "tools": st.lists(st.just({"type": "function", "name": "f", "parameters": {"type": "object"}}), max_size=1),
-    "tool_choice": st.sampled_from(["auto", "none", "required", {"type": "function", "name": "f"}]),
+    "tools": st.lists(st.just(FUNCTION) | SERVERS, max_size=2),
+    "tool_choice": st.sampled_from(
+        ["auto", "none", "required", {"type": "function", "name": "f"}, {"type": "mcp", "server_label": "s"}]
+    ),
     "text": st.sampled_from([{"format": {"type": "json_object"}}, {"verbosity": "low"}, {}]),
     "reasoning": st.sampled_from([{"effort": "low"}, {}]),
     "metadata": st.dictionaries(st.text(max_size=6), st.text(max_size=6), max_size=3),
     "include": st.lists(st.sampled_from(asked.INCLUDES), max_size=2),
-    "truncation": st.just("disabled"),
+    "truncation": st.sampled_from(["auto", "disabled"]),
 }
 
 
@@ -77,7 +99,9 @@ def test_a_body_is_read_or_refused(body):
         return
     assert msgspec.json.decode(said)["messages"] is not None
     frame = Frame(id="resp_1", created_at=1, question=question)
-    check("Response", msgspec.json.decode(msgspec.json.encode(whole(frame, State()))))
+    shown = msgspec.json.encode(whole(frame, State()))
+    check("Response", msgspec.json.decode(shown))
+    assert b"canary" not in shown
     if items:
         listed = {"object": "list", "data": list(items), "has_more": False, "first_id": "a", "last_id": "b"}
         check("ResponseItemList", listed)

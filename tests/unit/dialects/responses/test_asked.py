@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from forehearth.core.errors import InvalidField, MalformedBody, NotServedYet, NotSupported, UnknownField
+from forehearth.core.errors import InvalidField, MalformedBody, NotSupported, UnknownField
 from forehearth.dialects.responses import asked, problems
 from tests.openai_schemas import check, members
 from tests.unit.dialects.responses.chats import counting, question
@@ -47,7 +47,6 @@ def test_every_documented_member_is_known():
         ({"model": "m", "input": "x", "metadata": {"a": 1}}, InvalidField, "metadata"),
         ({"model": "m", "input": "x", "metadata": {"a": "b" * 513}}, InvalidField, "metadata"),
         ({"model": "m", "input": "x", "metadata": {str(n): "" for n in range(17)}}, InvalidField, "metadata"),
-        ({"model": "m", "input": "x", "truncation": "auto"}, NotServedYet, "truncation"),
         ({"model": "m", "input": "x", "prompt": {"id": "pmpt_1"}}, NotSupported, "prompt"),
         ({"model": "m", "input": "x", "moderation": {"model": "omni"}}, NotSupported, "moderation"),
         ({"model": "m", "input": "x", "stream_options": {}}, InvalidField, "stream_options"),
@@ -59,7 +58,8 @@ def test_every_documented_member_is_known():
         ({"model": "m", "input": "x", "conversation": {}}, InvalidField, "conversation.id"),
         ({"model": "m", "input": "x", "tools": [{"type": "web_search"}]}, NotSupported, "tools[0].type"),
         ({"model": "m", "input": "x", "tools": [{"type": "image_generation"}]}, NotSupported, "tools[0].type"),
-        ({"model": "m", "input": "x", "tools": [{"type": "mcp"}]}, NotServedYet, "tools[0].type"),
+        ({"model": "m", "input": "x", "tools": [{"type": "mcp"}]}, InvalidField, "tools[0].server_label"),
+        ({"model": "m", "input": "x", "tools": [{"type": "openapi"}]}, NotSupported, "tools[0].type"),
         ({"model": "m", "input": "x", "tools": [TOOL, {"type": "hammer"}]}, InvalidField, "tools[1].type"),
         ({"model": "m", "input": "x", "tools": [{}]}, InvalidField, "tools[0].type"),
         ({"model": "m", "input": "x", "tools": [TOOL, TOOL]}, InvalidField, "tools[1].name"),
@@ -78,8 +78,8 @@ def test_every_documented_member_is_known():
                 "tools": [TOOL],
                 "tool_choice": {"type": "allowed_tools", "mode": "auto", "tools": [{"type": "mcp"}]},
             },
-            NotServedYet,
-            "tool_choice.tools[0].type",
+            InvalidField,
+            "tool_choice.tools[0]",
         ),
     ],
 )
@@ -99,9 +99,9 @@ def test_what_is_wrong_is_named(body, error, param):
         ("user", {"type": "input_text", "text": "x", "size": 1}, UnknownField, "size"),
         ("user", {"type": "input_image"}, InvalidField, "image_url"),
         ("user", {"type": "input_image", "image_url": "https://a/b.png", "detail": "fine"}, InvalidField, "detail"),
-        ("user", {"type": "input_image", "file_id": "file-1"}, NotServedYet, "file_id"),
+        ("user", {"type": "input_image", "file_id": "file-1", "image_url": "https://a"}, InvalidField, "image_url"),
         ("user", {"type": "input_file"}, InvalidField, "file_data"),
-        ("user", {"type": "input_file", "file_url": "https://a/b.pdf"}, NotServedYet, "file_url"),
+        ("user", {"type": "input_file", "file_url": "https://a", "file_id": "a"}, InvalidField, "file_data"),
         ("assistant", {"type": "input_text", "text": "x"}, InvalidField, "type"),
         ("system", {"type": "input_image", "image_url": "https://a/b.png"}, NotSupported, "type"),
     ],
