@@ -207,7 +207,7 @@ RESPONSES: Final = Operation(
     path="/responses",
     operation_id="CreateResponse",
     summary="Answer a prompt and keep the response",
-    about="Sends a prompt to a chat deployment and returns its response, which is kept, so that a later call can go on.",
+    about="Sends a prompt to a chat deployment and returns its response, which is kept for later calls to go on with.",
     asks=(
         Member(
             name="input",
