@@ -1,6 +1,6 @@
-"""`forehearth connector export`: what it writes, and each operation called as a connector calls it.
+"""Low-code platforms: exported connectors and those that Microsoft publishes, called over plain HTTP as they call.
 
-The calls are made of the written definition alone, over plain HTTP: who reads it knows nothing else of the server.
+The calls of an exported one are made of the written definition alone: who reads it knows nothing else of the server.
 """
 
 import http.client
@@ -11,6 +11,7 @@ import jsonschema
 import pytest
 
 from tests.forehearth_server import ForehearthServer
+from tests.integration.connectors.published_connectors import ACTIONS, WORDS
 
 FILLED = {"string": "Hello from a flow.", "integer": 16, "number": 0.5, "boolean": True}
 """What a maker types into a field of each type."""
@@ -179,3 +180,24 @@ def test_the_address_is_the_one_the_server_has(export, server):
     definition = Connector(export("--url", f"{server.url}/openai/v1/"), server.key).definition
     assert f"{definition['schemes'][0]}://{definition['host']}" == server.url
     assert urlsplit(server.url).netloc == definition["host"]
+
+
+@pytest.mark.parametrize("action", ACTIONS, ids=str)
+def test_what_published_connectors_call_is_answered_as_they_read_it(server, action):
+    connection = http.client.HTTPConnection(urlsplit(server.url).netloc, timeout=30)
+    body = None if action.body is None else json.dumps(action.body)
+    connection.request(action.method, action.path, body, {"Content-Type": "application/json", "api-key": server.key})
+    response = connection.getresponse()
+    text = response.read()
+    connection.close()
+    assert response.status == 200, text
+    answer = json.loads(text)
+    assert [path for path in action.reads if at(answer, path) is None] == []
+    if action.words_at:
+        assert at(answer, action.words_at) == WORDS
+
+
+def at(value, path):
+    for step in path.split("."):
+        value = value[int(step)] if step.isdigit() else value[step]
+    return value
