@@ -20,7 +20,7 @@ from forehearth.connectors.forms import OPERATIONS, UNSERVED, OperationName
 from forehearth.connectors.icon import icon
 from forehearth.connectors.places import Address
 from forehearth.connectors.shapes import FOUNDRY_SCOPE, SHAPES
-from forehearth.core.errors import Failed
+from forehearth.core.errors import Failed, InvalidField
 from forehearth.server.describing import description
 from forehearth.transport.client import HttpClient
 from forehearth.wire.swagger import swagger
@@ -100,12 +100,17 @@ def export(
       forehearth connector export power-platform --out connector --sign-in entra --client-id APPLICATION_ID
     """
     address = _own(address_of(wish))
-    public = _own(Address.of_url(public_url)) if public_url else address
-    document = swagger(description(_DOCUMENT, public.origin))
-    chosen = served(operations or list(OPERATIONS), document)
-    offered = _offered(chosen, _asked(wish, address, names) if names else [], given=bool(operations))
     entra = _entra(client_id, tenant, audience) if sign_in == "entra" else None
-    made = exported(Wanted(platform=platform, title=title, operations=offered, entra=entra), document)
+    try:
+        public = _own(Address.of_url(public_url)) if public_url else address
+        document = swagger(description(_DOCUMENT, public.origin))
+        chosen = served(operations or list(OPERATIONS), document)
+        offered = _offered(chosen, _asked(wish, address, names) if names else [], given=bool(operations))
+        made = exported(Wanted(platform=platform, title=title, operations=offered, entra=entra), document)
+    except InvalidField as error:
+        raise CommandFailed(
+            error.message.removesuffix("."), "'forehearth connector export --help' tells what there is.", Exit.USAGE
+        ) from error
     files = _files(made)
     _write(out, files, force=force)
     _say(made, out, files, as_json=as_json)

@@ -4,6 +4,7 @@ The two files have the forms that Microsoft's `paconn` and the import wizards of
 Swagger 2.0 with the members `x-ms-*`, and connection parameters; microsoft/PowerPlatformConnectors has their schemas.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, Literal
 
@@ -31,6 +32,8 @@ _LOGIN: Final = "https://login.microsoftonline.com"
 _DEFINITIONS: Final = "#/definitions/"
 _KEPT: Final[tuple[str, ...]] = ("type", "minimum", "maximum", "minLength", "maxLength", "minItems", "maxItems")
 _FORMATS: Final = {"integer": "int32", "number": "double"}
+_NAME: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,253}[A-Za-z0-9])?")
+_AUDIENCE: Final = re.compile(r"(?:(?:https|api)://)?[A-Za-z0-9][A-Za-z0-9./_:-]{0,253}")
 _LARGEST_INT32: Final = 2**31 - 1
 
 
@@ -79,6 +82,8 @@ def exported(wanted: Wanted, description: Mapping[str, Any]) -> Exported:
     """
     if not wanted.title.strip() or len(wanted.title) > MOST_TITLE or not wanted.title.isprintable():
         raise InvalidField(f"A title has 1 to {MOST_TITLE} printable characters.", param="title")
+    if wanted.entra is not None:
+        _check(wanted.entra)
     made = _definition(wanted, description)
     if len(msgspec.json.encode(made)) >= MOST_BYTES:
         raise InvalidField("The definition has more than 1 MB: choose fewer deployments.", param="deployment")
@@ -92,6 +97,15 @@ def exported(wanted: Wanted, description: Mapping[str, Any]) -> Exported:
         properties={"properties": _properties(wanted)},
         settings=settings if wanted.platform == "power-platform" else None,
     )
+
+
+def _check(entra: Entra) -> None:
+    """Refuse what Entra ID has no names like: they would break the addresses that they stand in."""
+    for param, value in (("client_id", entra.client_id), ("tenant", entra.tenant)):
+        if not _NAME.fullmatch(value):
+            raise InvalidField(f"'{param}' is an id, or a domain such as contoso.com.", param=param)
+    if not _AUDIENCE.fullmatch(entra.audience):
+        raise InvalidField("An audience has the form https://host, api://id or an id.", param="audience")
 
 
 def _definition(wanted: Wanted, description: Mapping[str, Any]) -> dict[str, Any]:

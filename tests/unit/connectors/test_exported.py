@@ -6,6 +6,7 @@ import zlib
 from pathlib import Path
 
 import jsonschema
+import msgspec
 import openapi_spec_validator
 import pytest
 from openapi_spec_validator import OpenAPIV2SpecValidator
@@ -100,6 +101,16 @@ def test_only_power_platform_has_settings():
 def test_a_title_that_no_platform_shows_is_refused(title):
     with pytest.raises(InvalidField, match="title"):
         exported(wanted(title=title), DOCUMENT)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"tenant": "a/../b"}, {"tenant": ""}, {"client_id": "an id"}, {"audience": "https://a b"}, {"audience": ""}],
+    ids=str,
+)
+def test_a_sign_in_that_entra_id_has_no_names_like_is_refused(wrong):
+    with pytest.raises(InvalidField, match=next(iter(wrong))):
+        exported(wanted(entra=msgspec.structs.replace(ENTRA, **wrong)), DOCUMENT)
 
 
 def test_more_than_a_platform_takes_is_refused():
