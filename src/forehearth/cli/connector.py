@@ -86,8 +86,8 @@ def export(
     r"""Write the files of a connector for PLATFORM: power-platform (Power Automate, Power Apps), or logic-apps.
 
     They are apiDefinition.swagger.json, which the platforms' wizards import, apiProperties.json, icon.png, and for
-    Power Platform settings.json, so that 'paconn create' in the folder makes the connector. No key is in them: each
-    connection brings its own.
+    Power Platform settings.json: 'paconn create --settings settings.json' in the folder makes the connector. No key
+    is in them: each connection brings its own.
 
     The operations are chat, embeddings and responses. With --deployment the server is asked what these can, and each
     operation offers those that fit; without, nobody is asked here, and the designer fetches the list. Images and
@@ -114,11 +114,19 @@ def export(
     files = _files(made)
     _write(out, files, force=force)
     _say(made, out, files, as_json=as_json)
-    if is_here(urlsplit(public.origin).hostname or ""):
-        click.echo(
-            f"forehearth: the platform cannot reach {public.origin}: name the server's address with --public-url",
-            err=True,
-        )
+    _warn(public)
+
+
+def _warn(public: Address) -> None:
+    """Say what will keep the platform from calling there, or the keys from being secret."""
+    parts = urlsplit(public.origin)
+    if is_here(parts.hostname or ""):
+        trouble = f"the platform cannot reach {public.origin}: name the server's address with --public-url"
+    elif parts.scheme == "http":
+        trouble = f"keys and prompts go to {public.origin} for all to read: name its https with --public-url"
+    else:
+        return
+    click.echo(f"forehearth: {trouble}", err=True)
 
 
 def _own(address: Address) -> Address:

@@ -151,6 +151,8 @@ def test_what_was_written_is_told_and_where_it_cannot_be_reached(command, tmp_pa
     assert f"cannot reach {server.url}" in err
     status, _, err = command(*arguments)
     assert (status, "is there already" in err) == (2, True)
+    _, _, err = command(*arguments, "--force", "--public-url", "http://models.example.com")
+    assert "for all to read" in err
     status, out, err = command(*arguments, "--force", "--public-url", "https://models.example.com/team-a")
     assert (status, json.loads(out)["address"], err) == (0, "https://models.example.com/team-a/openai/v1", "")
 
