@@ -1,6 +1,6 @@
 // The openai package for Node, unmodified, on what a server keeps: responses, conversations, files, stored chat
 // completions, agents, assistants. Each is asked over https, in the project "default" and at the resource, with tokens
-// of DefaultAzureCredential; trust comes from NODE_EXTRA_CA_CERTS. It fails where an answer is not the expected one, and
+// of DefaultAzureCredential; trust comes from NODE_EXTRA_CA_CERTS. It notes where an answer is not the expected one, and
 // prints, as one line of JSON, every exchange of the clients for whoever holds it against the specifications.
 import { DefaultAzureCredential, getBearerTokenProvider } from "@azure/identity";
 import assert from "node:assert/strict";
@@ -297,19 +297,26 @@ async function assistants(client) {
   assert.ok((await client.beta.assistants.delete(helper.id)).deleted);
 }
 
-const parts = [
-  ...["project", "resource", "classic"].flatMap((name) => [responses, streams, functions, background].map((part) => [part, name])),
-  ...["project", "resource"].flatMap((name) => [conversations, files, storedCompletions].map((part) => [part, name])),
-  [agents, "project"],
-  ...["resource", "classic"].map((name) => [assistants, name]),
+const everywhere = Object.keys(clients);
+const called = [...everywhere.map((name) => [functions, name]), [agents, "project"]];
+called.push([assistants, "resource"], [assistants, "classic"]);
+const others = [
+  ...[responses, streams, background].flatMap((part) => everywhere.map((name) => [part, name])),
+  ...[conversations, files, storedCompletions].flatMap((part) => ["project", "resource"].map((name) => [part, name])),
 ];
+const passed = [];
 const faults = {};
-for (const [part, name] of parts) {
-  try {
-    await part(clients[name]);
-  } catch (error) {
-    faults[`${part.name} ${name}`] = error.stack;
-  }
+
+async function run([part, name]) {
+  const title = `${part.name} ${name}`;
+  await part(clients[name]).then(() => passed.push(title), (error) => (faults[title] = error.stack));
 }
+
+/** One after the other: whose model calls a function answers the next time it is asked. */
+async function inTurns(parts) {
+  for (const each of parts) await run(each);
+}
+
+await Promise.all([inTurns(called), ...others.map(run)]);
 for (const each of exchanges) if (each.text) each.text = await each.text;
-console.log(JSON.stringify({ parts: parts.map(([part, name]) => `${part.name} ${name}`), faults, exchanges }));
+console.log(JSON.stringify({ passed, faults, exchanges }));
