@@ -9,6 +9,7 @@ import { standardTextFormat } from "openai/helpers/standard-schema";
 
 const { FOREHEARTH_URL } = process.env;
 const PROJECT = `${FOREHEARTH_URL}/api/projects/default`;
+const UNKEPT = "Nobody keeps this.";
 const model = "chat";
 const token = getBearerTokenProvider(new DefaultAzureCredential(), "https://ai.azure.com/.default");
 const exchanges = [];
@@ -88,8 +89,11 @@ async function responses(client) {
   await assert.rejects(client.responses.retrieve(first.id), NotFoundError);
   const lost = client.responses.create({ model, input: "And?", previous_response_id: first.id });
   await assert.rejects(lost, (error) => error instanceof BadRequestError && error.param === "previous_response_id");
-  const unkept = await client.responses.create({ model, input: "Hello.", store: false });
-  await assert.rejects(client.responses.retrieve(unkept.id), NotFoundError);
+  for (const stream of [false, true]) {
+    const unkept = await client.responses.create({ model, input: UNKEPT, store: false, stream });
+    const id = stream ? (await all(unkept)).at(-1).response.id : unkept.id;
+    await assert.rejects(client.responses.retrieve(id), NotFoundError);
+  }
 }
 
 async function streams(client) {

@@ -17,6 +17,7 @@ import pytest
 from tests.conformance.openapi import Document
 from tests.conftest import StartForehearth
 from tests.developer_shell import clean_environment, logged_in
+from tests.forehearth_server import ForehearthServer
 from tests.openai_schemas import check_event
 from tests.openai_schemas import document as responses
 
@@ -50,9 +51,14 @@ RESPONSE = "/responses/{response_id}"
 
 
 @pytest.fixture(scope="module")
-def told(start_module_forehearth: StartForehearth, repository_root: Path) -> dict[str, Any]:
+def server(start_module_forehearth: StartForehearth) -> ForehearthServer:
+    return start_module_forehearth(CONFIG, "--dev-issuer")
+
+
+@pytest.fixture(scope="module")
+def told(server: ForehearthServer, repository_root: Path) -> dict[str, Any]:
     """What the program printed."""
-    environment = logged_in(start_module_forehearth(CONFIG, "--dev-issuer"), clean_environment())
+    environment = logged_in(server, clean_environment())
     assert environment["FOREHEARTH_URL"].startswith("https://")
     command = [str(NODE), str(repository_root / "tests" / "node" / "state.mjs")]
     run = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=100, check=False)
@@ -63,6 +69,13 @@ def told(start_module_forehearth: StartForehearth, repository_root: Path) -> dic
 def test_each_part_got_what_it_expects(told: dict[str, Any]) -> None:
     assert not told["faults"], "\n".join(f"{part}: {fault}" for part, fault in told["faults"].items())
     assert len(told["passed"]) == 21
+
+
+@pytest.mark.usefixtures("told")
+def test_what_is_not_to_be_kept_is_in_no_file(server: ForehearthServer) -> None:
+    kept = b"".join(each.read_bytes() for each in server.data_dir.parent.rglob("*") if each.is_file())
+    assert b"And now?" in kept  # what is kept is
+    assert b"Nobody keeps this." not in kept + server.log.read_bytes()
 
 
 def form(path: str, forms: list[str]) -> str | None:
