@@ -47,6 +47,8 @@ deployments:
 """
 BASE = re.compile(r"/api/projects/default(/agents/teller/endpoint/protocols)?/openai(/v1)?|/openai(/v1)?")
 MESSAGES = "/chat/completions/{completion_id}/messages"
+FOUNDRYS = {"details", "additionalInfo", "debugInfo"}
+"""Members of an error that Foundry adds below a project."""
 RESPONSE = "/responses/{response_id}"
 
 
@@ -126,6 +128,15 @@ def test_each_reply_is_as_its_document_says(told: dict[str, Any]) -> None:
         assert not validator.is_valid(body | {"a_stranger": 1}), path
     assert wrong == []
     assert len(held) >= 35, sorted(held)
+
+
+def test_each_refusal_has_the_members_of_its_surface(told: dict[str, Any]) -> None:
+    refused = [each for each in told["exchanges"] if each["status"] >= 400]
+    assert {each["status"] for each in refused} == {400, 404}
+    for exchange in refused:
+        assert set(exchange["body"]) == {"error"}
+        more = FOUNDRYS if exchange["path"].startswith("/api/projects/") else set()
+        assert set(exchange["body"]["error"]) == {"code", "message", "param", "type"} | more
 
 
 def streams(told: dict[str, Any], below: str) -> list[tuple[str, Any]]:

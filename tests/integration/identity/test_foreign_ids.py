@@ -312,3 +312,16 @@ def test_what_is_elsewhere_is_answered_as_what_nobody_has(asker: Asker, worlds: 
     assert not (faults := [each for each in wrong if each]), "\n".join(faults)
     assert count > 400
     assert kept(asker, worlds) == before
+
+
+def test_a_connection_of_another_project_is_answered_as_one_that_nobody_has(asker: Asker, worlds: dict[str, World]):
+    sales, said = worlds["sales"], []
+    mcp = {"type": "mcp", "server_label": "L", "server_url": "https://a.example/mcp"}
+    for name in ("of-default", "of-nobody"):
+        definition = DEFINITION | {"tools": [mcp | {"project_connection_id": name}]}
+        asker.made(sales, "/api/projects/sales/agents/tooled/versions", {"definition": definition})
+        asked = {"input": "hi", "agent_reference": {"type": "agent_reference", "name": "tooled"}}
+        status, text = asker.ask(sales, "POST", f"{sales.v1}/responses", asked)
+        assert status // 100 == 4, text
+        said.append((status, text.replace(name, "ID")))
+    assert said[0] == said[1]
