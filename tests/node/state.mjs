@@ -232,7 +232,9 @@ async function agents(client) {
   assert.deepEqual(last.output[0].agent_reference, reference);
 
   const conversation = await client.conversations.create();
-  const asked = { input: "Hello.", conversation: conversation.id, ...ann };
+  // As Foundry's own package for Node names an agent.
+  const named = { agent: teller.agent_reference, structured_inputs: ann.structured_inputs };
+  const asked = { input: "Hello.", conversation: conversation.id, ...named };
   const events = await all(await client.responses.create({ ...asked, stream: true }));
   assert.deepEqual([events.at(-1).type, events.at(-1).response.agent_reference], ["response.completed", reference]);
   const items = await all(client.conversations.items.list(conversation.id, { order: "asc" }));
