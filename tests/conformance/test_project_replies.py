@@ -149,6 +149,15 @@ async def test_a_reply_is_what_the_client_reads(operation: str, path: str, statu
     validator(operation, status).validate(json.loads(raw))
 
 
+@pytest.mark.parametrize(("path", "body"), [("/agents", VERSION | {"name": "b"}), ("/agents/a", VERSION)])
+async def test_an_agent_is_shown_alike_where_it_is_made_and_where_it_is_read(path: str, body: object) -> None:
+    """No document has these two operations, which older clients use."""
+    found, raw = await reply("POST", path, body)
+    assert found == 200, raw
+    validator("GET /agents/{agent_name}", "200").validate(json.loads(raw))
+    assert not validator("GET /agents/{agent_name}", "200").is_valid(json.loads(raw) | {"a_stranger": 1})
+
+
 def mutated(value: Any, at: str = "$") -> Iterator[tuple[str, Any]]:
     """A reply in which one member is of another type, or one is too much; each time another one, and where it is."""
     if isinstance(value, list):
