@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from scripts.soak import soak
+from tests.conftest import ROOT
 
 PARTS = {
     "dies": "import os\ndef test_one():\n    os._exit(7)\n",
@@ -45,3 +46,9 @@ def test_parts_without_the_tests_that_are_asked_for_are_passed_over(tmp_path: Pa
     assert passed
     assert "test_nothing" not in page
     assert "| of a success | 3 |" in page
+
+
+def test_every_part_is_on_the_page() -> None:
+    rows = [line for line in (ROOT / "docs" / "soak" / "README.md").read_text().splitlines() if line.startswith("| `")]
+    there = [f"`{path.stem}`" for path in sorted((ROOT / "tests" / "soak").glob("test_*.py"))]
+    assert [row.split("|")[1].strip() for row in rows] == there
