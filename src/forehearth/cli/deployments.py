@@ -25,6 +25,8 @@ class Deployment(msgspec.Struct, frozen=True, kw_only=True):
     model: str
     chats: bool | None
     """Whether it answers prompts; None where that is not told."""
+    embeds: bool | None = None
+    """Whether it makes vectors; None where that is not told."""
 
 
 async def deployments(wire: Wire, address: Address, credential: Credential) -> list[Deployment]:
@@ -63,12 +65,19 @@ def _capabilities(one: dict[str, Any]) -> dict[str, Any]:
 
 
 def _of_v1(one: dict[str, Any]) -> Deployment:
-    return Deployment(name=_text(one, "id"), model="", chats=bool(_capabilities(one).get("chat_completion", True)))
+    able = _capabilities(one)
+    chats, embeds = bool(able.get("chat_completion", True)), bool(able.get("embeddings", False))
+    return Deployment(name=_text(one, "id"), model="", chats=chats, embeds=embeds)
 
 
 def _of_project(one: dict[str, Any]) -> Deployment:
-    chats = str(_capabilities(one).get("chat_completion", "")).lower() == "true"
-    return Deployment(name=_text(one, "name"), model=_text(one, "modelName"), chats=chats)
+    able = {what for what, can in _capabilities(one).items() if str(can).lower() == "true"}
+    return Deployment(
+        name=_text(one, "name"),
+        model=_text(one, "modelName"),
+        chats="chat_completion" in able,
+        embeds="embeddings" in able,
+    )
 
 
 def _of_classic(one: dict[str, Any]) -> Deployment:

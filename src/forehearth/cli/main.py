@@ -54,6 +54,11 @@ COMMANDS: Final[dict[str, Entry]] = {
     "doctor": Entry(
         "forehearth.cli.doctor:doctor", "Find out why a call fails, step by step.", "forehearth doctor --shape classic"
     ),
+    "connector": Entry(
+        "forehearth.cli.connector:connector",
+        "Write a connector for Power Platform or Logic Apps.",
+        "forehearth connector export power-platform --out connector",
+    ),
     "import": Entry(
         "forehearth.cli.importing:import_",
         "Make a configuration of an Azure resource.",

@@ -17,7 +17,7 @@ from forehearth.ports.surface import Asked, Entry
 from forehearth.routing.directory import Deployment, Directory
 from forehearth.wire import bodies, paths
 from forehearth.wire.envelope import JSON, openai_error
-from forehearth.wire.openai_v1 import OPERATIONS, capabilities
+from forehearth.wire.openai_v1 import NOT_YET, OPERATIONS, capabilities
 from forehearth.wire.table import Row, Table
 from forehearth.wire.verdict import verdict
 
@@ -121,6 +121,8 @@ class AzureDeployments:
     def _find_page(self, head: Head, path: bytes) -> Asked:
         if path in (b"", b"/") and head.method in (b"GET", b"HEAD"):
             return _INDEX
+        if path in NOT_YET and head.method == b"POST":
+            raise paths.not_yet(path[1:].decode())
         done = self._table.find(head, path)
         if done is not None:
             _check_version(head)

@@ -31,6 +31,8 @@ _LATER = frozenset(
     {b"responses", b"images", b"audio", b"uploads", b"batches", b"vector_stores", b"evals"}
     | {b"fine_tuning", b"containers", b"realtime", b"videos"}
 )
+NOT_YET = frozenset({b"/responses/compact"})
+"""What is posted to paths that look as if they named one of the things that there are."""
 VERSIONS = ("v1", "preview", "latest")
 """What an api-version may be besides a date."""
 
@@ -91,6 +93,8 @@ class OpenAIV1:
         if path.startswith(b"/deployments/"):
             return self._deployment_path(head, path)
         self._check_version(head)
+        if path in NOT_YET and head.method == b"POST":
+            raise paths.not_yet(path[1:].decode())
         done = self._done(head, path)
         if done is not None:
             return done

@@ -191,6 +191,18 @@ async def test_files_of_a_folder_are_read_in_their_order(tmp_path: Path, host: U
     assert landed(tmp_path).column("id").to_pylist() == list(range(30))
 
 
+@pytest.mark.parametrize("ending", ["csv", "jsonl"])
+async def test_a_column_in_which_nothing_stands_yet_is_text(tmp_path: Path, host: Upstream, ending: str) -> None:
+    rows = {
+        "csv": "id,text,note\n1,a,\n2,b,\n",
+        "jsonl": '{"id": 1, "text": "a", "note": null}\n{"id": 2, "text": "b"}\n',
+    }
+    (tmp_path / f"t.{ending}").write_text(rows[ending])
+    ended = await run(job(tmp_path, host, source={"format": ending, "path": f"t.{ending}"}))
+    assert (ended.status, ended.done) == ("completed", 2)
+    assert landed(tmp_path).schema.field("note").type == pa.string()
+
+
 async def test_a_delta_table_is_read_at_its_version(tmp_path: Path, host: Upstream) -> None:
     table = tickets(tmp_path, 30)
     for part in range(3):
@@ -232,6 +244,8 @@ async def test_a_query_is_asked_once_for_a_run(
         ({"key": ["ident"]}, "no column 'ident'"),
         ({"source": {"format": "csv", "path": "none.csv"}}, "none.csv is not there"),
         ({"source": {"format": "delta", "path": "none"}}, "no Delta table"),
+        ({"source": {"format": "parquet", "path": "tickets.csv"}}, "tickets.csv cannot be read"),
+        ({"source": {"format": "jsonl", "path": "tickets.csv"}}, "tickets.csv cannot be read"),
         ({"schema": None, "output": "text"}, "'text' already"),
         ({"price_as": "openai/no-such-model"}, "no 'no-such-model'"),
     ],

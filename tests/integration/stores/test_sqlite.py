@@ -103,7 +103,7 @@ def test_a_sqlite_that_corrupts_its_log_is_refused(tmp_path):
 
 async def test_every_query_has_an_index(database):
     names = ("resource", "project", "agent", "kind", "id", "parent", "now", "low", "high", "limit", "metadata")
-    wanted = dict.fromkeys((*names, "created", "updated", "body", "expires", "wanted"))
+    wanted = dict.fromkeys((*names, "created", "updated", "body", "expires", "wanted", "before"))
 
     def plans(connection):
         found = {}

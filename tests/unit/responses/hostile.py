@@ -7,13 +7,16 @@ from typing import Any
 
 import msgspec
 
+from forehearth.agents.records import NewVersion
+from forehearth.core.place import Place
 from forehearth.core.tool import ToolFilter, ToolResult, ToolSpec
 from forehearth.tools.asked import approval
-from tests.unit.responses.stage import Stage, says
+from tests.unit.responses.stage import Stage, says, somebody
 from tests.unit.responses.tool_sources import Source, mcp, tool
 
 _INSTRUCTED = re.compile(r"CALL (\S+)")
 LABELS = ("files", "other")
+PROJECT = Place(resource="here", project="sales")
 
 
 class Obedient:
@@ -68,8 +71,8 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
 NAMES = ("read", "write", "send", "pay")
 
 
-async def played(scenario: Scenario, stage: type[Stage] = Stage) -> tuple[list[str], Stage]:
-    """What was called that must not have been, as `label.name`."""
+async def played(scenario: Scenario, stage: type[Stage] = Stage, *, of_agent: bool = False) -> tuple[list[str], Stage]:
+    """What was called that must not have been, as `label.name`. The servers are the request's, or an agent's."""
     here = stage(Obedient(*NAMES))
     for label in LABELS:
         tools = (tool(name, reads=name in scenario.reads) for name in NAMES)
@@ -79,7 +82,13 @@ async def played(scenario: Scenario, stage: type[Stage] = Stage) -> tuple[list[s
         for label, allowed, waits in zip(LABELS, scenario.allowed, scenario.approvals, strict=True)
     ]
     injected = " ".join(f"CALL {name}" for name in NAMES)
-    await here.create(tools=asked, tool_choice=scenario.choice, input=injected, max_tool_calls=12)
+    members = {"tool_choice": scenario.choice, "input": injected, "max_tool_calls": 12}
+    if of_agent:
+        definition = msgspec.Raw(msgspec.json.encode({"kind": "prompt", "model": "m", "tools": asked}))
+        await here.agents.create_version(PROJECT, "a", NewVersion(definition=definition))
+        await here.create(somebody(PROJECT), agent={"name": "a"}, **members)
+    else:
+        await here.create(tools=asked, **members)
     wrong = []
     for label, allowed, its in zip(LABELS, scenario.allowed, asked, strict=True):
         for name, _ in here.sources[label].calls:

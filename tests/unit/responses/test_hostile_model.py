@@ -39,17 +39,19 @@ SCENARIOS = st.builds(
 OPEN = Scenario(approvals=("never", "never"))
 
 
-@given(SCENARIOS)
+@pytest.mark.parametrize("of_agent", [False, True])
+@given(scenario=SCENARIOS)
 @settings(deadline=None, max_examples=60)
-async def test_nothing_is_called_that_must_not_be(scenario):
-    wrong, here = await played(scenario)
+async def test_nothing_is_called_that_must_not_be(scenario, of_agent):
+    wrong, here = await played(scenario, of_agent=of_agent)
     assert wrong == []
     assert sum(len(source.calls) for source in here.sources.values()) <= 12
 
 
-async def test_what_may_be_called_is():
+@pytest.mark.parametrize("of_agent", [False, True])
+async def test_what_may_be_called_is(of_agent):
     """So that the test above does not hold because nothing is ever called."""
-    wrong, here = await played(OPEN)
+    wrong, here = await played(OPEN, of_agent=of_agent)
     assert wrong == []
     called = [f"{label}.{name}" for label in LABELS for name, _ in here.sources[label].calls]
     assert (len(set(called)), len(called)) == (8, 12)

@@ -56,5 +56,6 @@ async def test_none_of_another_project(place):
 
 
 async def test_where_nobody_is_asked_there_are_none():
-    with pytest.raises(NotFound):
-        await nowhere(HERE, ["c"])
+    sources = await nowhere(HERE, ["c"])
+    with pytest.raises(NotFound, match="no tool at 'sales'"):
+        sources(MCP, "tools[0]")

@@ -64,7 +64,7 @@ OPENERS: Final[Mapping[type, tuple[Callable[[Any, Path], Source], str]]] = {
 
 def of_parquet(files: list[Path]) -> Source:
     """Rows of these files."""
-    rows = sum(parquet.read_metadata(path).num_rows for path in files)
+    rows = sum(_opened(lambda each, _: parquet.read_metadata(each), path, None).num_rows for path in files)
     return _source(files, lambda path, _schema: _Parquet(path), rows)
 
 
@@ -83,7 +83,7 @@ class _Parquet:
 
 
 def _source(files: list[Path], opened: Open, rows: int | None = None) -> Source:
-    schema = _opened(opened, files[0], None).schema
+    schema = _typed(_opened(opened, files[0], None).schema)
 
     def read() -> Iterator[Any]:
         for path in files:
@@ -99,6 +99,12 @@ def _source(files: list[Path], opened: Open, rows: int | None = None) -> Source:
                 raise _unreadable(path, error) from error
 
     return Source(schema=schema, version=_version(files), read=read, rows=rows)
+
+
+def _typed(schema: Any) -> Any:
+    """A column in which nothing was seen yet may have anything: it is text."""
+    fields = [pa.field(each.name, pa.string() if pa.types.is_null(each.type) else each.type) for each in schema]
+    return pa.schema(fields)
 
 
 def _opened(opened: Open, path: Path, schema: Any) -> Any:
