@@ -33,6 +33,8 @@ bench: ## measure against other gateways; BENCH_PEERS='nginx envoy' chooses them
 	@$(bin)/python -m bench.limits_cost
 	@$(bin)/python -m bench.ledger_cost
 	@$(bin)/python -m bench.jobs_cost
+	@$(bin)/python -m bench.responses_cost --out docs/benchmarks
+	@$(bin)/python -m bench.conversations_cost --out docs/benchmarks
 	@$(bin)/python -m bench.enrichment
 	@$(bin)/python -m bench $(ARGS)
 
