@@ -88,7 +88,7 @@ async def test_one_of_three_turns_slow(tell: Tell):
         done = await stage.load(CALLS, PACE)
     tell(success=succeeded(done), share_of_the_slow_one=shares(done).get("host-0", 0.0))
     assert succeeded(done) == 1.0
-    assert shares(done).get("host-0", 0.0) < 0.2
+    assert shares(done).get("host-0", 0.0) < 0.25  # a third would be its fair share
 
 
 async def test_all_dead_and_back(tell: Tell):
