@@ -8,7 +8,8 @@ from tests.integration.ledger.storm import Storm, blow
 
 async def test_with_faults_the_ledger_is_the_hosts_log(tmp_path: Path):
     found = await blow(tmp_path, Storm(calls=240))
-    assert set(found.fired) >= {"busy", "refused", "broken", "reset"}, found.fired
+    assert set(found.fired) >= {"busy", "refused", "broken"}, found.fired
+    assert found.fired.keys() & {"reset", "truncate"}, found.fired  # which of them, chance says, and they are few
     assert min(found.fired.values()) > 0
     assert compare(found).exact, compare(found)
     assert not found.flagged("unreported")
