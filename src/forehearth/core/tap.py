@@ -13,8 +13,8 @@ from forehearth.core.exchange import Stream
 Take = Callable[[bytes], bool]
 """Takes a piece; whether it wants more of them poured."""
 
-
 Ended = Callable[[], object]
+"""Hears that there was the last piece, and that all went well."""
 
 
 def pour(stream: Stream, take: Take, ended: Ended) -> asyncio.Future[None] | None:

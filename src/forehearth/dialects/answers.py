@@ -9,6 +9,7 @@ from forehearth.core.usage import Usage
 from forehearth.dialects.usage import StreamUsage
 
 _LINE = re.compile(rb"^data:[ \t]*(\{.*)$", re.MULTILINE)
+_DONE = b"data: [DONE]\n\n"
 _KEPT = 65_536
 """Bytes of a stream that are kept before they are read: most streams end before, and report their usage."""
 
@@ -124,6 +125,13 @@ class StreamText:
         """The last usage that was reported, once the stream has ended; None where none was."""
         self._usage.feed(b"".join(self._kept))
         return self._usage.finish()
+
+    def cut_short(self, message: str, reported: Usage | None) -> bytes:
+        """The end of a stream whose budget is used up; with what it used, where that is to be reported."""
+        end = cut_short(self, message)
+        if reported is not None:
+            end += usage_event(self, reported.prompt, reported.completion)
+        return end + _DONE
 
     def texts(self) -> list[str]:
         """What each choice said."""

@@ -4,6 +4,7 @@ from typing import Any, Final
 
 import msgspec
 
+from forehearth.core.usage import Usage
 from forehearth.dialects.answers import StreamText
 from forehearth.dialects.usage import StreamUsage, read_response_event
 
@@ -59,12 +60,11 @@ class ResponseText(StreamText):
         if event.type.endswith(_DELTA) and isinstance(event.delta, str) and event.delta:
             self.say(0, event.delta)
 
-
-def cut_short(message: str) -> bytes:
-    """The event that ends a stream before its model did. Whoever hands it on knows the rest of the response."""
-    event = {
-        "type": "response.incomplete",
-        "response": {"status": "incomplete", "incomplete_details": {"reason": "max_output_tokens"}},
-        "forehearth": {"ended_by": "output_bound", "message": message},
-    }
-    return b"event: response.incomplete\ndata: " + msgspec.json.encode(event) + b"\n\n"
+    def cut_short(self, message: str, reported: Usage | None) -> bytes:  # noqa: ARG002 - whoever hands it on says it
+        """The event that ends a stream before its model did. Whoever hands it on knows the rest of the response."""
+        event = {
+            "type": "response.incomplete",
+            "response": {"status": "incomplete", "incomplete_details": {"reason": "max_output_tokens"}},
+            "forehearth": {"ended_by": "output_bound", "message": message},
+        }
+        return b"event: response.incomplete\ndata: " + msgspec.json.encode(event) + b"\n\n"

@@ -10,6 +10,7 @@ what was used.
 """
 
 import re
+from collections.abc import Awaitable
 from typing import Final
 
 import msgspec
@@ -46,13 +47,14 @@ class FitContext:
         self._tokens = tokens
         self._context = context
 
-    async def __call__(self, call: Call, proceed: Proceed) -> Reply:
-        """Ask, with less and less where that is wanted.
+    def __call__(self, call: Call, proceed: Proceed) -> Awaitable[Reply]:
+        """Ask, with less and less where that is wanted; most calls pass by without a coroutine of their own.
 
         Raises `ContextTooLong` where it is too long and cannot or must not be shorter.
         """
-        if not call.truncation:
-            return await proceed(call)
+        return self._fitted(call, proceed) if call.truncation else proceed(call)
+
+    async def _fitted(self, call: Call, proceed: Proceed) -> Reply:
         call = self._counted(call)
         for _ in range(_MOST):
             try:

@@ -30,7 +30,6 @@ from forehearth.ports.meter import Meter
 _NAME = "usage"
 _OPTIONS = "stream_options"
 _ASKING = b'{"include_usage":true}'
-_DONE = b"data: [DONE]\n\n"
 _SILENT_EVENTS = 2
 """Events of each choice that may have no token: its role, and its end."""
 _LONGEST_TOKEN = 16
@@ -116,10 +115,9 @@ class CountUsage:
         self.note(call, found, () if found is not None else texts(reply.body))
 
     def _watched(self, call: Call, reply: Reply, stream: Stream, *, hides: bool) -> "_Watched":
-        looks = _Responses if reply.in_responses else _Chat
         if self._drains is None:
-            return _Watched(self, call, stream, looks(), hides=hides)
-        return _Drained(self, call, stream, looks(), hides=hides, drains=self._drains)
+            return _Watched(self, call, stream, _text_of(reply), hides=hides)
+        return _Drained(self, call, stream, _text_of(reply), hides=hides, drains=self._drains)
 
     async def _outlasting(self, call: Call, proceed: Proceed, drains: Drains) -> Reply:
         """The reply; when the client leaves before there is one, it is waited for all the same."""
@@ -137,54 +135,23 @@ class CountUsage:
             if reply.stream is None:
                 self._note_whole(call, reply)
             else:
-                looks = _Responses if reply.in_responses else _Chat
-                await _Drained(self, call, reply.stream, looks(), hides=False, drains=drains).drain()
+                await _Drained(self, call, reply.stream, _text_of(reply), hides=False, drains=drains).drain()
         except ForehearthError as error:
             call.record.say(_NAME, f"The client had left, and the backend failed: {error.code}.")
         finally:
             call.record.close()
 
 
-class _Chat:
-    """How a stream of chat completions, or of text completions, is looked at."""
-
-    __slots__ = ("text",)
-
-    def __init__(self) -> None:
-        self.text = StreamText()
-
-    def cut_short(self, message: str, reported: Usage | None) -> bytes:
-        """The end of a stream whose budget is used up; with what it used, where that is to be reported."""
-        end = answers.cut_short(self.text, message)
-        if reported is not None:
-            end += answers.usage_event(self.text, reported.prompt, reported.completion)
-        return end + _DONE
-
-
-class _Responses(_Chat):
-    """The same of one of the Responses API."""
-
-    __slots__ = ()
-
-    def __init__(self) -> None:
-        self.text = ResponseText()
-
-    def cut_short(self, message: str, reported: Usage | None) -> bytes:  # noqa: ARG002 - it is put in by who hands it on
-        """See above."""
-        return response_texts.cut_short(message)
-
-
 class _Watched(Tap):
     """A stream that is looked at as it passes, and reported on once: when it ends, breaks off or is let go."""
 
-    __slots__ = ("_call", "_hidden", "_is_bounded", "_is_plain", "_looks", "_most", "_policy", "_reported", "_text")
+    __slots__ = ("_call", "_hidden", "_is_bounded", "_is_plain", "_most", "_policy", "_reported", "_text")
 
-    def __init__(self, policy: CountUsage, call: Call, stream: Stream, looks: _Chat, *, hides: bool) -> None:
+    def __init__(self, policy: CountUsage, call: Call, stream: Stream, text: StreamText, *, hides: bool) -> None:
         super().__init__(stream)
         self._policy = policy
         self._call = call
-        self._looks = looks
-        self._text = looks.text
+        self._text = text
         self._hidden = WithoutUsage() if hides else None
         self._most = call.record.reserved - call.record.estimated
         self.may_cut = self._is_bounded = call.record.reserved > 0
@@ -229,7 +196,7 @@ class _Watched(Tap):
         message = f"The answer was ended after {self._most} tokens: what was reserved for it is used up."
         self._call.record.say(_NAME, "The backend went beyond the bound that it was sent; its stream was ended.")
         self._report(cut=True)
-        return self._looks.cut_short(message, self._call.record.usage if self._call.usage_asked else None)
+        return self._text.cut_short(message, self._call.record.usage if self._call.usage_asked else None)
 
     def _report(self, *, cut: bool = False) -> None:
         if self._reported:
@@ -283,10 +250,10 @@ class _Drained(_Watched):
     __slots__ = ("_drains", "_outlasting")
 
     def __init__(
-        self, policy: CountUsage, call: Call, stream: Stream, looks: _Chat, *, hides: bool, drains: Drains
+        self, policy: CountUsage, call: Call, stream: Stream, text: StreamText, *, hides: bool, drains: Drains
     ) -> None:
         self._outlasting = _Outlasting(stream)
-        super().__init__(policy, call, self._outlasting, looks, hides=hides)
+        super().__init__(policy, call, self._outlasting, text, hides=hides)
         self._drains = drains
 
     def broke(self, error: BaseException) -> bytes:
@@ -327,6 +294,11 @@ class _Drained(_Watched):
             await self.drain()
         finally:
             self._call.record.close()
+
+
+def _text_of(reply: Reply) -> StreamText:
+    """What follows the reply's stream."""
+    return ResponseText() if reply.in_responses else StreamText()
 
 
 def _asking(call: Call) -> Call:

@@ -79,11 +79,8 @@ class _Hidden:
 
     def is_free_of(self, text: bytes) -> bool:
         """Whether `text` has neither one nor, at its end, what may be the beginning of one."""
-        for form in self._forms:
-            if form in text:
-                return False
         # Events end with a line, which no credential has: mostly that is all there is to look at.
-        return not text or text[-1] not in self._letters
+        return not self.are_in(text) and (not text or text[-1] not in self._letters)
 
     def taken_out(self, text: bytes) -> bytes:
         """`text` with `***` where there was one."""

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from forehearth.dialects.response_texts import ResponseText, cut_short, texts
+from forehearth.dialects.response_texts import ResponseText, texts
 from tests.unit.dice import by_dice, cut
 
 
@@ -40,5 +40,5 @@ def test_the_deltas_of_a_stream_cut_anywhere(dice):
 
 
 def test_the_event_that_cuts_it():
-    event = json.loads(cut_short("too long").split(b"data: ")[1])
+    event = json.loads(ResponseText().cut_short("too long", None).split(b"data: ")[1])
     assert event["response"]["incomplete_details"] == {"reason": "max_output_tokens"}
