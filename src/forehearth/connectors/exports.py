@@ -1,5 +1,6 @@
 """The variables by which programs and samples find a server, as a shell reads them."""
 
+import re
 from collections.abc import Mapping
 from typing import Final, Literal
 
@@ -9,6 +10,7 @@ from forehearth.connectors.shown import Credential
 
 Family = Literal["openai", "azure", "projects"]
 FAMILIES: Final[tuple[Family, ...]] = ("openai", "azure", "projects")
+_SPECIAL: Final = re.compile(r'["$`\\]')
 
 
 def exports(family: Family, address: Address, credential: Credential | None, deployment: str) -> Mapping[str, str]:
@@ -38,4 +40,9 @@ def exports(family: Family, address: Address, credential: Credential | None, dep
             "PROJECT_ENDPOINT": endpoint,
             "MODEL_DEPLOYMENT_NAME": deployment or None,
         }
-    return {name: value for name, value in found.items() if value is not None}
+    return {name: value if value is key else _quoted(value) for name, value in found.items() if value is not None}
+
+
+def _quoted(text: str) -> str:
+    """As it stands between double quotes: addresses and names of deployments are other people's, and no commands."""
+    return _SPECIAL.sub(r"\\\g<0>", text)

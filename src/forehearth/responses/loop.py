@@ -110,8 +110,8 @@ class Loop:
         self._waiting = 0
         """Calls that somebody has to approve of."""
         self._said = 0
-        self._held: list[Event] = []
-        """What came when the model had said all."""
+        self.held: Final[list[Event]] = []
+        """What came when the model had said all, and is not told yet."""
         self._notes: list[Resource] = []
         """Calls that came to nothing and are shown by no item."""
         self._ends = parts.clock.monotonic() + MOST_SECONDS
@@ -132,7 +132,7 @@ class Loop:
             self._close(error.code)
             if not self.under_way:
                 raise
-            yield Batch(events=[*self._held, *self._answer.fail(error)], last=True)
+            yield Batch(events=[*self.held, *self._answer.fail(error)], last=True)
         finally:
             await self._leave()
 
@@ -220,21 +220,22 @@ class Loop:
         self.headers = self.headers or reply.headers
         self._source = reply.stream
         if reply.stream is None:
-            self._held = answer.whole(reply.body)
+            self.held.extend(answer.whole(reply.body))
         else:
             async for piece in reply.stream:
                 events = answer.feed(piece)
-                if self._held or answer.said:
-                    self._held += events
+                if self.held or answer.said:
+                    self.held.extend(events)
                 else:
                     yield Batch(events=events)
                 if answer.over:
                     break
-            self._held += [] if answer.over else answer.finish()
+            self.held.extend([] if answer.over else answer.finish())
         self.under_way = True
         await self._end_source()
         self._close("ok" if answer.failure is None else answer.failure.code)
-        held, self._held = self._held, []
+        held = list(self.held)
+        self.held.clear()
         yield Batch(events=held, steps={f"{ROUND}{self._rounds}": answer.used}, last=answer.over)
 
     async def _reply(self, *, first: bool, offered: bool) -> Reply:

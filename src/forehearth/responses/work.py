@@ -121,9 +121,9 @@ class Work:
             if reply.in_responses:
                 answer = self._passed(run, question, answer)
             if source is None:
-                held = answer.whole(reply.body)
+                held += answer.whole(reply.body)
             else:
-                held = await self._follow(run, source, answer)
+                await self._follow(run, source, answer, held)
             record.status = 200
         except JobCancelled:
             answer.cancel()
@@ -149,9 +149,10 @@ class Work:
     async def _loop(self, run: Run, caller: Caller, question: Question, answer: Answer) -> list[Event]:
         """Ask the model and call its tools, each a step; the events of the end, which are not told yet."""
         batches: AsyncGenerator[Batch, None] | None = None
+        held: list[Event] = []
         try:
             _, loop = await self._parts.loops.open(caller, _streamed(question), answer, await _past(run))
-            batches = loop.batches()
+            batches, held = loop.batches(), loop.held
             while True:
                 batch = await unless_cancelled(run, anext(batches))
                 if batch.last:
@@ -159,7 +160,7 @@ class Work:
                 await run.record(steps=batch.steps, events=[_recorded(each) for each in batch.events])
         except JobCancelled:
             answer.cancel()
-            return []
+            return held
         except ForehearthError as error:
             return answer.fail(error)
         finally:
@@ -172,20 +173,19 @@ class Work:
         _, body, passed = await self._parts.questions.asked(caller, question)
         return await self._parts.door(caller.call(question, body, passed))
 
-    async def _follow(self, run: Run, source: Stream, answer: Answer | Passed) -> list[Event]:
-        """Tell what the model says. What comes when it has said all is told with the end."""
-        held: list[Event] = []
+    async def _follow(self, run: Run, source: Stream, answer: Answer | Passed, held: list[Event]) -> None:
+        """Tell what the model says. What comes when it has said all is `held`, and told with the end."""
         while not answer.over:
             try:
                 piece = await unless_cancelled(run, source.__anext__())
             except StopAsyncIteration:
-                return held + answer.finish()
+                held += answer.finish()
+                return
             events = answer.feed(piece)
             if held or answer.said:
                 held += events
             else:
                 await _tell(run, events)
-        return held
 
     async def _end(self, run: Run, caller: Caller, question: Question, answer: Answer | Passed) -> None:
         conversation = question.conversation

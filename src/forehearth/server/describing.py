@@ -4,8 +4,8 @@ Nobody is asked who they are: the documents say what the program's own documenta
 configured.
 """
 
-from collections.abc import Sequence
-from functools import partial
+from collections.abc import Mapping, Sequence
+from functools import cache, partial
 from http import HTTPStatus
 from typing import Any
 
@@ -44,6 +44,17 @@ def routes(admin_ports: Sequence[int]) -> list[BaseRoute]:
 async def _shown(name: str, request: Request, *, older: bool, ports: Sequence[int]) -> Response:
     if name == ADMIN and ports and request.scope["server"][1] not in ports:
         raise HTTPException(HTTPStatus.NOT_FOUND)
-    found = description(name, f"{request.url.scheme}://{request.headers.get('host', 'localhost')}")
-    body = msgspec.json.encode(swagger(found) if older else found)
+    scheme, host = request.url.scheme, request.headers.get("host", "localhost")
+    base = "" if name == ADMIN else TOLD[name].base
+    here = {"host": host, "schemes": [scheme]} if older else {"servers": [{"url": f"{scheme}://{host}{base}"}]}
+    body = msgspec.json.encode({**_encoded(name, older=older), **here})
     return Response(body, media_type="application/json")
+
+
+@cache
+def _encoded(name: str, *, older: bool) -> Mapping[str, msgspec.Raw]:
+    """The members of a document, made once: whoever asks costs no more than their copying."""
+    found = description(name, "https://localhost")
+    return {
+        member: msgspec.Raw(msgspec.json.encode(its)) for member, its in (swagger(found) if older else found).items()
+    }

@@ -121,7 +121,7 @@ async def _serve(context: WorkerContext, gateway: Gateway, routes: Sequence[Base
         health=context.health,
         metrics=context.metrics_page,
         new_id=request_ids(secrets.randbits(128), SystemClock()),
-        routes=[*describing.routes([each.port for each in context.listeners if each.admin]), *routes],
+        routes=routes,
     )
     entrance = as_api_management(gateway, settings.prefixes, settings.subscription_key)
     server = HttpServer(entrance, pages, limits=settings.limits, grace_seconds=settings.grace_seconds)

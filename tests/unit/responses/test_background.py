@@ -211,6 +211,16 @@ async def test_what_goes_wrong_is_its_end(answer, code):
     assert found[-1]["response"] == response
 
 
+@pytest.mark.parametrize("said", [4, 5])
+async def test_what_the_model_had_said_is_told_whatever_breaks_after_it(said):
+    stage = Stage(Source([*TEXT[:said], Broken("The model's host broke off.")]))
+    made = await stage.create(background=True)
+    await attempt(stage)
+    response = await stage.responses.get(somebody(), made["id"])
+    require_sound(await events(stage, made["id"]), response)
+    assert (response["status"], response["output"][-1]["content"][0]["text"]) == ("failed", "Hello.")
+
+
 async def test_one_that_waits_is_cancelled_at_once_and_stays_so():
     stage = Stage(Source(TEXT))
     made = await stage.create(background=True)

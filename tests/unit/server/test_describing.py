@@ -5,9 +5,10 @@ import json
 import pytest
 
 from forehearth.server.app import create_app
-from forehearth.server.describing import routes
+from forehearth.server.describing import description, routes
 from forehearth.server.health import Health
 from forehearth.server.status import Status
+from forehearth.wire.swagger import swagger
 
 
 async def ask(path, *, port, admin_ports=()):
@@ -46,6 +47,11 @@ async def test_the_document_of_admin_is_where_admin_is(port, status, form):
 async def test_the_others_are_at_every_port_under_the_name_that_was_called():
     status, document = await ask("/openapi/openai-v1.json", port=8080, admin_ports=[9090])
     assert (status, document["servers"]) == (200, [{"url": "https://gateway.example/openai/v1"}])
+
+
+async def test_swagger_names_the_address_that_was_called_and_is_whole():
+    _, document = await ask("/openapi/openai-v1.swagger.json", port=8080)
+    assert document == swagger(description("openai-v1", "https://gateway.example"))
 
 
 async def test_there_are_no_others():
