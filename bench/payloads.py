@@ -89,10 +89,39 @@ def events() -> list[bytes]:
 
 def call_response(content: str | None = None) -> bytes:
     """What the mock answers to a call, head and body: the reply that all are measured with, or one that says this."""
-    body = reply_body() if content is None else completion_body(content)
+    return http_response(reply_body() if content is None else completion_body(content))
+
+
+def http_response(body: bytes) -> bytes:
+    """A good answer with this body, which is JSON."""
     head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nx-request-id: bench\r\n"
     head += f"content-length: {len(body)}\r\n\r\n"
     return head.encode() + body
+
+
+def response_body(content: str) -> bytes:
+    """What a host with a Responses API answers when its model says something."""
+    part = {"type": "output_text", "text": content, "annotations": []}
+    message = {"type": "message", "id": "msg_bench", "status": "completed", "role": "assistant", "content": [part]}
+    response = {
+        "id": "resp_bench",
+        "object": "response",
+        "created_at": _CREATED,
+        "status": "completed",
+        "model": "bench",
+        "output": [message],
+        "parallel_tool_calls": True,
+        "tool_choice": "auto",
+        "tools": [],
+        "usage": {
+            "input_tokens": 215,
+            "output_tokens": 82,
+            "total_tokens": 297,
+            "input_tokens_details": {"cached_tokens": 0},
+            "output_tokens_details": {"reasoning_tokens": 0},
+        },
+    }
+    return _compact(response)
 
 
 def script(stream: Stream) -> bytes:
