@@ -35,7 +35,7 @@ bench: ## measure against other gateways; BENCH_PEERS='nginx envoy' chooses them
 	@$(bin)/python -m bench.jobs_cost
 	@$(bin)/python -m bench.responses_cost --out docs/benchmarks
 	@$(bin)/python -m bench.conversations_cost --out docs/benchmarks
-	@$(bin)/python -m bench.enrichment
+	@$(bin)/python -m bench.enrichment_peers --memory 100000 1000000 5000000 --out docs/benchmarks
 	@$(bin)/python -m bench $(ARGS)
 
 faults: ## load and faults on the running server; writes docs/reliability.md

@@ -23,7 +23,7 @@ Ask = Callable[[Sequence[str], str], list[dict[str, Any]]]
 """The answers to prompts, in their order, from the host at a base URL."""
 
 
-def contest(ask: Ask) -> None:
+def contest(ask: Ask, warm_up: int = WARM_UP) -> None:
     """Enrich the table that the command line names, and print what it took."""
     parser = argparse.ArgumentParser()
     parser.add_argument("table", type=Path)
@@ -31,7 +31,8 @@ def contest(ask: Ask) -> None:
     parser.add_argument("url")
     options = parser.parse_args()
     prompts = [QUESTION.format(text=each) for each in pa.parquet.read_table(options.table)["text"].to_pylist()]
-    ask(prompts[:WARM_UP], options.url)
+    if warm_up:
+        ask(prompts[:warm_up], options.url)
     began, wall = _cpu(), time.perf_counter()
     table = pa.parquet.read_table(options.table)
     answers = ask([QUESTION.format(text=each) for each in table["text"].to_pylist()], options.url)

@@ -38,20 +38,22 @@ async def opened(deployment: JobDeployment, environ: Mapping[str, str]) -> Async
 
 def server_here(environ: Mapping[str, str]) -> OpenAICompatibleSettings:
     """The server that the environment names, or the one whose data directory is here. Raises `Misconfigured`."""
-    data = DataDirectory(path=default_path(environ))
-    key = environ.get("FOREHEARTH_API_KEY")
-    secret = Secret(key) if key else stored_key(data)
+    key, url = environ.get("FOREHEARTH_API_KEY"), environ.get("FOREHEARTH_URL")
+    data = None if key and url else DataDirectory(path=default_path(environ))
+    secret = Secret(key) if key else stored_key(data) if data is not None else None
     if secret is None:
         raise Misconfigured(
             "deployment: no server runs here and none is named: set FOREHEARTH_URL and FOREHEARTH_API_KEY, "
             "or name a host under deployment.backend"
         )
-    url = environ.get("FOREHEARTH_URL") or _told(data)
+    url = url or _told(data)
     return OpenAICompatibleSettings(base_url=url.rstrip("/") + "/openai/v1", api_key=secret)
 
 
-def _told(data: DataDirectory) -> str:
+def _told(data: DataDirectory | None) -> str:
     """Where the server of a data directory says that it is."""
+    if data is None:
+        return _DEFAULT_URL
     with contextlib.suppress(OSError):
         told = (data.run / "addresses").read_text(encoding="utf-8").split()
         plain = [each for each in told if each.startswith("http://")]
