@@ -230,10 +230,13 @@ def _streamed(question: Question) -> Question:
 
 
 def _close(caller: Caller, answer: Answer) -> None:
-    """The call of the model is over, or the first of several is: what is owed to the ledger."""
+    """The call of the model is over, or the first of several is: what is owed to the ledger.
+
+    As in a call without tools, it has a status where there was an answer, and none where nobody was answered.
+    """
     record, failure = caller.record, answer.failure
     cancelled = answer.became.status == "cancelled"
-    record.status = record.status or 200
+    record.status = record.status or (0 if cancelled or failure is not None else 200)
     record.outcome = record.outcome or ("cancelled" if cancelled else "ok" if failure is None else failure.code)
     record.close()
     if failure is not None:
