@@ -1,6 +1,7 @@
 """Puts a question to each text of a column, by the core of enrichment, and says what became of each."""
 
 import asyncio
+import inspect
 import json
 import os
 import warnings
@@ -34,6 +35,7 @@ from forehearth.functions.results import (
 from forehearth.functions.results import non_result as row_error
 from forehearth.functions.stats import Call, Stats
 
+_PACKAGE: Final = __name__.rpartition(".")[0]
 _NO_INPUT: Final = NotEvaluatedResult("no_input", "What was to be read has no answer itself.")
 _AFTER: Final = NotEvaluatedResult("not_evaluated", "An earlier row failed in a way in which all others would have.")
 
@@ -189,4 +191,12 @@ def finished(question: Question, conf: Conf, cells: Sequence[Any], inputs: Seque
 def _warn(name: str, rows: int, failures: Mapping[int, NonResult]) -> None:
     first = next(iter(failures))
     told = f"ai.{name}: {len(failures):,} of {rows:,} rows have no answer; the first, row {first}: {failures[first]}"
-    warnings.warn(told, RowsFailed, stacklevel=5)
+    warnings.warn(told, RowsFailed, stacklevel=_depth())
+
+
+def _depth() -> int:
+    """How far away the line is that called a function: the first one outside of this package."""
+    depth, frame = 0, inspect.currentframe()
+    while frame is not None and str(frame.f_globals.get("__name__", "")).startswith(_PACKAGE):
+        depth, frame = depth + 1, frame.f_back
+    return depth

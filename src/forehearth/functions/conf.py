@@ -14,7 +14,7 @@ from forehearth.core.settings import ProviderSettings
 from forehearth.functions.endpoints import host_of
 
 _MOST_AT_ONCE: Final = 1_000
-_AGES: Final = ("NotGiven", "Omit")
+_SENTINELS: Final = ("NotGiven", "Omit")
 """What such a sentinel is called in the releases of the OpenAI library."""
 
 
@@ -122,7 +122,7 @@ _WORDS: Final = {"api_type": ("responses", "chat_completions"), "progress_bar_mo
 
 def given(value: Any) -> bool:
     """Whether a setting is one: None leaves it to the host, and so do the sentinels of the OpenAI library."""
-    return value is not None and not isinstance(value, NotGiven) and type(value).__name__ not in _AGES
+    return value is not None and not isinstance(value, NotGiven) and type(value).__name__ not in _SENTINELS
 
 
 class Session(msgspec.Struct):

@@ -24,7 +24,7 @@ class SeriesAI:
     @property
     def stats(self) -> Any:
         """What the function used that made this column: a DataFrame of one row; of none, where that is not known."""
-        return _stats({str(self._series.name): self._series})
+        return _stats({str(self._series.name): self._series}).reset_index(drop=True)
 
     def analyze_sentiment(self, *labels: str, conf: Conf | None = None, column_type: ColumnType = None) -> Any:
         """Positive, negative, neutral or mixed, or one of these labels; None where none fits."""
@@ -103,7 +103,10 @@ class FrameAI:
 
     @property
     def stats(self) -> Any:
-        """What the functions used that made columns of this frame: a DataFrame with a row for each call."""
+        """What the functions used that made columns of this frame: a DataFrame with a row for each call.
+
+        Its index has the names of the columns.
+        """
         return _stats({str(name): self._frame[name] for name in self._frame.columns})
 
     def generate_response(

@@ -59,7 +59,7 @@ def choice(name: str, conf: Conf, labels: Sequence[Any]) -> Question:
     what = "sentiment" if name == "analyze_sentiment" else "category"
     told = f"Say which {what} the text has: one of {', '.join(words)}; null if none of them fits. Answer in JSON."
     member = {"type": ["string", "null"], "enum": [*words, None]}
-    schema = AnswerSchema({"type": "object", "properties": {what: member}})
+    schema = AnswerSchema({"type": "object", "properties": {what: member}, "required": [what]})
     spec = _spec(conf, f"{told} {_DATA.format('text')}", schema)
     return Question(name=name, spec=spec, read=lambda text: schema.read(text)[what])
 

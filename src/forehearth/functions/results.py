@@ -1,8 +1,5 @@
 """What stands in a cell that has no answer: an object that says why, never a silent null."""
 
-from collections.abc import Iterable
-from typing import Any
-
 import msgspec
 
 
@@ -40,8 +37,3 @@ def non_result(code: str, message: str) -> NonResult:
     """The object for what became of a prompt."""
     kind = FilterResult if code in ("content_filter", "ResponsibleAIPolicyViolation") else ExceptionResult
     return kind(code, message)
-
-
-def has_none(cells: Iterable[Any]) -> bool:
-    """Whether all of these cells have an answer, be it null."""
-    return not any(isinstance(each, NonResult) for each in cells)
