@@ -128,6 +128,7 @@ async def cell():
     threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()
     pd.Series(["one"]).ai.summarize(conf=aifunc.Conf(client=scripted({"fault": "hang"})))
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever started this may have had it ignored
 loop = asyncio.new_event_loop()
 try:
     loop.run_until_complete(cell())
