@@ -107,7 +107,7 @@ class FrameAI:
 
         Its index has the names of the columns.
         """
-        return _stats({str(name): self._frame[name] for name in self._frame.columns})
+        return _stats(_named(self._frame))
 
     def generate_response(
         self,
@@ -144,7 +144,7 @@ class FrameAI:
         return self._column(columns.summarize(inputs, conf or Conf(), instructions, whole_rows=True))
 
     def _columns(self) -> dict[str, list[Any]]:
-        return {str(name): _cells(self._frame[name]) for name in self._frame.columns}
+        return {name: _cells(series) for name, series in _named(self._frame).items()}
 
     def _column(self, answers: Answers) -> Any:
         series = _series(answers.cells, self._frame.index)
@@ -173,6 +173,11 @@ def _check(*kinds: ColumnType) -> None:
         raise NotImplementedError(
             "files as input (column_type='path') are not there yet: read their text into a column"
         )
+
+
+def _named(frame: Any) -> dict[str, Any]:
+    """The columns by their names as texts. Of several with one name it is the last."""
+    return {str(name): frame.iloc[:, at] for at, name in enumerate(frame.columns)}
 
 
 def _series(cells: Any, index: Any, name: Any = None, dtype: str | None = None) -> Any:
