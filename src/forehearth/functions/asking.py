@@ -16,7 +16,7 @@ from forehearth.core.usage import Usage, together
 from forehearth.enrich import hosts
 from forehearth.enrich.work import to_the_end
 from forehearth.enrichment.answer_schema import Misfit
-from forehearth.enrichment.answers import Answer, NoCache
+from forehearth.enrichment.answers import Answer, NoCache, RowError
 from forehearth.enrichment.asking import Asker, RunStopped
 from forehearth.enrichment.budget import Budget, Spent
 from forehearth.enrichment.embedding import EmbeddingAsker
@@ -77,7 +77,11 @@ class _Listener:
         return self._asker.most
 
     async def ask(self, prompt: str) -> Answer:
-        answer = self._heard.answers[prompt] = await self._asker.ask(prompt)
+        try:
+            answer = await self._asker.ask(prompt)
+        except UnicodeEncodeError:
+            answer = Answer(error=RowError(code="not_text", message="The text has halves of characters."))
+        self._heard.answers[prompt] = answer
         self._shown.step(answer.usage)
         return answer
 
@@ -88,7 +92,8 @@ def ask(question: Question, inputs: Sequence[Any], conf: Conf) -> Answers:
     Raises `TimeoutError` after the seconds of `conf`, and `Misconfigured` where there is nobody to ask.
     """
     heard = hear(question, inputs, conf)
-    return finished(question, conf, cells_of(question, inputs, heard), inputs, heard)
+    cells = cells_of(question, inputs, heard)
+    return finished(question, conf, cells, heard, inputs=inputs, rows=sum(each is not None for each in inputs))
 
 
 def hear(question: Question, inputs: Sequence[Any], conf: Conf) -> Heard:
@@ -160,8 +165,13 @@ def _reasons(stopped: RunStopped | None) -> Iterator[NonResult]:
         yield kind
 
 
-def finished(question: Question, conf: Conf, cells: Sequence[Any], inputs: Sequence[Any], heard: Heard) -> Answers:
-    """The cells with what they used, and how they fared; a warning where some have no answer."""
+def finished(
+    question: Question, conf: Conf, cells: Sequence[Any], heard: Heard, *, inputs: Sequence[Any], rows: int
+) -> Answers:
+    """The cells with what they used, and how they fared; a warning where some have no answer.
+
+    `rows` is how many of them were to have one.
+    """
     failures = {at: each for at, each in enumerate(cells) if isinstance(each, NonResult)}
     if failures:
         _warn(question.name, len(cells), failures)
@@ -173,7 +183,7 @@ def finished(question: Question, conf: Conf, cells: Sequence[Any], inputs: Seque
     unevaluated = sum(isinstance(each, NotEvaluatedResult) for each in failures.values())
     harmful = sum(isinstance(each, FilterResult) for each in failures.values())
     stats = Stats(
-        num_successful=sum(each is not None for each in inputs[: len(cells)]) - len(failures),
+        num_successful=rows - len(failures),
         num_exceptions=len(failures) - unevaluated - harmful,
         num_unevaluated=unevaluated,
         num_harmful=harmful,

@@ -100,7 +100,7 @@ def similarity(inputs: Sequence[Any], others: Sequence[Any] | str, conf: Conf) -
     cells = cells_of(question, both, heard)
     ones, rest = cells[: len(inputs)], cells[len(inputs) :]
     alike = [_alike(*pair) for pair in zip(ones, rest * len(ones) if isinstance(others, str) else rest, strict=True)]
-    return finished(question, conf, alike, both, heard)
+    return finished(question, conf, alike, heard, inputs=both, rows=sum(each is not None for each in alike))
 
 
 def _alike(one: Any, other: Any) -> Any:

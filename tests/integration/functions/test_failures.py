@@ -34,6 +34,12 @@ def test_a_failed_row_fails_no_other() -> None:
     assert (list(good.index), list(failed.index)) == (["a", "d"], ["b", "c", "e"])
 
 
+def test_what_is_no_text_fails_alone() -> None:
+    with pytest.warns(aifunc.RowsFailed, match="1 of 2 rows .*not_text"):
+        found = pd.Series(["half \ud83d", "good"], dtype=object).ai.summarize(conf=conf())
+    assert (found[0].code, found[1]) == ("not_text", "good")
+
+
 def test_what_every_row_would_be_told_is_told_once() -> None:
     wrong = {"status": 401, "error": {"code": "401", "message": "Wrong key."}}
     texts = pd.Series([f"text {n}" for n in range(5)])

@@ -170,6 +170,7 @@ def test_similarity() -> None:
     assert df["similarity"][0] == pytest.approx(1.0)
     assert -1 <= df["similarity"][1] < 1
     assert np.isnan(df["similarity"][2])
+    assert df["similarity"].ai.stats["num_successful"][0] == 2
     assert df["names"].ai.similarity("Bill Gates")[0] == pytest.approx(1.0)
     with pytest.raises(ValueError, match="3 texts and 2 others"):
         df["names"].ai.similarity(df["companies"].head(2))
