@@ -22,7 +22,8 @@ from forehearth.enrichment.budget import Budget, Spent
 from forehearth.enrichment.embedding import EmbeddingAsker
 from forehearth.enrichment.enricher import Enricher
 from forehearth.enrichment.gate import Gate
-from forehearth.functions.conf import Conf, session
+from forehearth.enrichment.spec import Spec
+from forehearth.functions.conf import SUGGESTED, Conf, Suggested, session
 from forehearth.functions.progress import Bar, bar
 from forehearth.functions.questions import Question
 from forehearth.functions.results import (
@@ -67,8 +68,10 @@ class Heard(msgspec.Struct, kw_only=True):
 class _Listener:
     """An asker that remembers what it heard: also failures, and also of a run that is stopped."""
 
-    def __init__(self, asker: Asker, heard: Heard, shown: Bar) -> None:
+    def __init__(self, asker: Asker, plain: Asker | None, heard: Heard, shown: Bar) -> None:
         self._asker = asker
+        self._plain = plain
+        """Asks without what is only suggested; None where nothing is."""
         self._heard = heard
         self._shown = shown
 
@@ -79,6 +82,9 @@ class _Listener:
     async def ask(self, prompt: str) -> Answer:
         try:
             answer = await self._asker.ask(prompt)
+            if self._plain is not None and answer.error is not None and SUGGESTED in answer.error.message:
+                self._asker = self._plain
+                answer = await self._asker.ask(prompt)
         except UnicodeEncodeError:
             answer = Answer(error=RowError(code="not_text", message="The text has halves of characters."))
         self._heard.answers[prompt] = answer
@@ -108,19 +114,17 @@ def hear(question: Question, inputs: Sequence[Any], conf: Conf) -> Heard:
 
 async def _asked(question: Question, prompts: Sequence[str | None], conf: Conf, heard: Heard) -> None:
     clock = SystemClock()
-    kind = EmbeddingAsker if question.embeds else Asker
     distinct = len({each for each in prompts if each is not None})
     async with hosts.opened(conf.deployment(question.spec.model), os.environ) as host:
-        asker = kind(
-            question.spec,
-            host,
-            gate=Gate(conf.concurrency, clock.monotonic),
-            budget=Budget(JobLimits(), Spent(), None, clock.monotonic),
-            clock=clock,
-            patience=conf.patience,
-        )
+        gate, budget = Gate(conf.concurrency, clock.monotonic), Budget(JobLimits(), Spent(), None, clock.monotonic)
+
+        def asker(spec: Spec) -> Asker:
+            kind = EmbeddingAsker if question.embeds else Asker
+            return kind(spec, host, gate=gate, budget=budget, clock=clock, patience=conf.patience)
+
+        plain = asker(_plain(question.spec)) if isinstance(conf.reasoning_effort, Suggested) else None
         with bar(question.name, distinct, conf.progress_bar_mode) as shown:
-            enricher = Enricher(question.spec, _Listener(asker, heard, shown), NoCache())
+            enricher = Enricher(question.spec, _Listener(asker(question.spec), plain, heard, shown), NoCache())
             try:
                 async with asyncio.timeout(conf.timeout):
                     await enricher.answer(prompts)
@@ -128,6 +132,11 @@ async def _asked(question: Question, prompts: Sequence[str | None], conf: Conf, 
                 heard.stopped = stopped
             except TimeoutError:
                 raise TimeoutError(f"ai.{question.name} did not end within {conf.timeout:g} s") from None
+
+
+def _plain(spec: Spec) -> Spec:
+    """The same, without the effort of reasoning."""
+    return msgspec.structs.replace(spec, options={k: v for k, v in spec.options.items() if k != SUGGESTED})
 
 
 def cells_of(question: Question, inputs: Sequence[Any], heard: Heard) -> list[Any]:

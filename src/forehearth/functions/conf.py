@@ -31,8 +31,11 @@ class NotGiven:
 NOT_GIVEN: Final = NotGiven()
 
 
+SUGGESTED: Final = "reasoning_effort"
+
+
 class Suggested(str):
-    """A default that is sent only to models whose name says that they take it."""
+    """A default that is sent only to models whose name says that they take it, and to no host that refuses it."""
 
     __slots__ = ()
 

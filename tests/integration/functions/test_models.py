@@ -18,7 +18,7 @@ SETTINGS = {
     "model_deployment_name": "smollm2-135m-instruct",
     "embedding_deployment_name": "all-minilm-l6-v2",
     "temperature": 0,
-    "max_output_tokens": 128,
+    "max_output_tokens": 64,
     "progress_bar_mode": "disable",
 }
 TEXTS = ["I was charged twice, please refund me.", None]

@@ -94,3 +94,23 @@ async def test_any_json_is_asked_for(host: Upstream) -> None:
     body = json.loads(host.requests[0].body)
     assert body["response_format"] == {"type": "json_object"}
     assert body["messages"][1]["content"] == found[0] == '{"a": 1, "c": "x"}'
+
+
+async def test_a_suggestion_that_a_host_refuses_is_left_out_from_then_on(host: Upstream) -> None:
+    told = b'{"error": {"code": "unsupported_value", "message": "reasoning_effort is not supported."}}'
+    host.answers.append(Answer(status=400, body=told))
+    conf = openai(host)
+    conf.concurrency = 1
+    found = await asyncio.to_thread(TEXTS.ai.summarize, conf=conf)
+    assert found.tolist() == ["one", "two", "one"]
+    assert ["reasoning_effort" in json.loads(each.body) for each in host.requests] == [True, False, False]
+
+
+async def test_an_effort_that_is_wanted_is_not_left_out(host: Upstream) -> None:
+    told = b'{"error": {"code": "unsupported_value", "message": "reasoning_effort is not supported."}}'
+    host.answers.append(Answer(status=400, body=told))
+    conf = openai(host)
+    conf.reasoning_effort, conf.concurrency = "low", 1
+    with pytest.warns(aifunc.RowsFailed, match="2 of 3 rows .*reasoning_effort is not supported"):
+        await asyncio.to_thread(TEXTS.ai.summarize, conf=conf)
+    assert all("reasoning_effort" in json.loads(each.body) for each in host.requests)
