@@ -17,9 +17,9 @@ PACKAGE = "forehearth"
 LICENCES = ("LICENSE", "NOTICE")
 
 
-def build(folder: Path) -> Path:
-    """Build the wheel into `folder` with the locked backend that is installed here, and return it."""
-    run(sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder), str(ROOT))
+def build(folder: Path, source: Path = ROOT) -> Path:
+    """Build the wheel of a project into `folder` with the locked backend that is installed here, and return it."""
+    run(sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder), str(source))
     (wheel,) = folder.glob("*.whl")
     return wheel
 

@@ -70,18 +70,34 @@ def plan(job: str | Path | JobFile, state: str | Path | None = None, *, sample: 
 
 
 def to_the_end(work: Coroutine[Any, Any, Result]) -> Result:
-    """What comes of it, with a loop of its own: in a notebook, which has one already, in a thread of its own."""
+    """What comes of it, with a loop of its own: in a notebook, which has one already, in a thread of its own.
+
+    Interrupting the notebook's cell cancels it there.
+    """
+    cancels: list[Callable[[], object]] = []
+
+    async def cancellable() -> Result:
+        task, loop = asyncio.current_task(), asyncio.get_running_loop()
+        if task is not None:
+            cancels.append(lambda: loop.call_soon_threadsafe(task.cancel))
+        return await work
 
     def alone() -> Result:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            return runner.run(work)
+            return runner.run(cancellable())
 
     try:
         asyncio.get_running_loop()
     except RuntimeError:
         return alone()
     with ThreadPoolExecutor(max_workers=1) as threads:
-        return threads.submit(alone).result()
+        working = threads.submit(alone)
+        try:
+            return working.result()
+        except KeyboardInterrupt:
+            for cancel in cancels:
+                cancel()
+            raise
 
 
 async def carry_on(

@@ -144,6 +144,8 @@ def _array(schema: Mapping[str, Any], path: Path) -> Typed:
 def _choice(schema: Mapping[str, Any], path: Path) -> Typed:
     words = schema.get("enum", [schema.get("const")])
     path = (*path, "enum" if "enum" in schema else "const")
+    if isinstance(words, list) and "null" in schema.get("type", ()):
+        words = [each for each in words if each is not None]  # `null` among the choices says what the type says
     if not isinstance(words, list) or not words:
         raise BadSchema(path, "expected a list of choices")
     for kind, column in ((str, pa.string()), (int, pa.int64())):

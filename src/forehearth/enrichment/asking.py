@@ -8,7 +8,7 @@ answered anything for long.
 import asyncio
 import random
 from collections.abc import Awaitable, Callable
-from typing import Final, NoReturn
+from typing import ClassVar, Final, NoReturn
 
 import msgspec
 
@@ -45,6 +45,11 @@ _SELF: Final = Principal(name="enrichment", kind="application")
 class RunStopped(Exception):
     """No row can be answered. The message says why, fit for whoever started the run."""
 
+    def __init__(self, why: str, *, busy: bool = False) -> None:
+        super().__init__(why)
+        self.busy = busy
+        """Whether the host was busy for so long that nobody waits any more: later it may do what it is asked."""
+
 
 class _Message(msgspec.Struct):
     content: str | None = None
@@ -74,6 +79,8 @@ class Host(msgspec.Struct, frozen=True, kw_only=True):
 class Asker:
     """Asks by one spec. It holds what all its calls share: the gate, the budget, and when the host last answered."""
 
+    operation: ClassVar = Operation.CHAT
+
     def __init__(  # noqa: PLR0913 - what is passed in so that it can be another one in tests
         self,
         spec: Spec,
@@ -101,15 +108,12 @@ class Asker:
         self.latency = [0] * CLASSES
         """Calls that were answered, by how long it took: see `run_record.latency_class`."""
         self._stopped: Exception | None = None
-        request = msgspec.json.encode(spec.request())
-        system = {"role": "system", "content": spec.system}
-        first = msgspec.json.encode(system) + b"," if spec.system is not None else b""
         # The body around the prompt is the same for every row, so it is written once.
-        self._head = request[:-1] + b',"messages":[' + first + b'{"role":"user","content":'
+        self._head = self._opening(spec)
         self._call = Call(
             request_id="",
             surface="enrichment",
-            operation=Operation.CHAT,
+            operation=self.operation,
             name=spec.model,
             body=b"",
             model_in_body=spec.model,
@@ -127,6 +131,13 @@ class Asker:
         """Send nothing more: whoever has not sent yet gets this error. What is under way comes to its end."""
         self._stopped = self._stopped or why
         self._gate.open_wide()
+
+    def _opening(self, spec: Spec) -> bytes:
+        """The body until the prompt."""
+        request = msgspec.json.encode(spec.request())
+        system = {"role": "system", "content": spec.system}
+        first = msgspec.json.encode(system) + b"," if spec.system is not None else b""
+        return request[:-1] + b',"messages":[' + first + b'{"role":"user","content":'
 
     async def ask(self, prompt: str) -> Answer:
         """The answer, checked and where need be repaired once. Raises `RunStopped` and `LimitReached`."""
@@ -220,14 +231,18 @@ class Asker:
             self._answered = self._clock.monotonic()
             return Answer(error=RowError(code=refused.error_code or "refused", message=refused.message))
         try:
-            reply = _reply.decode(response.body)
             used = usage.read(response.body)
+            answer = self._heard(response.body, used, self._clock.unix())
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, Broken):
             self._budget.book_most(held)
-            return Broken("The model's host sent a body that is no chat completion.")
+            return Broken(f"The model's host sent a body that is no answer to {self.operation}.")
         self._budget.settle(held, used)
         self._answered = self._clock.monotonic()
-        return _answer(reply, used, self._clock.unix())
+        return answer
+
+    def _heard(self, body: bytes, used: Usage | None, unix: float) -> Answer:
+        """What a body says. Raises `msgspec.DecodeError` for one that says nothing."""
+        return _answer(_reply.decode(body), used, unix)
 
     def _wait(self, failure: Failed, failures: int) -> float:
         if failure.retry_after is not None:
@@ -240,10 +255,11 @@ class Asker:
         # Where nobody has ever been reached, the address is likely to be wrong: say so soon.
         unknown = isinstance(failure, Unreachable) and not any(self.latency)
         if silent > (min(self._patience, _FIRST_PATIENCE) if unknown else self._patience):
-            self._end(f"the host has not answered for {silent:.0f} s; the last that was heard: {failure.message}")
+            why = f"the host has not answered for {silent:.0f} s; the last that was heard: {failure.message}"
+            self._end(why, busy=_is_busy(failure))
 
-    def _end(self, why: str) -> NoReturn:
-        reason = RunStopped(why)
+    def _end(self, why: str, *, busy: bool = False) -> NoReturn:
+        reason = RunStopped(why, busy=busy)
         self.stop(reason)
         raise reason
 

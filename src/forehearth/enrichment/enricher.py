@@ -3,11 +3,10 @@
 import asyncio
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from forehearth.enrichment import columns
 from forehearth.enrichment.answers import Answer, AnswerCache
-from forehearth.enrichment.asking import Asker
 from forehearth.enrichment.columns import Label
 from forehearth.enrichment.spec import Spec, prompt_hash
 
@@ -17,10 +16,23 @@ _KEEP_AT: Final = 32
 """Answers that are kept together."""
 
 
+class Asking(Protocol):
+    """Who is asked one prompt after another, such as `asking.Asker`."""
+
+    @property
+    def most(self) -> int:
+        """How many prompts can be asked at the same time."""
+        ...
+
+    async def ask(self, prompt: str) -> Answer:
+        """What became of it. Raises `RunStopped` and `LimitReached`."""
+        ...
+
+
 class Enricher:
     """Enriches batches, several at a time where it is asked to."""
 
-    def __init__(self, spec: Spec, asker: Asker, cache: AnswerCache, label: Label | None = None) -> None:
+    def __init__(self, spec: Spec, asker: Asking, cache: AnswerCache, label: Label | None = None) -> None:
         self._spec = spec
         self._asked = spec.asked()
         self._asker = asker
@@ -38,12 +50,16 @@ class Enricher:
 
         Raises `RunStopped` and `LimitReached`; what was answered until then is kept.
         """
-        prompts = columns.prompts(self._spec, batch)
+        hashes, answers = await self.answer(columns.prompts(self._spec, batch))
+        return columns.enriched(self._spec, batch, hashes, answers, self._label)
+
+    async def answer(self, prompts: Sequence[str | None]) -> tuple[list[bytes | None], dict[bytes, Answer]]:
+        """The hash of each prompt, None where there is none, and the answers by these. Raises as `enrich` does."""
         hashes = [None if each is None else prompt_hash(self._asked, each) for each in prompts]
         wanted = {each: prompt for each, prompt in zip(hashes, prompts, strict=True) if each and prompt is not None}
         answers = await self._answers(wanted)
         self.reused += len(hashes) - hashes.count(None) - len(wanted)
-        return columns.enriched(self._spec, batch, hashes, answers, self._label)
+        return hashes, answers
 
     async def _answers(self, wanted: Mapping[bytes, str]) -> dict[bytes, Answer]:
         """The answers to these prompts: those of other batches are waited for, all others are claimed first."""

@@ -60,6 +60,14 @@ def test_what_does_not_fit_is_told_by_its_place(change, says):
         AnswerSchema(TICKET).read(json.dumps(GOOD | change))
 
 
+def test_null_may_be_one_of_the_choices():
+    schema = AnswerSchema({"type": "object", "properties": {"a": {"type": ["string", "null"], "enum": ["x", None]}}})
+    assert (schema.columns["a"], schema.sent["properties"]["a"]["enum"]) == (pa.string(), ["x", None])
+    assert [schema.read(f'{{"a": {each}}}')["a"] for each in ('"x"', "null")] == ["x", None]
+    with pytest.raises(BadSchema, match="choices are words"):
+        AnswerSchema({"type": "object", "properties": {"a": {"type": "string", "enum": ["x", None]}}})
+
+
 @pytest.mark.parametrize("text", ["", "no JSON", "[]", "{", '"x"', "[" * 100_000])
 def test_what_is_no_object_does_not_fit(text):
     with pytest.raises(Misfit):

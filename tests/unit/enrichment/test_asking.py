@@ -8,6 +8,7 @@ from forehearth.core.errors import Broken, TimedOut, Unreachable
 from forehearth.enrichment.answer_schema import AnswerSchema
 from forehearth.enrichment.asking import RunStopped
 from forehearth.enrichment.budget import Budget, LimitReached, Spent
+from forehearth.enrichment.gate import Gate
 from forehearth.testing.clock import VirtualClock
 from tests.unit.enrichment.hosts import SCHEMA, FakeHost, asker, refusing, saying, spec
 
@@ -115,8 +116,19 @@ async def test_a_host_that_is_away_for_long_ends_the_run(before, seconds):
     asking = asker(host, spec(), clock=clock, sleep=clock.sleep, patience=60)
     for _ in before:
         await asking.ask("a")
-    with pytest.raises(RunStopped, match=f"has not answered for {seconds} s"):
+    with pytest.raises(RunStopped, match=f"has not answered for {seconds} s") as stopped:
         await asking.ask("b")
+    assert not stopped.value.busy
+
+
+async def test_a_host_that_is_busy_for_long_ends_the_run_and_may_be_asked_later():
+    clock = VirtualClock(winding=True)
+    gate = Gate(8, clock.monotonic)
+    asking = asker(FakeHost(lambda _: refusing(429, retry_after="0")), spec(), clock=clock, gate=gate, patience=0.0)
+    await clock.advance(1)
+    with pytest.raises(RunStopped, match="has not answered") as stopped:
+        await asking.ask("a")
+    assert stopped.value.busy
 
 
 async def test_rows_that_fail_one_after_another_end_the_run():
