@@ -18,7 +18,12 @@ CONFIG = """
 version: 1
 backends:
   there: {{provider: openai_compatible, base_url: "{url}/v1", api_key: "${{HOST_KEY}}"}}
-  azure: {{provider: azure_openai, endpoint: "{url}", form: classic, api_version: 2025-04-01-preview, api_key: "${{HOST_KEY}}"}}
+  azure:
+    provider: azure_openai
+    endpoint: "{url}"
+    form: classic
+    api_version: 2025-04-01-preview
+    api_key: "${{HOST_KEY}}"
   script: {{provider: scripted}}
 deployments:
   hears: &hears
@@ -81,14 +86,16 @@ def test_a_recording_becomes_a_text(client: OpenAI, host: MediaHost) -> None:
         file=recording(), model="hears", language="en", prompt="Names: Böhm.", temperature=0.5
     )
     assert said.text == "Hello there."
-    assert said.usage.input_tokens == 14 and said.novel == 1
+    assert said.usage.input_tokens == 14
+    assert said.novel == 1
     seen = host.seen[-1]
     assert seen.target == b"/v1/audio/transcriptions"
     assert seen.header(b"authorization") == b"Bearer a-key-of-the-host"
     parts = {name: (filename, data) for name, filename, data in form(seen)}
     assert parts["model"] == (None, b"gpt-4o-transcribe")
     assert parts["file"][1] == RECORDING
-    assert parts["prompt"][1].decode() == "Names: Böhm." and parts["language"][1] == b"en"
+    assert parts["prompt"][1].decode() == "Names: Böhm."
+    assert parts["language"][1] == b"en"
 
 
 @pytest.mark.parametrize("kind", [*WRITTEN, "verbose_json"])
@@ -154,8 +161,10 @@ def test_a_text_becomes_a_recording(client: OpenAI, host: MediaHost) -> None:
 
 def test_pictures(client: OpenAI, host: MediaHost) -> None:
     made = client.images.generate(model="paints", prompt="A cat", n=1, size="1024x1024", extra_body={"novel": [1.0]})
-    assert made.data and made.data[0].b64_json == PICTURE
-    assert made.usage and made.usage.output_tokens == 272
+    assert made.data
+    assert made.data[0].b64_json == PICTURE
+    assert made.usage
+    assert made.usage.output_tokens == 272
     assert json.loads(host.seen[-1].body)["model"] == "gpt-image-1"
     assert json.loads(host.seen[-1].body)["novel"] == [1.0]
 
@@ -169,10 +178,12 @@ def test_pictures_that_come_bit_by_bit(client: OpenAI) -> None:
 def test_pictures_made_of_others(client: OpenAI, host: MediaHost) -> None:
     others = [("a.png", b"\x89PNG" + RECORDING), ("b.png", b"\x89PNG2")]
     made = client.images.edit(model="paints", image=others, mask=("m.png", b"mask"), prompt="Both")
-    assert made.data and made.data[0].b64_json == PICTURE
+    assert made.data
+    assert made.data[0].b64_json == PICTURE
     parts = form(host.seen[-1])
     assert [(name, data) for name, _, data in parts if name == "image[]"] == [("image[]", data) for _, data in others]
-    assert ("model", None, b"gpt-image-1") in parts and ("mask", "m.png", b"mask") in parts
+    assert ("model", None, b"gpt-image-1") in parts
+    assert ("mask", "m.png", b"mask") in parts
     events = list(client.images.edit(model="paints", image=others[1], prompt="One", stream=True))
     assert [each.type for each in events] == ["image_edit.partial_image", "image_edit.completed"]
 
