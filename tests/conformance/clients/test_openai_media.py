@@ -38,6 +38,16 @@ deployments:
     backends: [{{backend: there, model: busy}}, {{backend: there, model: whisper-1, priority: 2}}]
   speaks: {{model: {{type: audio_generation}}, backends: [{{backend: there, model: tts-1}}]}}
   paints: {{model: {{type: image_generation}}, backends: [{{backend: there, model: gpt-image-1}}]}}
+  hears-little:
+    model: {{type: audio_transcription}}
+    backends: [{{backend: there, model: gpt-4o-transcribe}}]
+    tokens: {{overhead: 1}}
+    limits: [{{tokens_per_day: 30}}]
+    prices: {{input: 1000000, output: 2000000}}
+  speaks-once:
+    model: {{type: audio_generation}}
+    backends: [{{backend: there, model: tts-1}}]
+    limits: [{{requests_per_minute: 1}}]
   chat: {{backends: [{{backend: script}}]}}
 projects: {{sales: {{}}}}
 identity:
@@ -226,6 +236,36 @@ def test_what_was_used_is_counted_and_written_down(server: ForehearthServer, cli
     client.audio.transcriptions.create(**asked, response_format="text")  # type: ignore[call-overload]
     after = tokens(server, client)
     assert {kind: after[kind] - before.get(kind, 0) for kind in after} == {"prompt": 28, "completion": 10}
+
+
+def test_limits_hold_and_each_call_is_in_the_ledger(server: ForehearthServer) -> None:
+    http = DefaultHttpxClient(trust_env=False)
+    with OpenAI(base_url=f"{server.url}/openai/v1", api_key=server.key, max_retries=0, http_client=http) as client:
+        asked: dict[str, Any] = {"file": ("a.wav", RECORDING), "model": "hears-little"}
+        replies = [client.audio.transcriptions.with_raw_response.create(**asked) for _ in range(2)]
+        with pytest.raises(openai.APIStatusError, match="hears-little") as refused:
+            client.audio.transcriptions.create(**asked)
+        assert refused.value.status_code == 403  # 38 of 30 tokens: the second one was let in, as 11 were left
+        spoken = {"model": "speaks-once", "input": "Hi.", "voice": "alloy"}
+        client.audio.speech.create(**spoken)
+        with pytest.raises(openai.RateLimitError):
+            client.audio.speech.create(**spoken)
+        written = [ledger(client, server, reply.headers["x-request-id"]) for reply in replies]
+    for each in written:
+        assert (each["operation"], each["deployment"], each["model"]) == (
+            "audio_transcriptions",
+            "hears-little",
+            "gpt-4o-transcribe",
+        )
+        told = each["tokens"]
+        assert (told["reserved"], told["prompt"], told["completion"], told["counted"]) == (1, 14, 5, False)
+        assert each["cost"]["amount"] == "24"  # 14 of 1 each, and 5 of 2
+
+
+def ledger(client: OpenAI, server: ForehearthServer, request_id: str) -> Any:
+    answer = client._client.get(f"{server.url}/admin/requests/{request_id}", headers={"api-key": server.key})
+    assert answer.status_code == 200, answer.text
+    return answer.json()
 
 
 def tokens(server: ForehearthServer, client: OpenAI) -> dict[str, int]:
