@@ -20,6 +20,7 @@ from forehearth.server.working import Workshop
 from forehearth.stores.memory import MemoryDocuments
 from forehearth.stores.memory_blobs import MemoryBlobs
 from forehearth.stores.memory_jobs import MemoryJobs
+from forehearth.stores.memory_spool import MemorySpool
 from forehearth.testing.clock import VirtualClock
 from forehearth.wire import connections as connections_wire
 from forehearth.wire.surfaces import Families
@@ -62,7 +63,7 @@ def all_families(
     clock, documents = clock or VirtualClock(), documents or MemoryDocuments()
     stores = _Stores(documents=documents, jobs=MemoryJobs(clock))
     rows = connections_wire.rows(Connections(documents, connections or {}, sealer(), clock), disclosures or Told())
-    reach = Reach(blobs=blobs or MemoryBlobs(), sealer=sealer())
+    reach = Reach(blobs=blobs or MemoryBlobs(), spool=MemorySpool(), sealer=sealer())
     return families(stores, clock, rows, Workshop(), reach=reach, upload_bytes=UPLOAD_BYTES)(
         "here", _no_models, Directory({}, {}, created=0)
     )

@@ -4,7 +4,7 @@
 """
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import cast
 
 import msgspec
@@ -38,6 +38,7 @@ from forehearth.routing.chain import serve
 from forehearth.routing.directory import Deployment, Directory
 
 _log = logging.getLogger("forehearth.gateway")
+_EVENTS = b"text/event-stream"
 _JSON: Header = (b"content-type", b"application/json")
 _STREAM_HEADERS: tuple[Header, ...] = ((b"cache-control", b"no-cache"), (b"x-accel-buffering", b"no"))
 _OK, _CLIENT_LEFT, _FIRST_FAULT_OF_OURS = 200, 499, 500
@@ -234,7 +235,7 @@ class Admitted:
             raise
         if reply.stream is None:
             return self._end_with(Reply(status=reply.status, headers=headers, body=reply.body))
-        stream = _Outgoing(self, reply.stream)
+        stream = _Outgoing(self, reply.stream, events=_is_event_stream(headers))
         return Reply(status=reply.status, headers=[*headers, *_STREAM_HEADERS], stream=stream, length=reply.length)
 
     def again(self) -> "Admitted | None":
@@ -305,6 +306,10 @@ def _unavailable(error: StoreFailed) -> StoreUnavailable:
     return StoreUnavailable("The store cannot be used now: nothing was changed.", retry_after=_STORE_RETRY_SECONDS)
 
 
+def _is_event_stream(headers: Sequence[Header]) -> bool:
+    return any(name == b"content-type" and value.startswith(_EVENTS) for name, value in headers)
+
+
 class Uploading(Admitted):
     """Something with a body that may be large, which was let in."""
 
@@ -333,13 +338,14 @@ class Uploading(Admitted):
 
 
 class _Outgoing(Tap):
-    """A call's stream on its way out. What goes wrong in it is told as its last event, and then raised."""
+    """A call's stream on its way out. What goes wrong in it is told as its last event, if it has such; then raised."""
 
-    __slots__ = ("_call", "_ended", "_started")
+    __slots__ = ("_call", "_ended", "_events", "_started")
 
-    def __init__(self, call: Admitted, stream: Stream) -> None:
+    def __init__(self, call: Admitted, stream: Stream, *, events: bool) -> None:
         super().__init__(stream)
         self._call = call
+        self._events = events
         self._started = False
         self._ended = False
 
@@ -361,7 +367,7 @@ class _Outgoing(Tap):
             return b""
         status, last = self._call.failure(error)
         self._end(status)
-        return last
+        return last if self._events else b""
 
     async def aclose(self) -> None:
         """See `core.exchange.Stream`."""

@@ -13,7 +13,7 @@ from typing import Protocol
 
 import msgspec
 
-from forehearth.core.call import Call, Operation
+from forehearth.core.call import MEDIA, Call, Operation
 from forehearth.core.limit_settings import TokenSettings, Vocabulary
 from forehearth.dialects import json_members, prompts
 
@@ -94,7 +94,10 @@ class TokenBounds:
         """By the length of the body."""
         settings = self._settings
         images, size = prompts.attached(call.operation, call.body)
-        prompt = len(call.body) - size + images * settings.image + settings.overhead
+        whole = len(call.body)
+        if call.form is not None:
+            whole, images = call.form.texts, call.form.images
+        prompt = whole - size + images * settings.image + settings.overhead
         own = COMPLETION_OUTPUT if call.operation is Operation.COMPLETIONS else settings.output
         output = own if call.output is None else call.output
         output = output if longest is None else min(output, longest)
@@ -102,7 +105,7 @@ class TokenBounds:
 
     def counted(self, call: Call, bounds: Bounds) -> Bounds:
         """The same, with the prompt counted as far as it can be."""
-        if self._vocabulary is None or len(call.body) > LONGEST_COUNTED:
+        if self._vocabulary is None or len(call.body) > LONGEST_COUNTED or call.operation in MEDIA:
             return bounds
         try:
             found = prompts.prompt(call.operation, call.body)

@@ -20,7 +20,7 @@ from typing import Any, Final
 import msgspec
 
 from forehearth.core.cache_settings import SemanticCacheSettings
-from forehearth.core.call import Call, Operation
+from forehearth.core.call import MEDIA, Call, Operation
 
 LONGEST_BODY: Final = 262_144
 """Bytes of a body that is looked at: to read a longer one would keep other calls waiting."""
@@ -60,6 +60,8 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
 
 def fingerprint(call: Call, *, max_temperature: float) -> Fingerprint:
     """The fingerprint of everything. Raises `NotCacheable`."""
+    if call.operation in MEDIA:
+        raise NotCacheable("sound and pictures are not kept")
     if call.responses is not None:
         raise NotCacheable("its deployment has hosts that are asked by the Responses API")
     if call.truncation == "auto":

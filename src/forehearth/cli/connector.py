@@ -15,9 +15,10 @@ from forehearth.cli.connection import Wish, address_of, auth_of, authority_of, c
 from forehearth.cli.deployments import Deployment, deployments
 from forehearth.cli.output import CommandFailed, Exit, say_json
 from forehearth.cli.refusals import unreachable
-from forehearth.connectors.exported import Entra, Exported, Platform, Wanted, exported, served
-from forehearth.connectors.forms import OPERATIONS, UNSERVED, OperationName
+from forehearth.connectors.exported import Entra, Exported, Platform, Wanted, exported
+from forehearth.connectors.forms import COMMON, OPERATIONS
 from forehearth.connectors.icon import icon
+from forehearth.connectors.members import OperationName
 from forehearth.connectors.places import Address
 from forehearth.connectors.shapes import FOUNDRY_SCOPE, SHAPES
 from forehearth.core.errors import Failed, InvalidField
@@ -50,8 +51,9 @@ def connector() -> None:
     "--operation",
     "operations",
     multiple=True,
-    type=click.Choice([*OPERATIONS, *UNSERVED]),
-    help="An operation to have; give it again for each.  [default: all that the deployments can]",
+    type=click.Choice([*OPERATIONS]),
+    help="An operation to have; give it again for each.  [default: all that the deployments can; without these, "
+    "chat, embeddings and responses]",
 )
 @click.option("--title", default="Forehearth", show_default=True, help="The connector's name in the designers.")
 @click.option("--public-url", help="Where the platform reaches the server.  [default: where this command does]")
@@ -89,9 +91,9 @@ def export(
     Power Platform settings.json: 'paconn create --settings settings.json' in the folder makes the connector. No key
     is in them: each connection brings its own.
 
-    The operations are chat, embeddings and responses. With --deployment the server is asked what these can, and each
-    operation offers those that fit; without, nobody is asked here, and the designer fetches the list. Images and
-    transcription are not served yet, so no connector has them.
+    The operations are chat, embeddings, responses, images and transcription. With --deployment the server is asked
+    what these can, and each operation offers those that fit; without, nobody is asked here, and the designer fetches
+    the list.
 
     \b
     Examples:
@@ -104,7 +106,8 @@ def export(
     try:
         public = _own(Address.of_url(public_url)) if public_url else address
         document = swagger(description(_DOCUMENT, public.origin))
-        chosen = served(operations or list(OPERATIONS), document)
+        wished = operations or (OPERATIONS if names else COMMON)
+        chosen = [each for each in OPERATIONS if each in wished]
         offered = _offered(chosen, _asked(wish, address, names) if names else [], given=bool(operations))
         made = exported(Wanted(platform=platform, title=title, operations=offered, entra=entra), document)
     except InvalidField as error:
@@ -186,7 +189,12 @@ def _offered(
 
 
 def _can(deployment: Deployment, operation: OperationName) -> bool:
-    return bool(deployment.embeds if operation == "embeddings" else deployment.chats)
+    able: Mapping[OperationName, bool | None] = {
+        "embeddings": deployment.embeds,
+        "images": deployment.pictures,
+        "transcription": deployment.hears,
+    }
+    return bool(able.get(operation, deployment.chats))
 
 
 def _files(made: Exported) -> dict[str, bytes]:

@@ -27,6 +27,10 @@ class Deployment(msgspec.Struct, frozen=True, kw_only=True):
     """Whether it answers prompts; None where that is not told."""
     embeds: bool | None = None
     """Whether it makes vectors; None where that is not told."""
+    pictures: bool = False
+    """Whether it is told that it makes pictures."""
+    hears: bool = False
+    """Whether it is told that it makes texts of recordings."""
 
 
 async def deployments(wire: Wire, address: Address, credential: Credential) -> list[Deployment]:
@@ -67,7 +71,8 @@ def _capabilities(one: dict[str, Any]) -> dict[str, Any]:
 def _of_v1(one: dict[str, Any]) -> Deployment:
     able = _capabilities(one)
     chats, embeds = bool(able.get("chat_completion", True)), bool(able.get("embeddings", False))
-    return Deployment(name=_text(one, "id"), model="", chats=chats, embeds=embeds)
+    pictures, hears = bool(able.get("image_generation")), bool(able.get("audio_transcription"))
+    return Deployment(name=_text(one, "id"), model="", chats=chats, embeds=embeds, pictures=pictures, hears=hears)
 
 
 def _of_project(one: dict[str, Any]) -> Deployment:
@@ -77,6 +82,8 @@ def _of_project(one: dict[str, Any]) -> Deployment:
         model=_text(one, "modelName"),
         chats="chat_completion" in able,
         embeds="embeddings" in able,
+        pictures="image_generation" in able,
+        hears="audio_transcription" in able,
     )
 
 

@@ -15,12 +15,9 @@ from forehearth.connectors.forms import (
     LISTED_MEMBERS,
     MODEL,
     OPERATIONS,
-    UNSERVED,
-    Member,
-    Operation,
-    OperationName,
 )
 from forehearth.connectors.icon import BRAND_COLOR
+from forehearth.connectors.members import Member, Operation, OperationName
 from forehearth.core.errors import InvalidField
 
 Platform = Literal["power-platform", "logic-apps"]
@@ -29,6 +26,8 @@ MOST_BYTES: Final = 1024 * 1024
 MOST_TITLE: Final = 30
 LIST_OPERATION: Final = "ListDeployments"
 _LOGIN: Final = "https://login.microsoftonline.com"
+_JSON: Final = "application/json"
+_FORM: Final = "multipart/form-data"
 _DEFINITIONS: Final = "#/definitions/"
 _KEPT: Final[tuple[str, ...]] = ("type", "minimum", "maximum", "minLength", "maxLength", "minItems", "maxItems")
 _FORMATS: Final = {"integer": "int32", "number": "double"}
@@ -65,14 +64,6 @@ class Exported(msgspec.Struct, frozen=True, kw_only=True):
     properties: Mapping[str, Any]
     settings: Mapping[str, Any] | None
     """What `paconn` reads; Power Platform's alone."""
-
-
-def served(names: Sequence[str], description: Mapping[str, Any]) -> list[OperationName]:
-    """The operations of these names. Raises `InvalidField` for what is not served here."""
-    for name in names:
-        if name in UNSERVED and UNSERVED[name] not in description["paths"]:
-            raise InvalidField(f"'{name}' is not served yet, so no connector can have it.", param="operation")
-    return [name for name in OPERATIONS if name in names]
 
 
 def exported(wanted: Wanted, description: Mapping[str, Any]) -> Exported:
@@ -120,7 +111,7 @@ def _definition(wanted: Wanted, description: Mapping[str, Any]) -> dict[str, Any
         "swagger": "2.0",
         "info": {
             "title": wanted.title,
-            "description": f"Asks the language models of {wanted.title}: "
+            "description": f"Asks the models of {wanted.title}: "
             + "; ".join(OPERATIONS[name].summary.lower() for name in wanted.operations)
             + ".",
             "version": description["info"]["version"],
@@ -147,17 +138,40 @@ def _security(entra: Entra | None) -> tuple[str, dict[str, Any]]:
 
 def _action(operation: Operation, deployments: Sequence[str], description: Mapping[str, Any]) -> dict[str, Any]:
     its = description["paths"][operation.path]["post"]
-    reads = next(each["schema"] for each in its["parameters"] if each["in"] == "body")
-    form = _object(reads, (MODEL, *operation.asks), description)
-    form["properties"]["model"] |= _choice(deployments)
-    return {
+    fields = {each["name"]: each for each in its["parameters"] if each["in"] == "formData"}
+    action = {
         "operationId": operation.operation_id,
         "summary": operation.summary,
         "description": operation.about,
         "x-ms-visibility": "important",
-        "parameters": [{"name": "body", "in": "body", "required": True, "schema": form}],
+        "parameters": _fields(operation, deployments, fields) if fields else _body(operation, deployments, description),
         "responses": _responses(its, operation.answers, description),
     }
+    return action | ({"consumes": [_FORM], "produces": [_JSON]} if fields else {})
+
+
+def _body(operation: Operation, deployments: Sequence[str], description: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """One object that has all of it."""
+    its = description["paths"][operation.path]["post"]
+    reads = next(each["schema"] for each in its["parameters"] if each["in"] == "body")
+    form = _object(reads, (MODEL, *operation.asks), description)
+    form["properties"]["model"] |= _choice(deployments)
+    return [{"name": "body", "in": "body", "required": True, "schema": form}]
+
+
+def _fields(
+    operation: Operation, deployments: Sequence[str], described: Mapping[str, Mapping[str, Any]]
+) -> list[dict[str, Any]]:
+    """The fields of a form, which are parameters of their own."""
+    found = []
+    for member in (MODEL, *operation.asks):
+        its = {**described[member.name], **member.schema}
+        field = {key: its[key] for key in ("name", "in", *_KEPT, "enum") if key in its} | _format(its)
+        field["required"] = its["required"] if member.needed is None else member.needed
+        words = {"x-ms-summary": member.title, "description": member.about}
+        found.append(field | words | ({"x-ms-visibility": member.visibility} if member.visibility else {}))
+    found[0] |= _choice(deployments)
+    return found
 
 
 def _list_action(description: Mapping[str, Any]) -> dict[str, Any]:

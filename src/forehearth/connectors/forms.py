@@ -6,44 +6,10 @@ too. What an operation streams is left out, as flows read whole answers.
 """
 
 from collections.abc import Mapping
-from typing import Any, Final, Literal
+from typing import Final
 
-import msgspec
-
-OperationName = Literal["chat", "embeddings", "responses"]
-Visibility = Literal["important", "advanced"]
-
-_TEXT: Final = {"type": "string"}
-
-
-class Member(msgspec.Struct, frozen=True, kw_only=True):
-    """A field of a form, or of an answer."""
-
-    name: str
-    title: str
-    """Title case, as the designers show it."""
-    about: str
-    visibility: Visibility | None = None
-    needed: bool | None = None
-    """None where the surface's description says it."""
-    schema: Mapping[str, Any] = {}
-    """What is narrower than the description, or missing in it."""
-    members: tuple["Member", ...] = ()
-    """Of an object, or of each object in a list."""
-
-
-class Operation(msgspec.Struct, frozen=True, kw_only=True):
-    """An action that a flow can have."""
-
-    name: OperationName
-    path: str
-    """Below `/openai/v1`."""
-    operation_id: str
-    summary: str
-    about: str
-    asks: tuple[Member, ...]
-    """Besides `model`."""
-    answers: tuple[Member, ...]
+from forehearth.connectors.media_forms import IMAGES, TRANSCRIPTION
+from forehearth.connectors.members import TEXT, Member, Operation, OperationName
 
 
 def _usage(*names: tuple[str, str]) -> Member:
@@ -61,7 +27,7 @@ MODEL: Final = Member(
     about="The deployment that is asked.",
     visibility="important",
     needed=True,
-    schema=_TEXT,
+    schema=TEXT,
 )
 _ROLE: Final = Member(
     name="role",
@@ -70,7 +36,7 @@ _ROLE: Final = Member(
     needed=True,
     schema={"enum": ["system", "developer", "user", "assistant"], "default": "user"},
 )
-_CONTENT: Final = Member(name="content", title="Content", about="What is said.", needed=True, schema=_TEXT)
+_CONTENT: Final = Member(name="content", title="Content", about="What is said.", needed=True, schema=TEXT)
 _TEMPERATURE: Final = Member(
     name="temperature",
     title="Temperature",
@@ -145,7 +111,7 @@ CHAT: Final = Operation(
                     about="The answer itself.",
                     members=(
                         Member(name="role", title="Role", about="Always assistant."),
-                        Member(name="content", title="Content", about="The answer's text.", schema=_TEXT),
+                        Member(name="content", title="Content", about="The answer's text.", schema=TEXT),
                     ),
                 ),
                 Member(
@@ -215,7 +181,7 @@ RESPONSES: Final = Operation(
             about="What is asked.",
             visibility="important",
             needed=True,
-            schema=_TEXT,
+            schema=TEXT,
         ),
         Member(
             name="instructions",
@@ -254,24 +220,26 @@ RESPONSES: Final = Operation(
             title="Output",
             about="What the model gave, item by item; its words are in the items of the type message.",
             members=(
-                Member(name="type", title="Type", about="message, or what else it gave.", schema=_TEXT),
+                Member(name="type", title="Type", about="message, or what else it gave.", schema=TEXT),
                 Member(
                     name="content",
                     title="Content",
                     about="The parts of a message.",
                     schema={"type": "array", "items": {"type": "object"}},
                     members=(
-                        Member(name="type", title="Type", about="output_text or refusal.", schema=_TEXT),
-                        Member(name="text", title="Text", about="The words.", schema=_TEXT),
+                        Member(name="type", title="Type", about="output_text or refusal.", schema=TEXT),
+                        Member(name="text", title="Text", about="The words.", schema=TEXT),
                     ),
                 ),
             ),
         ),
     ),
 )
-OPERATIONS: Final[Mapping[OperationName, Operation]] = {each.name: each for each in (CHAT, EMBEDDINGS, RESPONSES)}
-UNSERVED: Final[Mapping[str, str]] = {"images": "/images/generations", "transcription": "/audio/transcriptions"}
-"""What a connector could have, and no surface here serves yet: by the path that it would have below `/openai/v1`."""
+OPERATIONS: Final[Mapping[OperationName, Operation]] = {
+    each.name: each for each in (CHAT, EMBEDDINGS, RESPONSES, IMAGES, TRANSCRIPTION)
+}
+COMMON: Final[tuple[OperationName, ...]] = ("chat", "embeddings", "responses")
+"""What a connector has when nobody says for what; of the others a deployment has to be able."""
 LISTED: Final = "/models"
 """Where the designers ask for the deployments."""
 LISTED_MEMBERS: Final = (

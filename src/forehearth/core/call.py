@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
+from forehearth.core.form import Form
 from forehearth.core.principal import Principal
 from forehearth.core.record import CallRecord
 
@@ -16,6 +17,23 @@ class Operation(StrEnum):
     CHAT = "chat_completions"
     COMPLETIONS = "completions"
     EMBEDDINGS = "embeddings"
+    TRANSCRIPTIONS = "audio_transcriptions"
+    TRANSLATIONS = "audio_translations"
+    SPEECH = "audio_speech"
+    IMAGES = "images_generations"
+    IMAGE_EDITS = "images_edits"
+
+
+MEDIA: Final = frozenset(
+    {
+        Operation.TRANSCRIPTIONS,
+        Operation.TRANSLATIONS,
+        Operation.SPEECH,
+        Operation.IMAGES,
+        Operation.IMAGE_EDITS,
+    }
+)
+"""Those whose answers may be sound or pictures: they pass as they come, whatever they are."""
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,7 +48,9 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     """The deployment or route asked for, by path or by the body's `model`."""
     body: bytes
-    """The body as the client sent it, but for members that its surface told us to drop."""
+    """The body as the client sent it, but for members that its surface told us to drop. Empty where it is a form."""
+    form: Form | None = None
+    """The body, where it is an uploaded form; None where it is JSON."""
     model_in_body: str | None = None
     """The body's own `model`; on a classic path it decides nothing."""
     has_model_member: bool = False
@@ -43,7 +63,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     output_members: tuple[str, ...] = ()
     """The members in which it could, and which it has, if only null."""
     choices: int = 1
-    """How many answers it asks for; 0 where the operation has none (embeddings)."""
+    """How many answers it asks for; 0 where the operation has none (embeddings, media)."""
     responses: bytes | None = None
     """The same question as a body of the Responses API, for backends that have it; None where it is no such one."""
     only_responses: bool = False

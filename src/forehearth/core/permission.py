@@ -3,7 +3,7 @@
 Source: the provider operations of `Microsoft.CognitiveServices`, and the role definitions that name them. Foundry
 Models inference is `MaaS` there, and an agent's endpoint is one to `interact` with. Conversations have no actions of
 their own there: they are what responses are kept with, and ask for the same. Removing a message of a thread is writing
-messages.
+messages; making a picture of others is making one.
 """
 
 from enum import StrEnum
@@ -17,6 +17,8 @@ class Permission(StrEnum):
     CHAT = f"{_ACCOUNT}/OpenAI/deployments/chat/completions/action"
     COMPLETIONS = f"{_ACCOUNT}/OpenAI/deployments/completions/action"
     EMBEDDINGS = f"{_ACCOUNT}/OpenAI/deployments/embeddings/action"
+    AUDIO = f"{_ACCOUNT}/OpenAI/deployments/audio/action"
+    IMAGES = f"{_ACCOUNT}/OpenAI/images/generations/action"
     READ_MODELS = f"{_ACCOUNT}/OpenAI/models/read"
     READ_RESPONSES = f"{_ACCOUNT}/OpenAI/responses/read"
     WRITE_RESPONSES = f"{_ACCOUNT}/OpenAI/responses/write"

@@ -147,8 +147,15 @@ class ModelSettings(Values, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """The model's version, in its publisher's words."""
     publisher: Text | None = None
     """Who made the model."""
-    type: Literal["chat_completion", "completion", "embeddings"] = "chat_completion"
-    """What the model is for."""
+    type: Literal[
+        "chat_completion",
+        "completion",
+        "embeddings",
+        "audio_transcription",
+        "audio_generation",
+        "image_generation",
+    ] = "chat_completion"
+    """What the model is for. `audio_transcription` makes text of speech, `audio_generation` speech of text."""
     context_tokens: Annotated[int, msgspec.Meta(ge=1)] | None = None
     """Tokens of prompt and answer together that the model can hold. With a vocabulary (`tokens`), responses that are
     longer are refused or [shortened](responses.md#conversations-that-are-too-long) before a host is asked."""

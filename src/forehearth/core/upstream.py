@@ -1,6 +1,7 @@
 """What crosses the outbound border: a request to a model host, and its response."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from typing import Protocol
 
 import msgspec
 
@@ -47,6 +48,19 @@ class Timeouts(msgspec.Struct, frozen=True, kw_only=True):
     """The whole call, streams included."""
 
 
+class Source(Protocol):
+    """A request's body that is not in memory."""
+
+    @property
+    def size(self) -> int:
+        """Bytes of it."""
+        ...
+
+    def pieces(self) -> AsyncGenerator[bytes, None]:
+        """All of them, from the beginning, each time that it is asked. Raises `StoreFailed` where it cannot be read."""
+        ...
+
+
 class Request(msgspec.Struct, frozen=True, kw_only=True):
     """One request to a model host. The sender adds `host`, `content-length` and `connection` to `headers`."""
 
@@ -56,16 +70,20 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     """Path and query, as sent."""
     headers: Sequence[Header] = ()
     body: bytes = b""
+    source: Source | None = None
+    """The body instead, where it is read while it is sent."""
+    streams: bool = False
+    """Whether every success is handed over as a stream, and not events alone."""
     timeouts: Timeouts = Timeouts()
     most_bytes: int | None = None
     """Bytes of the response's body, streams included; None for the sender's own bound, which streams have not."""
 
 
 class Response(msgspec.Struct, frozen=True, kw_only=True):
-    """What a model host answered: whole (`body`), or as `stream` when it is a 2xx of `text/event-stream`.
+    """What a model host answered: whole (`body`), or as `stream`.
 
-    `headers` are as in `Head`. Who takes a response with a stream owes it one `aclose()`; closing before the end
-    closes the connection.
+    That is how a 2xx of `text/event-stream` comes, and every 2xx where its request `streams`. `headers` are as in
+    `Head`. Who takes a response with a stream owes it one `aclose()`; closing before the end closes the connection.
     """
 
     status: int

@@ -46,6 +46,8 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     filename: str | None
     """What the client calls the file; None where the part is no file. It is text, and never a path."""
+    at: int = 0
+    """Where in the body its bytes begin."""
 
 
 Event = Part | bytes
@@ -68,11 +70,14 @@ def boundary(content_type: bytes) -> bytes:
 class Multipart:
     """Feed it what arrives; it gives back what that completes. After a fault nothing may be fed any more."""
 
-    __slots__ = ("_held", "_line", "_parts", "_state")
+    __slots__ = ("_at", "_held", "_line", "_most_parts", "_parts", "_state")
 
-    def __init__(self, boundary: bytes) -> None:
+    def __init__(self, boundary: bytes, *, most_parts: int = MOST_PARTS) -> None:
         self._line = b"\r\n--" + boundary
         self._held = _CRLF  # so that the first delimiter is like the others
+        self._at = -len(_CRLF)
+        """Where in the body the bytes that are held begin."""
+        self._most_parts = most_parts
         self._state = _START
         self._parts = 0
 
@@ -87,6 +92,7 @@ class Multipart:
                 break
             at = after
         self._held = data[at:]
+        self._at += at
         return events
 
     def end(self) -> None:
@@ -136,11 +142,12 @@ class Multipart:
                 raise _fault(f"the headers of a part are longer than {LONGEST_HEADERS} bytes")
             return None
         self._parts += 1
-        if self._parts > MOST_PARTS:
-            raise _fault(f"it has more than {MOST_PARTS} parts")
-        events.append(_part(data[at:end]))
+        if self._parts > self._most_parts:
+            raise _fault(f"it has more than {self._most_parts} parts")
+        begin = end + len(_EMPTY_LINE)
+        events.append(_part(data[at:end], self._at + begin))
         self._state = _DATA
-        return end + len(_EMPTY_LINE)
+        return begin
 
     def _data(self, data: bytes, at: int, events: list[Event]) -> int | None:
         line = self._line
@@ -159,7 +166,7 @@ class Multipart:
         return upto
 
 
-def _part(block: bytes) -> Part:
+def _part(block: bytes, at: int) -> Part:
     """A part's header fields. Raises `MalformedBody`."""
     fields: dict[bytes, bytes] = {}
     lines = block.split(_CRLF)
@@ -175,9 +182,9 @@ def _part(block: bytes) -> Part:
     disposition = fields.get(b"content-disposition", b"")
     kind, _, _ = disposition.partition(b";")
     given = _parameters(disposition[len(kind) :]) if kind.strip().lower() == b"form-data" else None
-    if given is None or b"name" not in given:
+    if given is None or b"name" not in given or b"name*" in given:
         raise _fault("a part has no header 'Content-Disposition: form-data; name=\"…\"'")
-    return Part(name=_text(given[b"name"]), filename=_filename(given))
+    return Part(name=_text(given[b"name"]), filename=_filename(given), at=at)
 
 
 def _filename(given: dict[bytes, bytes]) -> str | None:

@@ -25,6 +25,11 @@ OPERATIONS: dict[Operation, frozenset[Permission]] = {
     Operation.CHAT: frozenset({Permission.CHAT, Permission.MODELS_CHAT}),
     Operation.COMPLETIONS: frozenset({Permission.COMPLETIONS}),
     Operation.EMBEDDINGS: frozenset({Permission.EMBEDDINGS, Permission.MODELS_EMBEDDINGS}),
+    Operation.TRANSCRIPTIONS: frozenset({Permission.AUDIO}),
+    Operation.TRANSLATIONS: frozenset({Permission.AUDIO}),
+    Operation.SPEECH: frozenset({Permission.AUDIO}),
+    Operation.IMAGES: frozenset({Permission.IMAGES}),
+    Operation.IMAGE_EDITS: frozenset({Permission.IMAGES}),
 }
 """What each operation takes, on all surfaces."""
 READING = frozenset(

@@ -13,7 +13,7 @@ from typing import Any, Self
 import msgspec
 
 from forehearth.accounting.tokens import TokenBounds
-from forehearth.core.call import Call
+from forehearth.core.call import MEDIA, Call
 from forehearth.core.errors import ForehearthError
 from forehearth.core.exchange import Reply, Stream
 from forehearth.core.limit_settings import TokenSettings
@@ -24,6 +24,7 @@ from forehearth.dialects.answers import StreamText
 from forehearth.dialects.response_texts import ResponseText
 from forehearth.dialects.usage_events import WithoutUsage
 from forehearth.policies.drains import Drains
+from forehearth.policies.media_usage import NoteMediaUsage
 from forehearth.policies.onion import Proceed
 from forehearth.ports.meter import Meter
 
@@ -54,6 +55,7 @@ class CountUsage:
     ) -> None:
         self._deployment = deployment
         self._meter = meter
+        self._media = NoteMediaUsage(deployment, meter)
         self._tokens = tokens or TokenBounds(TokenSettings(), "", None)
         self._drains = drains
         self._asks = asks
@@ -62,6 +64,8 @@ class CountUsage:
 
     async def __call__(self, call: Call, proceed: Proceed) -> Reply:
         """Pass the call on, and look at what comes back."""
+        if call.operation in MEDIA:
+            return await self._media(call, proceed)
         hides = self._asks and call.stream and not call.usage_asked
         sent = _asking(call) if hides else call
         reply = await (proceed(sent) if self._drains is None else self._outlasting(sent, proceed, self._drains))

@@ -3,7 +3,7 @@
 from typing import Literal
 from urllib.parse import quote
 
-from forehearth.core.call import Call, Operation
+from forehearth.core.call import MEDIA, Call, Operation
 from forehearth.core.errors import NotSupported
 from forehearth.core.exchange import Header
 from forehearth.core.secret import Secret
@@ -14,6 +14,7 @@ from forehearth.ports.token_source import TokenSource
 from forehearth.providers import address
 from forehearth.providers.body import JSON_HEADERS, OPERATION_PATHS, RESPONSES_PATH, asked_in_responses, named
 from forehearth.providers.credentials import Bearer, CredentialSettings, check_one, check_origin
+from forehearth.providers.media import as_media
 
 _NEWEST = {"classic": "2024-10-21", "v1": None, "models": "2024-05-01-preview"}
 
@@ -80,8 +81,7 @@ class AzureOpenAI:
     def request(self, call: Call, model: str) -> Request:
         """The call in this resource's form. In `classic` the path names the deployment and the body stays as it came.
 
-        Raises `NotSupported` for completions in the `models` form, which has none, and `Unreachable` where there is no
-        token to send.
+        Raises `NotSupported` for what the `models` form has not, and `Unreachable` where there is no token to send.
         """
         path = OPERATION_PATHS[call.operation]
         passed = asked_in_responses(call, model) if self._responses else None
@@ -93,13 +93,16 @@ class AzureOpenAI:
             target, body = f"/openai/v1{path}", named(call, model)
         elif call.operation is Operation.COMPLETIONS:
             raise NotSupported("This deployment's host has no text completions; use chat completions.", param="model")
+        elif call.operation in MEDIA:
+            raise NotSupported("This deployment's host is asked in a form without sound and pictures.", param="model")
         else:
             target, body = f"/models{path}", named(call, model)
         headers = self._headers if self._bearer is None else (*self._headers, self._bearer.header())
-        return Request(
+        request = Request(
             origin=self._origin,
             target=(self._prefix + target + self._query).encode(),
             headers=(*headers, *call.forward.items()),
             body=body,
             timeouts=self._timeouts,
         )
+        return as_media(request, call, None if self._form == "classic" else model)

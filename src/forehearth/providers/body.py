@@ -12,6 +12,11 @@ OPERATION_PATHS = {
     Operation.CHAT: "/chat/completions",
     Operation.COMPLETIONS: "/completions",
     Operation.EMBEDDINGS: "/embeddings",
+    Operation.TRANSCRIPTIONS: "/audio/transcriptions",
+    Operation.TRANSLATIONS: "/audio/translations",
+    Operation.SPEECH: "/audio/speech",
+    Operation.IMAGES: "/images/generations",
+    Operation.IMAGE_EDITS: "/images/edits",
 }
 
 
@@ -26,8 +31,11 @@ def asked_in_responses(call: Call, model: str) -> bytes | None:
 
 
 def named(call: Call, model: str) -> bytes:
-    """The call's body with `model` as its model, every other byte as it came; the very body when it says so already."""
-    if call.model_in_body == model:
+    """The call's body with `model` as its model, every other byte as it came; the very body when it says so already.
+
+    A form has none: see `providers.media`.
+    """
+    if call.model_in_body == model or call.form is not None:
         return call.body
     value = msgspec.json.encode(model)
     if call.has_model_member:

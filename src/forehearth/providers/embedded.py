@@ -10,6 +10,7 @@ from forehearth.core.settings_types import Seconds
 from forehearth.core.upstream import Origin, Request
 from forehearth.providers import address
 from forehearth.providers.body import JSON_HEADERS, OPERATION_PATHS, named
+from forehearth.providers.media import as_media
 
 
 class EmbeddedSettings(ProviderSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -41,10 +42,11 @@ class Embedded:
 
     def request(self, call: Call, model: str) -> Request:
         """The call, with the model's catalogue name or file in the body."""
-        return Request(
+        request = Request(
             origin=self._origin,
             target=b"/v1" + OPERATION_PATHS[call.operation].encode(),
             headers=(*JSON_HEADERS, *call.forward.items()),
             body=named(call, model),
             timeouts=self._timeouts,
         )
+        return as_media(request, call, model)

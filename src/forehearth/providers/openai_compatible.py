@@ -9,10 +9,11 @@ from forehearth.ports.token_source import TokenSource
 from forehearth.providers import address
 from forehearth.providers.body import JSON_HEADERS, OPERATION_PATHS, RESPONSES_PATH, asked_in_responses, named
 from forehearth.providers.credentials import Bearer, CredentialSettings, check_one, check_origin
+from forehearth.providers.media import as_media
 
 
 class OpenAICompatibleSettings(ProviderSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A host with `/chat/completions`, `/completions` and `/embeddings` under its base URL."""
+    """A host with `/chat/completions`, `/embeddings`, `/audio/…` and their like under its base URL."""
 
     base_url: HttpUrl
     """Everything before `/chat/completions`, such as `http://127.0.0.1:11434/v1`."""
@@ -62,10 +63,11 @@ class OpenAICompatible:
         if self._responses is not None:
             body = asked_in_responses(call, model)
             target = target if body is None else self._responses
-        return Request(
+        request = Request(
             origin=self._origin,
             target=target,
             headers=(*headers, *call.forward.items()) if call.forward else headers,
             body=named(call, model) if body is None else body,
             timeouts=self._timeouts,
         )
+        return as_media(request, call, model)

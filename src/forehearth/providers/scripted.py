@@ -4,7 +4,8 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from forehearth.core.call import Call
+from forehearth.core.call import MEDIA, Call
+from forehearth.core.errors import NotSupported
 from forehearth.core.settings import ProviderSettings
 from forehearth.core.settings_types import Seconds, Values
 from forehearth.core.upstream import Origin, Request, Timeouts
@@ -58,7 +59,9 @@ class Scripted:
         )
 
     def request(self, call: Call, model: str) -> Request:
-        """The call in the OpenAI dialect, with `model` in its body."""
+        """The call in the OpenAI dialect, with `model` in its body. Raises `NotSupported` for sound and pictures."""
+        if call.operation in MEDIA:
+            raise NotSupported("A backend that answers by script has no sound and no pictures.", param="model")
         return Request(
             origin=self._origin,
             target=b"/v1" + OPERATION_PATHS[call.operation].encode(),

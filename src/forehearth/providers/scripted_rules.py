@@ -6,7 +6,6 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from forehearth.core.call import Operation
 from forehearth.core.settings_types import Unfit, Values
 
 MATCHED_CHARACTERS = 400
@@ -42,7 +41,7 @@ _FRAMING = frozenset({"connection", "content-encoding", "content-length", "conte
 class When(Values, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Which calls a rule is for: every condition that is given must hold."""
 
-    operation: Operation | None = None
+    operation: Literal["chat_completions", "completions", "embeddings"] | None = None
     """`chat_completions`, `completions` or `embeddings`."""
     model: str | None = None
     """The model's name at this backend."""

@@ -10,7 +10,7 @@ from typing import NoReturn
 
 import msgspec
 
-from forehearth.core.call import Call
+from forehearth.core.call import MEDIA, Call
 from forehearth.core.errors import (
     AllBusy,
     AllDown,
@@ -115,6 +115,7 @@ class Attempts:
                     headers=headers,
                     body=response.body,
                     stream=response.stream,
+                    length=_length(call, response),
                     in_responses=call.responses is not None and member.backend.responses,
                 )
         raise self._no_answer(call, plan, failures, tokens)
@@ -132,7 +133,7 @@ class Attempts:
             if request.timeouts.total > left:
                 request = _within(request, left)
             response = await backend.sender.send(request)
-            if response.status != _OK or call.stream is not (response.stream is not None):
+            if response.status != _OK or not _is_in_form(call, response):
                 await _refuse(response, backend)
         except Failed as error:
             failure = _as_told(error, backend)
@@ -204,6 +205,17 @@ class Attempts:
 def _with_responses(plan: Plan) -> Sequence[Member]:
     """Those that can be asked what chat completions cannot say."""
     return [member for member in plan.order if member.backend.responses]
+
+
+def _is_in_form(call: Call, response: Response) -> bool:
+    """Whether a success came as it was asked for. Sound and pictures pass as they come, in events or not."""
+    return call.operation in MEDIA or call.stream is (response.stream is not None)
+
+
+def _length(call: Call, response: Response) -> int | None:
+    """Bytes of an answer of media, where its host says so."""
+    told = response.headers.get(b"content-length") if call.operation in MEDIA and response.stream is not None else None
+    return None if told is None else int(told)
 
 
 def _outcome(error: BaseException) -> str:

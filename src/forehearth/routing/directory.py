@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
+from typing import Final
 
 import msgspec
 
@@ -17,6 +18,22 @@ from forehearth.routing.routes import Chain, Route
 
 _SPILLOVER = b"x-ms-spillover-deployment"
 """The header that names the deployment to spill over to, for one call."""
+
+
+OPERATIONS_OF: Final[Mapping[str, frozenset[Operation]]] = {
+    "chat_completion": frozenset({Operation.CHAT, Operation.COMPLETIONS}),
+    "completion": frozenset({Operation.CHAT, Operation.COMPLETIONS}),
+    "embeddings": frozenset({Operation.EMBEDDINGS}),
+    "audio_transcription": frozenset({Operation.TRANSCRIPTIONS, Operation.TRANSLATIONS}),
+    "audio_generation": frozenset({Operation.SPEECH}),
+    "image_generation": frozenset({Operation.IMAGES, Operation.IMAGE_EDITS}),
+}
+"""What a model of each type may be asked for."""
+_PICTURES: Final = OPERATIONS_OF["image_generation"]
+_NO_IMAGE_MODEL: Final = (
+    " No image model is installed here, and none is embedded: add a deployment with 'model: {type: image_generation}' "
+    "on a backend that has one (docs/how-to/media.md)."
+)
 
 
 class Backend(msgspec.Struct, frozen=True, kw_only=True):
@@ -114,7 +131,7 @@ class Directory:
         if not chain:
             raise DeploymentNotFound(
                 "The API deployment for this resource does not exist. If you created the deployment within the last "
-                "5 minutes, please wait a moment and try again."
+                f"5 minutes, please wait a moment and try again.{self._lacking(call)}"
             )
         wanted = call.headers.get(_SPILLOVER)
         if wanted is not None:
@@ -126,9 +143,16 @@ class Directory:
             return able
         raise OperationNotSupported(
             f"The {call.operation.value} operation does not work with the specified model, {call.name}. Please "
-            f"choose different model and try again. (Its deployment says model.type: {chain[0].facts.type}.)",
+            f"choose different model and try again. (Its deployment says model.type: {chain[0].facts.type}.)"
+            f"{self._lacking(call)}",
             param="model",
         )
+
+    def _lacking(self, call: Call) -> str:
+        """What there is none of here at all, and how to have one."""
+        if call.operation not in _PICTURES or any(_can(each, call) for each in self._deployments.values()):
+            return ""
+        return _NO_IMAGE_MODEL
 
     def _open(self, chain: Chain, name: str, allowed: AbstractSet[str] | None) -> tuple[Deployment, ...]:
         """Those of a route's deployments that a caller's key has, by their own name or by the route's."""
@@ -151,4 +175,4 @@ class Directory:
 def _can(deployment: Deployment, call: Call) -> bool:
     if call.only_responses and not deployment.responses:
         return False
-    return (deployment.facts.type == "embeddings") is (call.operation is Operation.EMBEDDINGS)
+    return call.operation in OPERATIONS_OF[deployment.facts.type]

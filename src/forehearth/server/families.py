@@ -3,6 +3,7 @@
 import secrets
 import uuid
 from collections.abc import Sequence
+from functools import partial
 from typing import Protocol
 
 from forehearth.agents.service import Agents
@@ -21,10 +22,12 @@ from forehearth.server.reach import Reach
 from forehearth.server.responses import KIND, Around, made_responses
 from forehearth.server.working import Workshop
 from forehearth.stored_completions.service import StoredCompletions
-from forehearth.wire import agent_endpoint, conversations, responses, stored_completions
+from forehearth.wire import agent_endpoint, conversations, media, responses, stored_completions
 from forehearth.wire import agents as agents_wire
 from forehearth.wire import assets as assets_wire
 from forehearth.wire import files as files_wire
+from forehearth.wire.azure_deployments import AzureDeployments
+from forehearth.wire.openai_v1 import OpenAIV1
 from forehearth.wire.surfaces import Families, FamiliesOf
 from forehearth.wire.table import Row
 
@@ -75,9 +78,24 @@ def families(
     def made(resource: str, door: Door, hosts: Hosts) -> Families:
         answered, work = made_responses(around, door, hosts)
         workshop.add(KIND, resource, work)
+        sounds = partial(media.rows, door, reach.spool, upload_bytes=upload_bytes)
+        v1_media, classic_media = sounds(surface=OpenAIV1.name), sounds(surface=AzureDeployments.name)
         classic_agents, classic_agents_of_project = made_assistants(around, door, workshop, resource)
-        v1 = (*responses.rows(answered), *conversations.rows(talks), *stored_completions.rows(stored), *files)
-        classic = (*responses.rows(answered), *responses.with_deployment(answered), *files, *classic_agents)
+        v1 = (
+            *responses.rows(answered),
+            *conversations.rows(talks),
+            *stored_completions.rows(stored),
+            *files,
+            *v1_media,
+            *media.with_deployment(v1_media),
+        )
+        classic = (
+            *responses.rows(answered),
+            *responses.with_deployment(answered),
+            *files,
+            *classic_agents,
+            *media.with_deployment(classic_media),
+        )
         project = (
             *agents_wire.rows(agents),
             *classic_agents_of_project,

@@ -19,6 +19,7 @@ from forehearth.ports.blobs import Blobs
 from forehearth.ports.documents import DocumentStore
 from forehearth.ports.egress import Egress
 from forehearth.ports.sealer import Sealer
+from forehearth.ports.spool import Spool
 from forehearth.ports.tools import ToolSource
 from forehearth.responses.loops import SourcesAt
 from forehearth.responses.toolbox import Sources
@@ -68,6 +69,8 @@ class Reach(msgspec.Struct, frozen=True, kw_only=True):
     """All of it."""
 
     blobs: Blobs
+    spool: Spool
+    """Where forms are put by while their calls last."""
     egress: Egress = Nowhere()
     """Asks addresses that callers name."""
     sealer: Sealer
@@ -76,10 +79,12 @@ class Reach(msgspec.Struct, frozen=True, kw_only=True):
     """Where the tools come from of what is asked there."""
 
 
-def reached(settings: Settings, stores: Kept, clock: Clock, *, blobs: Blobs, egress: Egress) -> Reach:
+def reached(settings: Settings, stores: Kept, clock: Clock, *, blobs: Blobs, spool: Spool, egress: Egress) -> Reach:
     """What a worker has."""
     tools = Tools(made_connections(settings, stores, clock), egress)
-    return Reach(blobs=blobs, egress=egress, sealer=sealer_of_callers(stores.pepper), sources_at=tools.sources_at)
+    return Reach(
+        blobs=blobs, spool=spool, egress=egress, sealer=sealer_of_callers(stores.pepper), sources_at=tools.sources_at
+    )
 
 
 class Tools:

@@ -23,6 +23,7 @@ from forehearth.server.working import Workshop
 from forehearth.stores.memory import MemoryDocuments
 from forehearth.stores.memory_blobs import MemoryBlobs
 from forehearth.stores.memory_jobs import MemoryJobs
+from forehearth.stores.memory_spool import MemorySpool
 from forehearth.wire import admin_table, descriptions
 from forehearth.wire.connections import rows as connection_rows
 from forehearth.wire.surfaces import surfaces
@@ -46,7 +47,12 @@ def endpoints() -> Mapping[str, tuple[Endpoint, ...]]:
     connections = connection_rows(Connections(stores.documents, {}, sealer, clock), _Nobody())
     directory = Directory({}, {}, created=0)
     made = families(
-        stores, clock, connections, Workshop(), reach=Reach(blobs=MemoryBlobs(), sealer=sealer), upload_bytes=0
+        stores,
+        clock,
+        connections,
+        Workshop(),
+        reach=Reach(blobs=MemoryBlobs(), spool=MemorySpool(), sealer=sealer),
+        upload_bytes=0,
     )("", _no_model, directory)
     tables = surfaces(directory, families=made)
     found = {surface.name: tuple(surface.endpoints) for _, surface in tables}

@@ -34,6 +34,7 @@ from forehearth.server.identity import build_identities
 from forehearth.server.installation import written
 from forehearth.server.ledger import opened_ledger
 from forehearth.server.reach import reached
+from forehearth.server.spooling import opened_spool
 from forehearth.server.stores import awaited_stores
 from forehearth.server.sweeping import swept
 from forehearth.server.working import Workshop
@@ -52,6 +53,7 @@ async def run_worker(context: WorkerContext) -> None:
         awaited_stores(settings.store, context.data, clock, context.shutdown.begun) as stores,
         swept(stores, clock) if context.index == 0 else contextlib.nullcontext(),
         opened_blobs(context, stores, clock) as blobs,
+        opened_spool(context) as spool,
         HttpClient() as client,
         GuardedClient(settings.egress, clock=clock) as egress,
         TokenKeepers() as keepers,
@@ -86,15 +88,14 @@ async def run_worker(context: WorkerContext) -> None:
                 clock,
                 connection_rows(settings, stores, clock, identities.disclosures),
                 workshop,
-                reach=reached(settings, stores, clock, blobs=blobs, egress=egress),
+                reach=reached(settings, stores, clock, blobs=blobs, spool=spool, egress=egress),
                 upload_bytes=settings.server.limits.upload_bytes,
             ),
         )
         gateway = build_gateway(
             settings, around, identity=identities.callers, metrics=context.metrics, created=int(clock.unix())
         )
-        context.metrics.watch_backends(around.pools.states)
-        context.metrics.watch_caches(around.caches.states)
+        _watch(context, around)
         await keepers.begin()
         try:
             async with (
@@ -105,6 +106,11 @@ async def run_worker(context: WorkerContext) -> None:
                 await _serve(context, gateway, [*_issuing(issuer, settings), *_describing(context), admin])
         finally:
             await identities.tokens.aclose()
+
+
+def _watch(context: WorkerContext, around: Surroundings) -> None:
+    context.metrics.watch_backends(around.pools.states)
+    context.metrics.watch_caches(around.caches.states)
 
 
 def _issuing(issuer: DevelopmentIssuer | None, settings: Settings) -> Sequence[BaseRoute]:

@@ -21,6 +21,8 @@ from forehearth.core.errors import Broken, Failed
 from forehearth.core.upstream import Request, Response
 from forehearth.transport import failures
 from forehearth.transport.limits import ClientLimits
+from forehearth.transport.response_head import is_event_stream, objection
+from forehearth.transport.sending import Sending
 from forehearth.transport.stream import BodyStream
 
 _log = logging.getLogger("forehearth.transport")
@@ -29,9 +31,7 @@ _SWITCHING = 101
 _FINAL = 200
 """Statuses below are interim."""
 _SUCCESS_BELOW = 300
-_EVENT_STREAM = b"text/event-stream"
 _NO_BODY: Final = frozenset({204, 304})
-_UNCODED = frozenset({b"", b"identity"})
 _STALE_WITHIN = 1.0
 """Seconds within which a close without an answer is taken for a close that crossed the request on its way. Later, the
 host may have been at work on it."""
@@ -51,11 +51,6 @@ class Owner(Protocol):
     def lost(self, connection: "Connection") -> None:
         """The connection is closed."""
         ...
-
-
-def _is_event_stream(media_type: bytes) -> bool:
-    end = len(_EVENT_STREAM)
-    return media_type[:end].lower() == _EVENT_STREAM and media_type[end : end + 1] in b"; \t"
 
 
 class _Rejected(Exception):
@@ -86,10 +81,12 @@ class Connection(asyncio.Protocol):
         "_parser",
         "_pieces",
         "_reason",
+        "_sending",
         "_sent",
         "_size",
         "_status",
         "_stream",
+        "_streams",
         "_timeouts",
         "_total_by",
         "_transport",
@@ -110,6 +107,8 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport = cast("asyncio.Transport", None)
         self._answer: asyncio.Future[Response] | None = None
         self._stream: BodyStream | None = None
+        self._sending: Sending | None = None
+        """The body of the request, where it is read while it is sent."""
         self.born = self.free_since = monotonic()
         self.busy = False
         """A request is out whose response is not complete."""
@@ -140,6 +139,8 @@ class Connection(asyncio.Protocol):
         self._size = self._overhead = self._interim = 0
         self._head_done = self._complete = self._held = self._until_close = False
         self._no_body = request.method == b"HEAD"
+        self._streams = request.streams
+        self._sending = None if request.source is None else Sending(self, request.source, loop)
         body = request.body
         if len(body) <= _JOIN_UP_TO:
             self._transport.write(head + body)
@@ -180,9 +181,22 @@ class Connection(asyncio.Protocol):
     def abort(self) -> None:
         """Close at once; no stream and no future is told."""
         self.closed = True
+        self._stop_sending()
         self.busy = False
         self._answer = self._stream = None
         self._transport.abort()
+
+    # What the sending of a body does.
+
+    def write(self, piece: bytes) -> None:
+        """Send a piece of it. The host's time for its first byte begins when it has all of it."""
+        self._first_byte_by = self._monotonic() + self._timeouts.first_byte
+        self._transport.write(piece)
+
+    def unreadable(self, error: BaseException) -> None:
+        """The call cannot be sent to its end."""
+        self._deliver(error)
+        self.abort()
 
     # What the stream does.
 
@@ -230,12 +244,23 @@ class Connection(asyncio.Protocol):
         elif self._overhead > self._limits.head_bytes:
             self.fail(failures.not_an_answer("its head is too large"))
 
+    def pause_writing(self) -> None:
+        """The host reads more slowly than a body is sent."""
+        if self._sending is not None:
+            self._sending.hold()
+
+    def resume_writing(self) -> None:
+        """It caught up."""
+        if self._sending is not None:
+            self._sending.go_on()
+
     def eof_received(self) -> None:
         """Nothing more will come: the transport closes, and `connection_lost` judges."""
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Deliver what the close means for the call, and tell the owner."""
         self.closed = True
+        self._stop_sending()
         if self.busy:
             if self._head_done and self._until_close and exc is None:
                 self._keep = False
@@ -273,14 +298,16 @@ class Connection(asyncio.Protocol):
         self._status = status
         self._head_done = True
         headers = self._headers
-        self._check(headers)
+        reason = objection(headers, self._overhead, self._limits)
+        if reason:
+            self._reject(reason)
         if b"content-length" not in headers and b"transfer-encoding" not in headers:
             self._until_close = status not in _NO_BODY
         if self._no_body:
             self._complete = True
             self._keep = False
             raise _Rejected
-        if status < _SUCCESS_BELOW and _is_event_stream(headers.get(b"content-type", b"")):
+        if status < _SUCCESS_BELOW and (self._streams or is_event_stream(headers.get(b"content-type", b""))):
             self._open_stream()
         elif b"content-length" in headers and int(headers[b"content-length"]) > self._bound:
             self._reject("its body is too large")
@@ -316,18 +343,6 @@ class Connection(asyncio.Protocol):
             self._reject("an interim response has a body")
         self._headers = {}
 
-    def _check(self, headers: dict[bytes, bytes]) -> None:
-        if len(headers) > self._limits.header_count:
-            self._reject("it has too many header fields")
-        if self._overhead > self._limits.head_bytes:
-            size = sum(map(len, headers)) + sum(map(len, headers.values())) + 4 * len(headers)
-            if size > self._limits.head_bytes:
-                self._reject("its head is too large")
-        if b"content-encoding" in headers and headers[b"content-encoding"].strip().lower() not in _UNCODED:
-            self._reject("its body is compressed, which was not asked for")
-        if b"transfer-encoding" in headers and headers[b"transfer-encoding"].strip().lower() != b"chunked":
-            self._reject("its transfer coding is not served")
-
     def _reject(self, reason: str) -> None:
         self._reason = reason
         raise _Rejected
@@ -355,12 +370,18 @@ class Connection(asyncio.Protocol):
             answer.set_result(Response(status=self._status, headers=self._headers, body=body))
         self._pieces = []
         # A host that answered before it read the whole request would take the rest of it for the next one.
-        if self._keep and not self._transport.get_write_buffer_size():
+        sent = self._sending is None or self._sending.over
+        if self._keep and sent and not self._transport.get_write_buffer_size():
             self._owner.released(self)
         else:
             self.abort()
 
-    def _deliver(self, error: Exception) -> None:
+    def _stop_sending(self) -> None:
+        sending, self._sending = self._sending, None
+        if sending is not None:
+            sending.stop()
+
+    def _deliver(self, error: BaseException) -> None:
         if self._stream is not None:
             self._stream.fail(cast("Failed", error))
         elif self._answer is not None and not self._answer.done():

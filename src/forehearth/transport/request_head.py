@@ -70,8 +70,9 @@ class HeadWriter:
             line = self._line(request.method, request.target)
         headers = tuple(request.headers)
         fields = self._blocks.get(headers) or self._block(headers)
-        if request.body or request.method not in _WITHOUT_LENGTH:
-            return b"%b%bcontent-length: %d\r\n\r\n" % (line, fields, len(request.body))
+        size = len(request.body) if request.source is None else request.source.size
+        if size or request.method not in _WITHOUT_LENGTH:
+            return b"%b%bcontent-length: %d\r\n\r\n" % (line, fields, size)
         return b"%b%b\r\n" % (line, fields)
 
     def _block(self, headers: tuple[Header, ...]) -> bytes:

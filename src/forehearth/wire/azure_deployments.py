@@ -59,7 +59,6 @@ _LATER = frozenset(
         b"realtime",
         b"evals",
     }
-    | {b"transcriptions", b"translations", b"speech", b"generations", b"edits"}
 )
 
 

@@ -32,6 +32,10 @@ class Described(msgspec.Struct, frozen=True, kw_only=True):
     """None where the answer has no body."""
     status: int = 200
     answers_media: str = JSON
+    reads_json: str | None = None
+    """The schema of JSON that it reads as well, where its body is mostly something else."""
+    answers_also: tuple[str, ...] = ()
+    """Media types that it may answer in as well: texts, or bytes where they are sounds."""
     streams: bool = False
     """Whether it answers in events where it is asked to."""
     asks_models: bool = False
@@ -49,6 +53,9 @@ def _get(answers: str, *query: str) -> Described:
 _CONVERSATION: Final = Described(reads="NewConversation", needs_body=False, answers="Conversation")
 _GONE: Final = Described(answers=None, status=204)
 _DELETED: Final = Described(answers="Deleted")
+_HEARD: Final = Described(
+    reads="AnyObject", media=FORM, answers="Transcript", answers_also=("text/plain", "text/vtt"), asks_models=True
+)
 _ASSETS: Final = {
     f"{family}_{name}": described
     for family in ("indexes", "datasets")
@@ -91,6 +98,20 @@ DESCRIBED: Final[Mapping[str, Described]] = {
     "chat_completions": Described(reads="ChatRequest", answers="ChatCompletion", streams=True, asks_models=True),
     "completions": Described(reads="CompletionRequest", answers="Completion", streams=True, asks_models=True),
     "embeddings": Described(reads="EmbeddingRequest", answers="EmbeddingList", asks_models=True),
+    "audio_transcriptions": msgspec.structs.replace(_HEARD, reads="NewTranscription", streams=True),
+    "audio_translations": msgspec.structs.replace(_HEARD, reads="NewTranslation"),
+    "audio_speech": Described(
+        reads="SpeechRequest",
+        answers=BYTES,
+        answers_media=BYTES,
+        answers_also=("audio/mpeg", "audio/opus", "audio/aac", "audio/flac", "audio/wav", "audio/pcm"),
+        streams=True,
+        asks_models=True,
+    ),
+    "images_generations": Described(reads="PicturesRequest", answers="Pictures", streams=True, asks_models=True),
+    "images_edits": Described(
+        reads="NewEdit", media=FORM, reads_json="EditRequest", answers="Pictures", streams=True, asks_models=True
+    ),
     "images_embeddings": Described(reads="AnyObject", needs_body=False),
     "info": Described(answers="ModelInfo", query=("model",), headers=("azureml-model-deployment",)),
     "index": _get("Operations"),

@@ -11,6 +11,7 @@ import msgspec
 
 from forehearth.core.call import Operation
 from forehearth.dialects.responses.asked import UNSERVED, Body
+from forehearth.wire import media_schemas
 from forehearth.wire.bodies import MEMBERS
 
 REFERENCE: Final = "#/components/schemas/{name}"
@@ -168,6 +169,7 @@ _READ: Final[Mapping[str, type]] = {
     "CompletionRequest": MEMBERS[Operation.COMPLETIONS],
     "EmbeddingRequest": MEMBERS[Operation.EMBEDDINGS],
     "ResponseRequest": Body,
+    **media_schemas.READ,
 }
 """By the type that reads them."""
 _THROUGH: Final[Mapping[str, Schema]] = {
@@ -192,7 +194,7 @@ def schemas() -> dict[str, Schema]:
     properties = found["ResponseRequest"]["properties"]
     for name in UNSERVED:
         properties.pop(name, None)
-    return {**_WRITTEN, **found}
+    return {**_WRITTEN, **media_schemas.SCHEMAS, **found}
 
 
 def _open(schema: dict[str, Any], through: Mapping[str, Schema]) -> None:

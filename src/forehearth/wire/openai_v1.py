@@ -28,11 +28,13 @@ OPERATIONS = {
     b"/embeddings": (Operation.EMBEDDINGS, Permission.EMBEDDINGS),
 }
 _LATER = frozenset(
-    {b"responses", b"images", b"audio", b"uploads", b"batches", b"vector_stores", b"evals"}
+    {b"responses", b"uploads", b"batches", b"vector_stores", b"evals"}
     | {b"fine_tuning", b"containers", b"realtime", b"videos"}
 )
 NOT_YET = frozenset({b"/responses/compact"})
 """What is posted to paths that look as if they named one of the things that there are."""
+_TEXT_MODELS = frozenset({"chat_completion", "completion"})
+_MEDIA_MODELS = frozenset({"audio_transcription", "audio_generation", "image_generation"})
 VERSIONS = ("v1", "preview", "latest")
 """What an api-version may be besides a date."""
 
@@ -160,7 +162,11 @@ class OpenAIV1:
         raw_name, _, rest = path[len(b"/deployments/") :].partition(b"/")
         asked = self._deployment_calls.get(b"/" + rest)
         if asked is None:
-            raise paths.not_found(self._operations)
+            self._check_version(head)
+            done = self._table.find(head, path)
+            if done is None:
+                raise paths.not_found(self._operations)
+            return done
         paths.require_post(head)
         self._check_version(head)
         return msgspec.structs.replace(asked, deployment=paths.segment(raw_name))
@@ -181,12 +187,13 @@ def _model(name: str, deployment: Deployment, created: int) -> dict[str, object]
 
 
 def capabilities(deployment: Deployment) -> dict[str, bool]:
-    """What a deployment can be asked for, in the words of Azure's model lists."""
+    """What a deployment can be asked for, in the words of Azure's model lists, which have none for sound."""
     kind = deployment.facts.type
     return {
         "fine_tune": False,
         "inference": True,
-        "completion": kind != "embeddings",
+        "completion": kind in _TEXT_MODELS,
         "chat_completion": kind == "chat_completion",
         "embeddings": kind == "embeddings",
+        **({kind: True} if kind in _MEDIA_MODELS else {}),
     }

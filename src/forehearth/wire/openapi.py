@@ -22,6 +22,7 @@ _NAMES: Final = re.compile(r"\{(\w+)\}")
 _LINK: Final = re.compile(r"\[([^\]]+)\]\([^)]+\)")
 _DEPLOYMENTS: Final = "/deployments/{deployment}/"
 _TEXT: Final[Schema] = {"type": "string"}
+_BYTES: Final[Schema] = {"type": "string", "format": "binary"}
 _ALWAYS: Final = (400, 401, 403, 404, 405, 500, 502, 503)
 """Refusals and failures that every endpoint may answer with."""
 _OF_BODIES: Final = (408, 409, 412, 413, 415, 429, 501, 507)
@@ -108,6 +109,8 @@ def _operation(told: Told, endpoint: Endpoint, name: str, below: str) -> dict[st
             "required": its.needs_body,
             "content": {its.media: {"schema": reference(its.reads)}},
         }
+    if its.reads_json is not None:
+        written["requestBody"]["content"][JSON] = {"schema": reference(its.reads_json)}
     return written
 
 
@@ -135,9 +138,11 @@ def _parameters(told: Told, endpoint: Endpoint, its: Described, below: str) -> l
 def _responses(told: Told, its: Described) -> dict[str, Any]:
     good: dict[str, Any] = {"description": HTTPStatus(its.status).phrase}
     if its.answers == BYTES:
-        good["content"] = {BYTES: {"schema": {"type": "string", "format": "binary"}}}
+        good["content"] = {BYTES: {"schema": _BYTES}}
     elif its.answers is not None:
         good["content"] = {its.answers_media: {"schema": reference(its.answers)}}
+    for media in its.answers_also:
+        good["content"][media] = {"schema": _BYTES if media.startswith("audio/") else _TEXT}
     if its.streams:
         good["content"][EVENTS] = {"schema": _TEXT}
     statuses = {*_ALWAYS, *(_OF_BODIES if its.reads else ()), *(_OF_MODELS if its.asks_models else ())}

@@ -15,6 +15,11 @@ SUMMARIES: Final[Mapping[str, str]] = {
     "chat_completions": "an answer to messages, whole or streamed",
     "completions": "the continuation of a text",
     "embeddings": "vectors of texts",
+    "audio_transcriptions": "the text of a recording; `multipart/form-data`, whole or streamed; [media](media.md)",
+    "audio_translations": "its text in English; `multipart/form-data`",
+    "audio_speech": "a recording of a text, whole or in events",
+    "images_generations": "pictures for a prompt, whole or bit by bit",
+    "images_edits": "pictures made of others: `multipart/form-data`, or JSON that names them",
     "images_embeddings": "a clear 400: no deployment embeds images",
     "info": "name, type and publisher of a model: the one in the query `model` or the header "
     "`azureml-model-deployment`, else `default`, else the first",

@@ -88,10 +88,19 @@ def _body(
             "name": name,
             "in": "formData",
             "required": name in form.get("required", ()),
-            "type": "file" if each.get("format") == "binary" else each.get("type", "string"),
+            **_field(each),
         }
         for name, each in form["properties"].items()
     ]
+
+
+def _field(each: Mapping[str, Any]) -> dict[str, Any]:
+    """What may be in a field of a form."""
+    if each.get("format") == "binary":
+        return {"type": "file"}
+    schema = _schema(each)
+    many = {"collectionFormat": "multi"} if schema.get("type") == "array" else {}
+    return {"type": "string", **schema, **many}
 
 
 def _response(each: Mapping[str, Any]) -> dict[str, Any]:

@@ -87,8 +87,18 @@ UPLOAD = (
     b"--b\r\nContent-Disposition: form-data; name=purpose\r\n\r\nevals\r\n"
     b"--b\r\nContent-Disposition: form-data; name=file; filename=a\r\n\r\nx\r\n--b--\r\n"
 )
+RECORDING = (
+    b"--b\r\nContent-Disposition: form-data; name=model\r\n\r\nchat\r\n"
+    b"--b\r\nContent-Disposition: form-data; name=file; filename=a\r\n\r\nx\r\n--b--\r\n"
+)
+PICTURE = {"model": "chat", "prompt": "hi"}
 BODIES = (
     ("/files", UPLOAD),
+    ("/audio/transcriptions", RECORDING),
+    ("/audio/translations", RECORDING),
+    ("/audio/speech", {"model": "chat", "input": "hi", "voice": "any"}),
+    ("/images/generations", PICTURE),
+    ("/images/edits", PICTURE | {"images": [{"image_url": "https://example.com"}]}),
     ("/chat/completions", CHAT),
     ("/completions", TEXT),
     ("/images/embeddings", {"model": "vectors", "input": [{"image": "data:image/png;base64,AAAA"}]}),
@@ -211,7 +221,13 @@ class Client:
 
     def ask(self, method: str, target: str, body: object, headers: Mapping[str, str]) -> Answer:
         raw = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
-        kind = "application/merge-patch+json" if method == "PATCH" else FORM if body is UPLOAD else "application/json"
+        kind = (
+            "application/merge-patch+json"
+            if method == "PATCH"
+            else FORM
+            if isinstance(body, bytes)
+            else "application/json"
+        )
         given = dict(headers) if raw is None else {"content-type": kind, **headers}
         self._connection.request(method, target, raw, given)
         response = self._connection.getresponse()

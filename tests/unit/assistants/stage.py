@@ -16,6 +16,7 @@ from forehearth.server.working import Workshop
 from forehearth.stores.memory import MemoryDocuments
 from forehearth.stores.memory_blobs import MemoryBlobs
 from forehearth.stores.memory_jobs import MemoryJobs
+from forehearth.stores.memory_spool import MemorySpool
 from tests.families import sealer
 from tests.unit.doors import Known, answer, head, make_door, principal
 from tests.unit.responses.stage import Models, Source, calls
@@ -82,7 +83,7 @@ class Stage:
         self.jobs = MemoryJobs(self.clock)
         self.workshop = Workshop()
         stores = _Stores(documents=self.documents, jobs=self.jobs)
-        reach = Reach(blobs=MemoryBlobs(), sealer=sealer())
+        reach = Reach(blobs=MemoryBlobs(), spool=MemorySpool(), sealer=sealer())
         made = families(stores, self.clock, (), self.workshop, reach=reach, upload_bytes=1_000)
         known = Known({"t": principal(*permissions)})
         self.door = make_door(answer({}), known=known, families=made("here", self.models, Directory({}, {}, created=0)))

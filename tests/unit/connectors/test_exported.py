@@ -11,8 +11,8 @@ import openapi_spec_validator
 import pytest
 from openapi_spec_validator import OpenAPIV2SpecValidator
 
-from forehearth.connectors.exported import LIST_OPERATION, MOST_BYTES, Entra, Wanted, exported, served
-from forehearth.connectors.forms import OPERATIONS, UNSERVED
+from forehearth.connectors.exported import LIST_OPERATION, MOST_BYTES, Entra, Wanted, exported
+from forehearth.connectors.forms import OPERATIONS
 from forehearth.connectors.icon import BRAND_COLOR, SIDE, icon
 from forehearth.core.errors import InvalidField
 from forehearth.server.describing import description
@@ -60,14 +60,20 @@ def test_everything_has_words_and_a_name_in_pascal_case():
     assert {each["operationId"] for each in operations} == {
         "CreateChatCompletion",
         "CreateEmbeddings",
+        "CreateImage",
         "CreateResponse",
+        "CreateTranscription",
         LIST_OPERATION,
     }
     for operation in operations:
         assert operation["operationId"].isalnum()
         assert operation["operationId"][0].isupper()
         assert operation["description"].removesuffix(".") != operation["summary"]
-        for schema in (*(each["schema"] for each in operation["parameters"]), operation["responses"]["200"]["schema"]):
+        for field in (each for each in operation["parameters"] if each["in"] == "formData"):
+            assert field["x-ms-summary"][0].isupper()
+            assert field["description"].endswith(".")
+        asked = (each["schema"] for each in operation["parameters"] if each["in"] == "body")
+        for schema in (*asked, operation["responses"]["200"]["schema"]):
             for member in members(schema):
                 assert member["title"] == member["x-ms-summary"]
                 assert member["title"][0].isupper()
@@ -89,6 +95,17 @@ def test_the_designer_asks_for_the_deployments_where_none_are_chosen():
     assert asked["x-ms-dynamic-values"]["operationId"] == listing["operationId"]
     assert listing["x-ms-visibility"] == "internal"
     assert "/models" not in exported(wanted(deployments=("chat",)), DOCUMENT).definition["paths"]
+
+
+def test_a_recording_goes_into_a_form():
+    """Swagger 2.0 has no other way to upload a file."""
+    action = exported(wanted(deployments=("heard",)), DOCUMENT).definition["paths"]["/audio/transcriptions"]["post"]
+    assert action["consumes"] == ["multipart/form-data"]
+    fields = {each["name"]: each for each in action["parameters"]}
+    assert {each["in"] for each in fields.values()} == {"formData"}
+    assert (fields["file"]["type"], fields["file"]["required"]) == ("file", True)
+    assert (fields["model"]["enum"], fields["model"]["required"]) == (["heard"], True)
+    assert not fields["prompt"]["required"]
 
 
 def test_only_power_platform_has_settings():
@@ -116,14 +133,6 @@ def test_a_sign_in_that_entra_id_has_no_names_like_is_refused(wrong):
 def test_more_than_a_platform_takes_is_refused():
     with pytest.raises(InvalidField, match="1 MB"):
         exported(wanted(deployments=[f"{number:0200}" for number in range(2_000)]), DOCUMENT)
-
-
-@pytest.mark.parametrize("name", UNSERVED)
-def test_what_is_not_served_is_in_no_connector(name):
-    """Once a surface serves it, it belongs to the forms."""
-    assert UNSERVED[name] not in DOCUMENT["paths"]
-    with pytest.raises(InvalidField, match="not served yet"):
-        served([name], DOCUMENT)
 
 
 def test_the_icon_is_a_picture_that_the_designers_take():

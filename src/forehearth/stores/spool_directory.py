@@ -1,0 +1,98 @@
+"""Bodies of calls in files without a name, in one folder: nothing of them outlives the process.
+
+Everything that blocks is done in threads.
+"""
+
+import asyncio
+import contextlib
+import errno
+import os
+import tempfile
+from collections.abc import AsyncGenerator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import IO, Final, TypeVar
+
+from forehearth.core.document import StoreFailed
+from forehearth.core.errors import StorageFull
+
+PIECE: Final = 256 * 1024
+"""Bytes that are read at a time."""
+_THREADS: Final = 4
+_FOLDER: Final = 0o700
+_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+
+_T = TypeVar("_T")
+
+
+class SpoolDirectory:
+    """A `Spool` in a folder, which several processes may share."""
+
+    def __init__(self, folder: Path) -> None:
+        """The folder is made where it is not there. Raises `OSError`."""
+        folder.mkdir(mode=_FOLDER, exist_ok=True)
+        self._folder = folder
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="spool")
+
+    def close(self) -> None:
+        """End its threads. What they do now they do to the end."""
+        self._threads.shutdown(wait=False)
+
+    async def begin(self) -> "SpooledFile":
+        """See `ports.spool`."""
+        file = await _run(self._threads, lambda: tempfile.TemporaryFile(dir=self._folder, buffering=0))  # noqa: SIM115 - closed with its call
+        return SpooledFile(self._threads, file)
+
+
+class SpooledFile:
+    """A `Spooled`."""
+
+    def __init__(self, threads: ThreadPoolExecutor, file: IO[bytes]) -> None:
+        self._threads = threads
+        self._file = file
+        self.size = 0
+
+    async def write(self, piece: bytes) -> None:
+        """See `ports.spool`."""
+        await _run(self._threads, lambda: self._write(piece))
+        self.size += len(piece)
+
+    async def pieces(self, start: int, end: int) -> AsyncGenerator[bytes, None]:
+        """See `ports.spool`."""
+        while start < end:
+            piece = await _run(self._threads, partial(self._read, start, min(PIECE, end - start)))
+            if not piece:
+                raise StoreFailed("a body that was put by is not as long as it was")
+            start += len(piece)
+            yield piece
+
+    def close(self) -> None:
+        """See `ports.spool`."""
+        self._file.close()
+
+    def _write(self, piece: bytes) -> None:
+        left = memoryview(piece)
+        while left:
+            left = left[os.write(self._file.fileno(), left) :]
+
+    def _read(self, at: int, size: int) -> bytes:
+        return os.pread(self._file.fileno(), size, at)
+
+
+async def _run(threads: ThreadPoolExecutor, do: Callable[[], _T]) -> _T:
+    with _explained():
+        return await asyncio.get_running_loop().run_in_executor(threads, do)
+
+
+@contextlib.contextmanager
+def _explained() -> Iterator[None]:
+    """What the system says, in the words of the port."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _FULL:
+            raise StorageFull("There is no room left on the server's disk for what is uploaded.") from None
+        raise StoreFailed(f"what is uploaded cannot be put by: {error.strerror}") from error
+    except ValueError:  # the file was closed: its call is over
+        raise StoreFailed("the body that was put by is gone") from None
