@@ -128,6 +128,11 @@ class Asker:
         self._stopped = self._stopped or why
         self._gate.open_wide()
 
+    def heed(self) -> None:
+        """Raise the error with which it was stopped, if it was."""
+        if self._stopped is not None:
+            raise self._stopped
+
     async def ask(self, prompt: str) -> Answer:
         """The answer, checked and where need be repaired once. Raises `RunStopped` and `LimitReached`."""
         body = self._head + msgspec.json.encode(prompt) + b"}"
@@ -166,8 +171,7 @@ class Asker:
             entered = await self._gate.enter()
             answered = False
             try:
-                if self._stopped is not None:
-                    raise self._stopped
+                self.heed()
                 outcome = await self._once(body)
                 answered = isinstance(outcome, Answer)
             except (RunStopped, LimitReached) as reason:
