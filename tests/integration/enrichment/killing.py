@@ -113,7 +113,11 @@ def _figures(folder: Path, rows: int, members: dict[str, Any]) -> Figures:
     if "source" not in members:
         tickets(folder, rows)
     sink = members.get("sink", {"path": str(folder / "out")})
-    return Figures(rows=rows, out=sink["path"], options=sink.get("storage_options"))
+    secrets = sink.get("storage_secrets", {})
+    options = sink.get("storage_options", {}) | {
+        name: Path(value.removeprefix("file:")).read_text() for name, value in secrets.items()
+    }
+    return Figures(rows=rows, out=sink["path"], options=options or None)
 
 
 async def _answered(host: Upstream, number: float, process: asyncio.subprocess.Process) -> None:
