@@ -70,9 +70,10 @@ def onelake(folder: Path) -> Iterator[dict[str, Any]]:
 @contextlib.contextmanager
 def _served(command: Sequence[str], **environ: str) -> Iterator[int]:
     """A server as a process of its own, and the port that it says it listens at."""
-    out = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-    with subprocess.Popen(command, env={**os.environ, **environ}, **out) as process:  # type: ignore[call-overload]
+    around = {**os.environ, **environ}
+    with subprocess.Popen(command, env=around, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
         try:
+            assert process.stdout is not None
             yield _port(process.stdout)
         finally:
             process.kill()
