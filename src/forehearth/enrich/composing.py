@@ -100,6 +100,7 @@ async def record_of(prepared: Prepared, state: JobState) -> Run:
         )
     run.rows = prepared.source.rows
     job = prepared.file.job
+    run.currency = "USD" if prepared.tariff is None else prepared.tariff.currency
     if job.on_error == "quarantine":
         run.quarantine = place(job.sink.path, prepared.file.folder) + QUARANTINE
     return run

