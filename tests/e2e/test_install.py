@@ -82,9 +82,10 @@ class Checkout:
 def checkout(tmp_path: Path, repository_root: Path) -> Checkout:
     folder = tmp_path / "a checkout"
     (folder / "scripts").mkdir(parents=True)
-    (folder / "tests" / "node").mkdir(parents=True)
+    for name in ("tests/node", "tests/soak/node"):
+        (folder / name).mkdir(parents=True)
     shutil.copy(repository_root / "scripts" / "install", folder / "scripts" / "install")
-    for name in (*FILES, "tests/node/package-lock.json"):
+    for name in (*FILES, "tests/node/package-lock.json", "tests/soak/node/package-lock.json"):
         shutil.copy(repository_root / name, folder / name)
     python = tmp_path / "stand-in"
     python.write_text(STAND_IN.format(python=sys.executable))
@@ -211,7 +212,7 @@ def test_the_tests_need_more_and_leave_it_there(checkout: Checkout) -> None:
 
 def test_the_long_tier_needs_still_more(checkout: Checkout) -> None:
     assert checkout.install("--soak").returncode == 0
-    assert checkout.calls == [*DEV, "packages requirements-soak.lock"]
+    assert checkout.calls == [*DEV, "packages requirements-soak.lock", "npm"]
     assert checkout.install("--soak").returncode == 0
     assert checkout.install("--dev").returncode == 0
     assert checkout.calls == []
@@ -220,7 +221,7 @@ def test_the_long_tier_needs_still_more(checkout: Checkout) -> None:
     assert checkout.calls == []
     assert checkout.install("--soak", BREAK="pip:ERROR: a fault").returncode == 1
     assert checkout.install("--soak").returncode == 0
-    assert checkout.calls == ["packages requirements-soak.lock"]
+    assert checkout.calls == ["packages requirements-soak.lock", "npm"]
 
 
 @pytest.mark.parametrize("how", ["pip:ERROR: a fault", "killed"])

@@ -82,14 +82,17 @@ def plan(job: Path, state: Path | None, sample: int | None, no_sample: bool, in_
 @enrich.command()
 @_job
 @_state
-@click.option("--every", type=click.FloatRange(min=0.1), help="Seconds between two looks.  [default: 5]")
+@click.option(
+    "--every", type=click.FloatRange(min=0.1), help="Seconds between two looks, or until messages land.  [default: 5]"
+)
 @click.option("--once", is_flag=True, help="Enrich what is there and not yet enriched, and end.")
 def follow(job: Path, state: Path | None, every: float | None, once: bool) -> int:
-    r"""Enrich what comes into the source of JOB: files of a folder, or versions of a Delta table with a change feed.
+    r"""Enrich what comes into the source of JOB: files of a folder, versions of a Delta table, or messages of a topic.
 
     Each file, and each version's new and changed rows, is a run of its own: its rows land once, however often this is
     begun again, and the job's limits hold for each of them. Files are taken once nobody has written to them for a
-    second; names that begin with '.' or '_' are left alone. Ctrl-C, SIGTERM and 'forehearth enrich cancel' end it in
+    second; names that begin with '.' or '_' are left alone. A topic of Kafka is one run, which lands what came in
+    every --every seconds, and goes on where the sink says. Ctrl-C, SIGTERM and 'forehearth enrich cancel' end it in
     good order. The exit status is 0 then, 4 when a limit was reached, and 1 when a run stopped for another reason.
 
     \b
@@ -101,9 +104,14 @@ def follow(job: Path, state: Path | None, every: float | None, once: bool) -> in
 
     def landed(name: str, found: Any) -> None:
         progress.finish()
-        click.echo(f"{name}: {found.done:,} rows landed, {found.failed:,} of them failed")
+        where = f": see {found.quarantine}" if found.failed and found.quarantine else ""
+        click.echo(f"{name}: {found.done:,} rows landed, {found.failed:,} of them failed{where}")
 
-    found = _works().follow(job, state, None if once else every or EVERY, (progress.show, landed))
+    def gone(name: str) -> None:
+        progress.finish()
+        click.echo(f"{name}: is not there any more, and was left out")
+
+    found = _works().follow(job, state, None if once else every or EVERY, progress.show, landed, gone)
     progress.finish()
     return Exit.OK if found is None else _ended(job, found)
 
@@ -189,8 +197,15 @@ def _carried_on(job: Path, state: Path | None, deed: str, *, in_json: bool) -> i
 
 
 def _ended(job: Path, found: Any) -> int:
-    """The exit status of a run. Raises `CommandFailed` where it is not complete."""
+    """The exit status of a run. Raises `CommandFailed` where it is not complete, or no row has an answer."""
     if found.status == "completed":
+        where = found.quarantine or "the column _error"
+        again = f"; to ask them again: forehearth enrich run {job} --retry-failed" if found.quarantine else ""
+        if found.failed and found.failed >= found.done:
+            often = max(found.errors, key=found.errors.__getitem__, default="")
+            raise CommandFailed(f"no row has an answer: {often}", f"Why is told in {where}{again}")
+        if found.failed:
+            click.echo(f"{found.failed:,} rows failed: why is told in {where}{again}", err=True)
         return Exit.OK
     if found.status == "interrupted":
         return Exit.INTERRUPTED

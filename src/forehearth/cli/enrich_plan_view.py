@@ -37,14 +37,15 @@ def plan_as_json(plan: Any) -> dict[str, Any]:
     found: dict[str, Any] = msgspec.to_builtins(msgspec.structs.replace(plan, results=()))
     cost = found.pop("cost")
     results = [msgspec.to_builtins(dict(row), builtin_types=(), enc_hook=str) for row in plan.results]
-    return found | {"usd": cost and {end: plain(amount) for end, amount in cost.items()}, "results": results}
+    exact = cost and {end: plain(amount) for end, amount in cost.items()}
+    return found | {"usd" if plan.currency == "USD" else "cost": exact, "results": results}
 
 
 def _cost(plan: Any) -> str:
     if plan.cost is None:
         return "not known: the job has no prices"
     low, high = plain(_cents(plan.cost.low)), plain(_cents(plan.cost.high))
-    return f"{low} USD" if low == high else f"{low} to {high} USD"
+    return f"{low} {plan.currency}" if low == high else f"{low} to {high} {plan.currency}"
 
 
 def _cents(amount: int) -> int:

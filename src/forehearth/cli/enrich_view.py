@@ -111,7 +111,7 @@ def as_json(run: Any) -> dict[str, Any]:
     """A run as JSON has it: money as text, so that it stays exact."""
     found: dict[str, Any] = msgspec.to_builtins(run)
     spent = found["spent"]
-    spent["usd"] = plain(spent.pop("cost"))
+    spent["usd" if run.currency == "USD" else "cost"] = plain(spent.pop("cost"))
     for name in ("points", "step", "latency"):  # they are for the report
         del found[name]
     return found
@@ -120,7 +120,7 @@ def as_json(run: Any) -> dict[str, Any]:
 def _money(run: Any) -> str:
     if run.spent.unpriced and not run.spent.cost:
         return "not known: the job has no prices"
-    amount = f"{plain(run.spent.cost)} USD"
+    amount = f"{plain(run.spent.cost)} {run.currency}"
     return f"{amount}, and {run.spent.unpriced:,} answers whose cost is not known" if run.spent.unpriced else amount
 
 

@@ -32,12 +32,16 @@ def carry_on(job: Path, state: Path | None, show: Callable[[Run], None], deed: D
 
 
 def follow(
-    job: Path, state: Path | None, every: float | None, told: tuple[Callable[[Run], None], Callable[[str, Run], None]]
+    job: Path,
+    state: Path | None,
+    every: float | None,
+    show: Callable[[Run], None],
+    landed: Callable[[str, Run], None],
+    gone: Callable[[str], None],
 ) -> Run | None:
     """Follow a job's source until somebody ends it; the answer is a run that came to no good end."""
     file = enrich.load(job)
-    show, landed = told
-    follower = Follower(file, enrich.state_folder(file, state), show=show, landed=landed)
+    follower = Follower(file, enrich.state_folder(file, state), show=show, landed=landed, gone=gone)
 
     async def work() -> Run | None:
         _heed(follower.stop)

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
+from forehearth.core.kafka_settings import KafkaSource
 from forehearth.core.price_settings import ListedAs, Money, PriceSettings
 from forehearth.core.secret import Secret
 from forehearth.core.settings import ProviderSettings
@@ -88,7 +89,7 @@ class PostgresSource(
     """What is asked, such as `SELECT id, text FROM tickets ORDER BY id`."""
 
 
-Source = CsvSource | JsonlSource | ParquetSource | DeltaSource | PostgresSource
+Source = CsvSource | JsonlSource | ParquetSource | DeltaSource | PostgresSource | KafkaSource
 
 
 class DeltaSink(Values, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="format", tag="delta"):

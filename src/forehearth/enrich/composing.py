@@ -13,9 +13,10 @@ import msgspec
 from forehearth.accounting import prices
 from forehearth.accounting.prices import PriceList, Tariff
 from forehearth.core.clock import SystemClock
-from forehearth.core.enrichment_settings import Job
+from forehearth.core.enrichment_settings import CsvSource, Job
 from forehearth.core.errors import Misconfigured
 from forehearth.core.ids import request_ids
+from forehearth.core.kafka_settings import KafkaSource
 from forehearth.enrichment import columns, lineage, spec, tables
 from forehearth.enrichment.arrow import pa
 from forehearth.enrichment.asking import Asker, Host
@@ -26,10 +27,11 @@ from forehearth.enrichment.failed_rows import FailedRows, forget
 from forehearth.enrichment.gate import Gate
 from forehearth.enrichment.job_file import JobFile
 from forehearth.enrichment.job_state import JobState
+from forehearth.enrichment.places import QUARANTINE, place
 from forehearth.enrichment.run_record import Run
 from forehearth.enrichment.runner import Plumbing, Runner, quarantine_schema
 from forehearth.enrichment.sink import Sink
-from forehearth.enrichment.source import Source
+from forehearth.enrichment.source import Pieces, Source, pieces_of
 
 Show = Callable[[Run], None]
 
@@ -67,11 +69,18 @@ def prepare_of(file: JobFile, source: Source, failed: FailedRows | None = None) 
 
 def fingerprint_of(job: Job, question: spec.Spec, source_version: str) -> str:
     """What tells a job from one with other results: what is asked of what, and how it lands. Limits are not in it."""
-    host = job.deployment.backend
-    kind = type(host).__name__ if host is not None else ""
-    address = getattr(host, "address", "") if host is not None else ""
-    lands = [job.prompt, job.output, job.mode, job.key, job.on_error, job.columns, job.chunk_rows]
-    return spec.digest(question.asked().hex(), kind, address, source_version, *lands).hex()
+    # The pieces of a topic begin and end where its messages happen to come.
+    size = None if isinstance(job.source, KafkaSource) else job.chunk_rows
+    lands = [job.prompt, job.output, job.mode, job.key, job.on_error, job.columns, size, _read_as(job)]
+    return spec.digest(question.asked().hex(), source_version, *lands).hex()
+
+
+def _read_as(job: Job) -> object:
+    """What decides, besides the bytes of a source, which values its rows have."""
+    source = job.source
+    if isinstance(source, CsvSource):
+        return [source.delimiter, sorted(source.types.items())]
+    return list(source.columns.items()) if isinstance(source, KafkaSource) else None
 
 
 async def record_of(prepared: Prepared, state: JobState) -> Run:
@@ -90,6 +99,10 @@ async def record_of(prepared: Prepared, state: JobState) -> Run:
             retried=None if prepared.failed is None else prepared.failed.version,
         )
     run.rows = prepared.source.rows
+    job = prepared.file.job
+    run.currency = "USD" if prepared.tariff is None else prepared.tariff.currency
+    if job.on_error == "quarantine":
+        run.quarantine = place(job.sink.path, prepared.file.folder) + QUARANTINE
     return run
 
 
@@ -104,7 +117,7 @@ def lineage_of(prepared: Prepared) -> lineage.Told | None:
         namespace=job.lineage.namespace,
         attempt=str(uuid.uuid4()),
         source_schema=prepared.source.schema,
-        sink_schema=landing(prepared.question, prepared.source.schema, job),
+        sink_schema=landing(prepared.question, prepared.source, job),
         asked=prepared.question.template.columns,
         answers=list(prepared.question.answers),
     )
@@ -140,16 +153,22 @@ def label_of(prepared: Prepared, record: Run) -> Label:
 def sinks_of(prepared: Prepared) -> tuple[Sink, Sink]:
     """Where rows go, and where failed rows go. Nothing is written yet."""
     schema = prepared.source.schema
-    lands = landing(prepared.question, schema, prepared.file.job)
+    lands = landing(prepared.question, prepared.source, prepared.file.job)
     return tables.sinks_of(prepared.file, lands, quarantine_schema(schema), prepared.fingerprint)
 
 
-def runner_of(prepared: Prepared, record: Run, state: JobState, host: Host, show: Show) -> Runner:
-    """The run with all that it is made of. `show` is told whenever something changed."""
+def runner_of(
+    prepared: Prepared, record: Run, state: JobState, host: Host, show: Show, pieces: Pieces | None = None
+) -> Runner:
+    """The run with all that it is made of. `show` is told whenever something changed.
+
+    `pieces` are what lands, where that is not the rows of the source from the first on.
+    """
     job, asker = prepared.file.job, asker_of(prepared, record, host)
     sink, quarantine = sinks_of(prepared)
     plumbing = Plumbing(
-        source=prepared.source,
+        pieces=pieces or pieces_of(prepared.source, job.chunk_rows),
+        aside=prepared.source.aside,
         enricher=Enricher(prepared.question, asker, state, label_of(prepared, record)),
         asker=asker,
         sink=sink,
@@ -168,11 +187,11 @@ def runner_of(prepared: Prepared, record: Run, state: JobState, host: Host, show
     return Runner(record, plumbing, show)
 
 
-def landing(question: spec.Spec, schema: Any, job: Job) -> Any:
-    """The columns of rows as they land: `_error` is among them where failed rows land too."""
-    added = columns.added(question)
-    fields = [each for each in added if each.name != ERROR or job.on_error == "keep"]
-    return pa.schema([*schema, *fields])
+def landing(question: spec.Spec, source: Source, job: Job) -> Any:
+    """The columns of rows as they land: those that tell of failed rows are among them where such rows land too."""
+    apart = () if job.on_error == "keep" else (ERROR, *source.aside)
+    fields = [*source.schema, *columns.added(question)]
+    return pa.schema([each for each in fields if each.name not in apart])
 
 
 def tariff_of(job: Job, now: float) -> Tariff | None:

@@ -10,6 +10,7 @@ import msgspec
 from forehearth.core.clock import SystemClock
 from forehearth.core.errors import Misconfigured
 from forehearth.enrich import hosts
+from forehearth.enrich.composing import tariff_of
 from forehearth.enrich.work import to_the_end
 from forehearth.enrichment import columns, job_file, job_state, spec
 from forehearth.enrichment.answers import NoCache
@@ -60,7 +61,7 @@ async def _enriched(reader: Any, file: JobFile, environ: Mapping[str, str]) -> A
             question,
             host,
             gate=Gate(file.job.concurrency, clock.monotonic),
-            budget=Budget(file.job.limits, Spent(), None, clock.monotonic),
+            budget=Budget(file.job.limits, Spent(), tariff_of(file.job, clock.unix()), clock.monotonic),
             clock=clock,
             retries=file.job.retries,
             patience=file.job.patience_seconds,

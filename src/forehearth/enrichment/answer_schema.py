@@ -55,14 +55,19 @@ class AnswerSchema:
     def __init__(self, schema: Mapping[str, Any]) -> None:
         if schema.get("type") != "object":
             raise BadSchema((), "the answer has to be an object", "write type: object, and its columns in properties")
-        answer, columns = _object(schema, ())
-        self._decoder = msgspec.json.Decoder(answer)
+        try:
+            answer, columns = _object(schema, ())
+            self._decoder = msgspec.json.Decoder(answer)
+        except RecursionError:
+            raise BadSchema((), "the schema is nested too deeply") from None
         self.columns: Mapping[str, Any] = {
             columns.field(at).name: columns.field(at).type for at in range(columns.num_fields)
         }
         """The columns that an answer fills, and their types."""
         self.sent = closed(schema)
-        """The schema as it is sent: objects have no other members than those named."""
+        """The schema as it is sent: objects have no other members than those named, and all of these."""
+        self.is_strict = _is_strict(self.sent)
+        """Whether hosts that hold a model to a schema word by word take it."""
 
     def read(self, text: str) -> dict[str, Any]:
         """The members of an answer by their names. Raises `Misfit`."""
@@ -74,13 +79,34 @@ class AnswerSchema:
 
 
 def closed(schema: Any) -> Any:
-    """The same, with `additionalProperties: false` in every object that says nothing of them."""
+    """The same, with what is meant where an object does not say it: all members are there, and no others."""
     if isinstance(schema, Mapping):
         inner = {name: closed(value) for name, value in schema.items()}
-        if schema.get("type") in ("object", ["object", "null"]) and "additionalProperties" not in schema:
-            inner["additionalProperties"] = False
+        if _is_object(schema):
+            inner.setdefault("additionalProperties", False)
+            inner.setdefault("required", list(schema.get("properties", ())))
         return inner
     return [closed(each) for each in schema] if isinstance(schema, list) else schema
+
+
+def _is_object(schema: Mapping[str, Any]) -> bool:
+    """Whether it is a schema of objects, and not their `properties`, one of which may be called 'type'."""
+    kind = schema.get("type")
+    return kind == "object" or (isinstance(kind, list) and "object" in kind)
+
+
+def _is_strict(schema: Any) -> bool:
+    """Whether it keeps OpenAI's rule: members all required, no others, and no lengths of texts."""
+    if isinstance(schema, list):
+        return all(map(_is_strict, schema))
+    if not isinstance(schema, Mapping):
+        return True
+    if _is_object(schema):
+        whole = set(schema["required"]) == set(schema.get("properties", ()))
+        if not whole or schema["additionalProperties"] is not False:
+            return False
+        return all(map(_is_strict, schema.get("properties", {}).values()))
+    return "minLength" not in schema and "maxLength" not in schema and _is_strict(schema.get("items"))
 
 
 def _typed(schema: Any, path: Path) -> Typed:
@@ -98,7 +124,7 @@ def _kind(schema: Mapping[str, Any], path: Path) -> tuple[str, bool]:
     may_be_null = "null" in kinds and len(kinds) == _WITH_NULL
     if may_be_null:
         kinds.remove("null")
-    if len(kinds) != 1 or kinds[0] not in _KEYWORDS:
+    if len(kinds) != 1 or str(kinds[0]) not in _KEYWORDS:
         hint = suggestion(str(kinds[0]), _KEYWORDS, "one of") if len(kinds) == 1 and kinds[0] else "add type: string"
         raise BadSchema((*path, "type"), "a column has one type, or one and null", hint)
     allowed = _KEYWORDS[kinds[0]] | _ABOUT
@@ -138,7 +164,7 @@ def _array(schema: Mapping[str, Any], path: Path) -> Typed:
         raise BadSchema(path, "a list needs items", "write items: {type: string}")
     typed, column = _typed(schema["items"], (*path, "items"))
     several: Any = GenericAlias(list, (typed,))
-    return Annotated[several, msgspec.Meta(**_given(schema, _ITEMS, path))], pa.list_(column)
+    return _bounded(several, schema, _ITEMS, path), pa.list_(column)
 
 
 def _choice(schema: Mapping[str, Any], path: Path) -> Typed:
@@ -150,34 +176,55 @@ def _choice(schema: Mapping[str, Any], path: Path) -> Typed:
         raise BadSchema(path, "expected a list of choices")
     for kind, column in ((str, pa.string()), (int, pa.int64())):
         if all(type(each) is kind for each in words):
+            if kind is int and not all(_LEAST <= each <= _MOST for each in words):
+                raise BadSchema(path, "whole numbers have 64 bits")
             return Literal[tuple(words)], column
     raise BadSchema(path, "choices are words, or whole numbers", "put words that look like numbers in quotes")
 
 
 def _string(schema: Mapping[str, Any], path: Path) -> Typed:
-    bounds = _given(schema, _LENGTHS, path)
     try:
-        re.compile(bounds.get("pattern", ""))
-    except re.error as error:
+        re.compile(str(schema.get("pattern", "")))
+    except (re.error, OverflowError, RecursionError) as error:
         raise BadSchema((*path, "pattern"), f"this is no pattern: {error}") from None
-    return Annotated[str, msgspec.Meta(**bounds)], pa.string()
+    return _bounded(str, schema, _LENGTHS, path), pa.string()
 
 
 def _integer(schema: Mapping[str, Any], path: Path) -> Typed:
-    bounds = _given(schema, _BOUNDS, path)
-    if "gt" not in bounds:
-        bounds.setdefault("ge", _LEAST)
-    if "lt" not in bounds:
-        bounds.setdefault("le", _MOST)
-    return Annotated[int, msgspec.Meta(**bounds)], pa.int64()
+    for name in _BOUNDS:
+        value = schema.get(name, 0)
+        if isinstance(value, float) or (isinstance(value, int) and not _LEAST <= value <= _MOST):
+            raise BadSchema((*path, name), f"'{name}' of an integer is a whole number of 64 bits")
+    least = {} if "exclusiveMinimum" in schema else {"minimum": _LEAST}
+    most = {} if "exclusiveMaximum" in schema else {"maximum": _MOST}
+    return _bounded(int, {**least, **most, **schema}, _BOUNDS, path), pa.int64()
 
 
 def _number(schema: Mapping[str, Any], path: Path) -> Typed:
-    return Annotated[float, msgspec.Meta(**_given(schema, _BOUNDS, path))], pa.float64()
+    return _bounded(float, schema, _BOUNDS, path), pa.float64()
 
 
 def _boolean(_schema: Mapping[str, Any], _path: Path) -> Typed:
     return bool, pa.bool_()
+
+
+def _bounded(kind: Any, schema: Mapping[str, Any], names: Mapping[str, str], path: Path) -> Any:
+    """The type within the bounds that the schema has."""
+    given = _given(schema, names, path)
+    for least, most in (("minimum", "maximum"), ("minLength", "maxLength"), ("minItems", "maxItems")):
+        if least in names and most in names and schema.get(least, 0) > schema.get(most, schema.get(least, 0)):
+            raise BadSchema((*path, least), f"'{least}' is more than '{most}': nothing fits")
+    for name, ours in names.items():  # each by itself, so that the one that is wrong is named
+        if ours in given:
+            try:
+                msgspec.json.Decoder(Annotated[kind, msgspec.Meta(**{ours: given[ours]})])
+            except (TypeError, ValueError, OverflowError, SystemError):
+                raise BadSchema((*path, name), f"'{name}' cannot be {str(given[ours])[:40]}") from None
+    try:
+        return Annotated[kind, msgspec.Meta(**given)]
+    except ValueError as error:
+        message = " ".join(str(error).replace("`", "'").split())
+        raise BadSchema(path, f"these bounds do not go together: {message}") from None
 
 
 def _given(schema: Mapping[str, Any], names: Mapping[str, str], path: Path) -> dict[str, Any]:

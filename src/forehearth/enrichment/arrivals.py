@@ -4,6 +4,7 @@ A file or a version has a fingerprint of its own, so its rows land once whoever 
 version changed is kept in a file while a run works on it, because the order in which it is read is not promised.
 """
 
+import functools
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator
@@ -38,6 +39,8 @@ class Arrival(msgspec.Struct, frozen=True, kw_only=True):
     """The source's version, where that is known without reading it."""
     open: Callable[[], Source]
     """It blocks. Raises `Misconfigured`."""
+    is_gone: Callable[[], bool] = lambda: False
+    """Whether it is not there any more. It blocks."""
 
 
 def arrivals(file: JobFile, state: Path, known: set[tuple[str, int, int]], now: float) -> list[Arrival]:
@@ -56,19 +59,24 @@ def arrivals(file: JobFile, state: Path, known: set[tuple[str, int, int]], now: 
 def _files(
     source: CsvSource | JsonlSource | ParquetSource, folder: Path, known: set[tuple[str, int, int]], now: float
 ) -> list[Arrival]:
-    settings, ending = OPENERS[type(source)]
+    opener, ending = OPENERS[type(source)]
     come = []
     for path in found(source.path, folder, ending, may_be_none=True):
-        about = path.stat()
+        try:
+            about = path.stat()
+        except FileNotFoundError:
+            continue
         key = (str(path), about.st_size, about.st_mtime_ns)
         if key not in known and not _UNREADY.fullmatch(path.name) and now - about.st_mtime >= SETTLED:
             one = msgspec.structs.replace(source, path=str(path))
-            come.append((about.st_mtime_ns, Arrival(key=key, name=path.name, open=_opener(settings, one, folder))))
+            opened = functools.partial(opener, one, folder)
+            arrival = Arrival(key=key, name=path.name, open=opened, is_gone=functools.partial(_is_gone, path))
+            come.append((about.st_mtime_ns, arrival))
     return [each for _, each in sorted(come, key=lambda each: (each[0], each[1].key))]
 
 
-def _opener(opened: Callable[[Any, Path], Source], source: Any, folder: Path) -> Callable[[], Source]:
-    return lambda: opened(source, folder)
+def _is_gone(path: Path) -> bool:
+    return not path.exists()
 
 
 def _versions(source: DeltaSource, folder: Path, state: Path, known: set[tuple[str, int, int]]) -> list[Arrival]:

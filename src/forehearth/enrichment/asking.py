@@ -139,6 +139,11 @@ class Asker:
         first = msgspec.json.encode(system) + b"," if spec.system is not None else b""
         return request[:-1] + b',"messages":[' + first + b'{"role":"user","content":'
 
+    def heed(self) -> None:
+        """Raise the error with which it was stopped, if it was."""
+        if self._stopped is not None:
+            raise self._stopped
+
     async def ask(self, prompt: str) -> Answer:
         """The answer, checked and where need be repaired once. Raises `RunStopped` and `LimitReached`."""
         body = self._head + msgspec.json.encode(prompt) + b"}"
@@ -177,8 +182,7 @@ class Asker:
             entered = await self._gate.enter()
             answered = False
             try:
-                if self._stopped is not None:
-                    raise self._stopped
+                self.heed()
                 outcome = await self._once(body)
                 answered = isinstance(outcome, Answer)
             except (RunStopped, LimitReached) as reason:

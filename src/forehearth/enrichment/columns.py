@@ -11,6 +11,7 @@ from forehearth.core.enrichment_settings import MetadataColumn
 from forehearth.core.errors import Misconfigured
 from forehearth.enrichment.answers import Answer
 from forehearth.enrichment.arrow import pa, pc
+from forehearth.enrichment.messages import MALFORMED
 from forehearth.enrichment.spec import Spec
 
 ERROR: Final = "_error"
@@ -79,6 +80,17 @@ def enriched(
     arrays.append(pa.array([_error(each) for each in found], type=_ERROR_TYPE))
     fields = [*batch.schema, *added(spec)]
     return pa.RecordBatch.from_arrays(arrays, schema=pa.schema(fields))
+
+
+def marked(rows: Any, malformed: Mapping[int, str]) -> Any:
+    """The same rows, with an error in those that could not be read."""
+    if not malformed:
+        return rows
+    errors = rows.column(ERROR).to_pylist()
+    for at, message in malformed.items():
+        errors[at] = {"code": MALFORMED, "message": message}
+    arrays = [*rows.columns[:-1], pa.array(errors, type=_ERROR_TYPE)]
+    return pa.RecordBatch.from_arrays(arrays, schema=rows.schema)
 
 
 def _texts(column: Any) -> list[str | None]:

@@ -11,9 +11,11 @@ import msgspec
 
 from forehearth.core.enrichment_settings import DeltaSink, DeltaSource
 from forehearth.core.errors import Misconfigured
-from forehearth.enrichment.arrow import pa
+from forehearth.core.kafka_settings import KafkaSource
+from forehearth.enrichment.arrow import pa, pc
 from forehearth.enrichment.delta_library import deltalake, exceptions
 from forehearth.enrichment.job_file import JobFile
+from forehearth.enrichment.messages import MALFORMED, RAW
 from forehearth.enrichment.places import QUARANTINE, options, place
 from forehearth.enrichment.sink import SinkFailed
 from forehearth.enrichment.source import Source
@@ -44,18 +46,24 @@ def failed_rows(file: JobFile, version: int | None) -> FailedRows:
         path=path, version=version, storage_options=sink.storage_options, storage_secrets=sink.storage_secrets
     )
     table = open_delta(settings, file.folder)
-    runs = sorted({run for batch in table.read() for run in batch.column(RUN_ID).to_pylist()})
+    runs = sorted({run for batch in table.read() for run in _asked(batch).column(RUN_ID).to_pylist()})
     if not runs:
         raise Misconfigured("no rows have failed, or all were answered since: there is nothing to ask again")
-    names = [name for name in table.schema.names if name not in OF_FAILURES]
+    hidden = (*OF_FAILURES, RAW) if isinstance(file.job.source, KafkaSource) else OF_FAILURES
+    names = [name for name in table.schema.names if name not in hidden]
 
     def read() -> Iterator[Any]:
         for batch in table.read():
-            yield batch.select(names)
+            yield _asked(batch).select(names)
 
     schema = pa.schema([table.schema.field(name) for name in names])
     source = msgspec.structs.replace(table, schema=schema, read=read)
     return FailedRows(source=source, version=int(table.version.rpartition("@")[2]), runs=tuple(runs))
+
+
+def _asked(batch: Any) -> Any:
+    """The rows that a model was asked about: messages that cannot be read stay where they are."""
+    return batch.filter(pc.not_equal(batch.column(OF_FAILURES[0]), MALFORMED))
 
 
 def forget(file: JobFile, rows: FailedRows) -> None:
@@ -66,7 +74,7 @@ def forget(file: JobFile, rows: FailedRows) -> None:
     ids = ", ".join(f"'{run}'" for run in rows.runs)
     try:
         table = deltalake.DeltaTable(path, storage_options=options(sink))
-        table.delete(f"{RUN_ID} IN ({ids})")
+        table.delete(f"{RUN_ID} IN ({ids}) AND _error_code <> '{MALFORMED}'")
     except (exceptions.DeltaError, OSError, ValueError) as error:
         words = " ".join(str(error).split())[:300]
         raise SinkFailed(f"sink: the quarantine {path} cannot be written: {words}") from error

@@ -14,6 +14,7 @@ import msgspec
 
 from forehearth import __version__
 from forehearth.core.enrichment_settings import Job, PostgresSource
+from forehearth.core.kafka_settings import KafkaSource
 from forehearth.enrichment.places import place
 from forehearth.enrichment.run_record import Run
 
@@ -70,7 +71,9 @@ def event(told: Told, run: Run, now: float) -> Event:
 
 def datasets(job: Job, folder: Path) -> tuple[Dataset, Dataset]:
     """Source and sink as they are named there: by the storage they are in, and by their place in it."""
-    if isinstance(job.source, PostgresSource):
+    if isinstance(job.source, KafkaSource):
+        source = {"namespace": f"kafka://{job.source.brokers[0]}", "name": job.source.topic}
+    elif isinstance(job.source, PostgresSource):
         url = urlsplit(job.source.url.reveal())
         where = f"postgres://{url.hostname or 'localhost'}:{url.port or 5432}"
         source = {"namespace": where, "name": f"{url.path.strip('/') or 'postgres'}.query"}
@@ -107,7 +110,8 @@ def _run_facets(told: Told, run: Run) -> Event:
 
 
 def _job_facets(job: Job) -> Event:
-    kind = {"processingType": "BATCH", "integration": "FOREHEARTH", "jobType": "ENRICHMENT"}
+    processing = "STREAMING" if isinstance(job.source, KafkaSource) else "BATCH"
+    kind = {"processingType": processing, "integration": "FOREHEARTH", "jobType": "ENRICHMENT"}
     facets: Event = {"jobType": _facet("JobTypeJobFacet", **kind)}
     if isinstance(job.source, PostgresSource):
         facets["sql"] = _facet("SQLJobFacet", query=job.source.query, dialect="postgresql")
@@ -121,7 +125,10 @@ def _input_facets(told: Told, run: Run) -> Event:
 
 def _output_facets(told: Told, source: Dataset) -> Event:
     """Answers are made of the columns that the prompt names; all other columns of the source are as they were."""
-    made = {name: [name] for name in told.source_schema.names} | dict.fromkeys(told.answers, told.asked)
+    landing = set(told.sink_schema.names)
+    made = {name: [name] for name in told.source_schema.names if name in landing} | dict.fromkeys(
+        told.answers, told.asked
+    )
     fields = {
         name: {"inputFields": [_field(source, each, is_asked=name in told.answers) for each in of]}
         for name, of in made.items()

@@ -66,6 +66,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     completion_tokens: Range
     cost: Range | None
     """None where the job has no prices."""
+    currency: str = "USD"
     limits: Sequence[str]
     """Limits that are likely to be reached, by their keys."""
     results: Sequence[Mapping[str, Any]]
@@ -201,6 +202,7 @@ def planned(spec: Spec, counts: Counts, sampled: Sampled, told: Told) -> Plan:
         prompt_tokens=prompt,
         completion_tokens=completion,
         cost=cost,
+        currency="USD" if told.tariff is None else told.tariff.currency,
         limits=reached(told.limits, told.spent, rest, prompt.high + completion.high, cost),
         results=sampled.results,
     )

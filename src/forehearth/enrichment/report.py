@@ -43,7 +43,9 @@ def page(run: Run, rows: Sequence[Mapping[str, Any]]) -> str:
         _table(facts(run)),
         _figure("Rows a second", _line(run.points, lambda each: each.done, is_rate=True), "rows per second"),
         _figure("Tokens", _line(run.points, lambda each: each.tokens), "tokens, in all"),
-        _figure("Cost", _line(run.points, lambda each: each.cost / UNIT), "USD, in all") if run.spent.cost else "",
+        _figure("Cost", _line(run.points, lambda each: each.cost / UNIT), f"{run.currency}, in all")
+        if run.spent.cost
+        else "",
         _figure("Latency of calls", _bars(latencies(run.latency)), "calls, by how long they took"),
         _errors(run),
         _rows(rows),
@@ -69,7 +71,7 @@ def facts(run: Run) -> dict[str, str]:
         "rows": f"{run.done:,}{total} landed, {run.failed:,} of them failed, {run.reused:,} answered by what was known",
         "requests": f"{spent.requests:,}",
         "tokens": f"{spent.prompt_tokens:,} of prompts, {spent.completion_tokens:,} of answers",
-        "cost": f"{plain(spent.cost)} USD" if spent.cost or not spent.unpriced else "not known",
+        "cost": f"{plain(spent.cost)} {run.currency}" if spent.cost or not spent.unpriced else "not known",
         "time": f"{spent.seconds:,.0f} s of work",
         "begun": _moment(run.started),
     }

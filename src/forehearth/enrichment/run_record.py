@@ -71,6 +71,12 @@ class Run(msgspec.Struct, kw_only=True):
     """Seconds between two points, at least."""
     retried: int | None = None
     """The version of the quarantine whose rows it asks again; None for a run over the source."""
+    currency: str = "USD"
+    """Of what it cost."""
+    sink: str = ""
+    """The sink in which it is completed, by its identity; empty where that was not written down."""
+    quarantine: str = ""
+    """Where its failed rows are; empty where they go to no table of their own."""
     process: int = 0
     """The process that works on it, or did last."""
 

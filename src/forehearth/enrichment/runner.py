@@ -7,7 +7,7 @@ What goes to the quarantine follows from that, so it can be made good by whoever
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from typing import Any, Final
 
 import msgspec
@@ -17,18 +17,20 @@ from forehearth.core.enrichment_settings import OnError
 from forehearth.enrichment.arrow import pa, pc
 from forehearth.enrichment.asking import Asker, RunStopped
 from forehearth.enrichment.budget import LimitReached
-from forehearth.enrichment.columns import ERROR
+from forehearth.enrichment.columns import ERROR, marked
 from forehearth.enrichment.enricher import Enricher
 from forehearth.enrichment.failed_rows import OF_FAILURES
 from forehearth.enrichment.job_state import JobState
 from forehearth.enrichment.run_record import Run, Status
 from forehearth.enrichment.sink import Chunk, Sink, SinkFailed
-from forehearth.enrichment.source import Source, read_chunks
+from forehearth.enrichment.source import Piece, Pieces, SourceFailed
 
 _AHEAD: Final = 2
 """Chunks that are worked on at the same time, so that calls do not wait for a commit."""
 _LOOK_EVERY: Final = 0.5
 """Seconds between looks at whether the run is to be cancelled, and between writing down how it is."""
+_OTHERS_TURN: Final = 30.0
+"""Seconds without a chunk of another run after which that one is held to be dead."""
 FAILED: Final = "forehearth.failed"
 """The member of a commit's note with the rows that failed: their place in the chunk, code and message."""
 
@@ -50,7 +52,9 @@ class RowFailed(Exception):
 class Plumbing(msgspec.Struct, frozen=True, kw_only=True):
     """What a run is made of."""
 
-    source: Source
+    pieces: Pieces
+    aside: tuple[str, ...] = ()
+    """Columns that are for the quarantine alone."""
     enricher: Enricher
     asker: Asker
     sink: Sink
@@ -73,6 +77,7 @@ class Runner:
         self._reused_before = run.reused
         plumbing.asker.latency = run.latency  # the classes go on counting where they were
         self._of = plumbing
+        self._gives_way = False
         self._show = show
 
     def stop(self, status: Status) -> None:
@@ -92,7 +97,7 @@ class Runner:
             self._ended("incomplete", f"{limit}")
         except Stopped as stopped:
             self._ended(stopped.status, f"{stopped}")
-        except (RunStopped, RowFailed, SinkFailed) as error:
+        except (RunStopped, RowFailed, SinkFailed, SourceFailed) as error:
             self._ended("failed", f"{error}")
         except BaseException:
             self._ended("failed", "an error that nobody foresaw")
@@ -110,70 +115,112 @@ class Runner:
         self.run.ended = self.run.updated = self._of.clock.unix()
 
     async def _work(self) -> None:
+        """Land piece after piece. Where others landed other rows under a number of ours, begin where they are."""
+        while not await self._landed_all():
+            pass
+
+    async def _landed_all(self) -> bool:
+        """Whether all pieces have landed; else another run took the number of one for rows of its own."""
         of = self._of
         landed = await asyncio.to_thread(of.sink.landed)
         self.run.done = 0
-        working: deque[tuple[int, Any, asyncio.Task[Any]]] = deque()
+        working: deque[tuple[Piece, asyncio.Task[Any]]] = deque()
         try:
-            async for number, batch in self._numbered():
-                if number <= landed:
-                    await self._had_landed(number, batch, last=number == landed)
-                    continue
-                working.append((number, batch, asyncio.create_task(of.enricher.enrich(batch))))
-                if len(working) >= _AHEAD:
-                    await self._land(*working.popleft())
+            async with contextlib.aclosing(of.pieces(of.sink, landed)) as pieces:
+                async for piece in pieces:
+                    of.asker.heed()
+                    if piece is not None and piece.number > landed:
+                        landed = await self._others_first(piece.number, landed)
+                    if piece is not None and piece.number <= landed:
+                        if piece.marks:
+                            return False
+                        await self._had_landed(piece, last=piece.number == landed)
+                    elif piece is not None:
+                        working.append((piece, asyncio.create_task(self._enriched(piece))))
+                    while working and (piece is None or len(working) >= _AHEAD):
+                        if not await self._land(*working.popleft()):
+                            return False
             while working:
-                await self._land(*working.popleft())
+                if not await self._land(*working.popleft()):
+                    return False
+            return True
         finally:
             # Their calls are under way and paid for: let them come to their end, and their answers be kept.
-            await asyncio.gather(*(task for _, _, task in working), return_exceptions=True)
+            await asyncio.gather(*(task for _, task in working), return_exceptions=True)
 
-    async def _numbered(self) -> AsyncIterator[tuple[int, Any]]:
-        number = 0
-        async for batch in read_chunks(self._of.source, self._of.chunk_rows):
-            number += 1
-            yield number, batch
+    async def _others_first(self, number: int, landed: int) -> int:
+        """Where another run lands the same job's chunks, let it: nothing need be paid twice. What has landed then."""
+        since = self._of.clock.monotonic()
+        while self._gives_way and number > landed:
+            await asyncio.sleep(_LOOK_EVERY)
+            self._of.asker.heed()
+            found = await asyncio.to_thread(self._of.sink.landed)
+            now = self._of.clock.monotonic()
+            if found > landed:
+                landed, since = found, now
+            elif now - since > _OTHERS_TURN:
+                self._gives_way = False
+        return landed
 
-    async def _had_landed(self, number: int, batch: Any, *, last: bool) -> None:
+    def _met_another(self) -> None:
+        warning = "another run lands the rows of this job, too: this one lets it go first"
+        if warning not in self.run.warnings:
+            self.run.warnings.append(warning)
+
+    async def _enriched(self, piece: Piece) -> Any:
+        return marked(await self._of.enricher.enrich(piece.rows), piece.malformed)
+
+    async def _had_landed(self, piece: Piece, *, last: bool) -> None:
         """Count rows of an earlier time; of the last chunk the rows that failed may not be in the quarantine yet."""
-        self.run.done += batch.num_rows
+        self._count(piece)
         if last:
-            await asyncio.to_thread(self._put_aside, number, batch, None)
+            await asyncio.to_thread(self._put_aside, piece, None)
 
-    async def _land(self, number: int, batch: Any, enriching: "asyncio.Task[Any]") -> None:
+    def _count(self, piece: Piece) -> None:
+        self.run.done = self.run.done + piece.rows.num_rows if piece.done is None else piece.done
+        if piece.done is not None:
+            self.run.rows = piece.done + piece.behind
+
+    async def _land(self, piece: Piece, enriching: "asyncio.Task[Any]") -> bool:
+        """Land a piece; False where another run took its number for other rows."""
         rows = await enriching
         failures = _failures(rows)
         if failures and self._of.on_error == "fail":
             at, code, message = failures[0]
-            row = (number - 1) * self._of.chunk_rows + at + 1
-            raise RowFailed(f"row {row} has no answer, and on_error is fail: {code}: {message}")
+            raise RowFailed(f"row {self.run.done + at + 1} has no answer, and on_error is fail: {code}: {message}")
         apart = self._of.on_error == "quarantine"
-        kept = rows if self._of.on_error == "keep" else _good(rows)
-        note = dict(self._of.note)
+        kept = rows if self._of.on_error == "keep" else _good(rows, self._of.aside)
+        note = {**self._of.note, **piece.note}
         if apart and failures:
             note[FAILED] = msgspec.json.encode(failures).decode()
-        chunk = Chunk(number=number, rows=kept, note=note)
+        chunk = Chunk(number=piece.number, rows=kept, note=note, marks=piece.marks)
         landed = await asyncio.to_thread(self._of.sink.write, chunk)
+        self._gives_way = not landed
+        if not landed:
+            self._met_another()
+            if piece.marks:
+                return False
         if apart:
-            await asyncio.to_thread(self._put_aside, number, batch, failures if landed else None)
-        self.run.done += batch.num_rows
+            await asyncio.to_thread(self._put_aside, piece, failures if landed else None)
+        self._count(piece)
         self.run.failed += len(failures)
         for _, code, _ in failures:
             self.run.errors[code] = self.run.errors.get(code, 0) + 1
         self.run.chunks += landed
         self._tell()
         await self._of.state.note(self.run)
+        return True
 
-    def _put_aside(self, number: int, batch: Any, failures: Failures | None) -> None:
+    def _put_aside(self, piece: Piece, failures: Failures | None) -> None:
         """Put a chunk's failed rows into the quarantine; those that its commit names, where another run made that."""
         if self._of.on_error != "quarantine":
             return
         if failures is None:
-            text = self._of.sink.note(number).get(FAILED, "[]")
+            text = self._of.sink.note(piece.number).get(FAILED, "[]")
             failures = msgspec.json.decode(text, type=Failures)
-        if failures:
-            rows = _aside(batch, failures, self.run)
-            self._of.quarantine.write(Chunk(number=number, rows=rows, note=self._of.note))
+        if failures and piece.rows.num_rows:
+            rows = _aside(piece.rows, failures, self.run)
+            self._of.quarantine.write(Chunk(number=piece.number, rows=rows, note=self._of.note))
 
     async def _watch(self) -> None:
         while True:
@@ -204,10 +251,10 @@ def _failures(rows: Any) -> Failures:
     return [(at, each["code"], each["message"]) for at, each in found if each is not None]
 
 
-def _good(rows: Any) -> Any:
-    """The rows without an error, and without the column for it."""
+def _good(rows: Any, aside: tuple[str, ...]) -> Any:
+    """The rows without an error, and without the columns for those that have one."""
     good = rows.filter(pc.is_null(rows.column(ERROR)))
-    return good.drop_columns([ERROR])
+    return good.drop_columns([ERROR, *aside])
 
 
 def _aside(batch: Any, failures: Failures, run: Run) -> Any:

@@ -1,6 +1,6 @@
 """What every sink is: a place that takes chunks by their numbers, each of them once."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import msgspec
@@ -14,6 +14,8 @@ class Chunk(msgspec.Struct, frozen=True, kw_only=True):
     """A `RecordBatch`."""
     note: dict[str, str]
     """What is told of the commit beside it: run, source and their kin."""
+    marks: Mapping[str, int] = {}
+    """Where a stream was read to: written down in the same commit, and kept as long as the chunk's number is."""
 
 
 class Sink(Protocol):
@@ -27,12 +29,20 @@ class Sink(Protocol):
         """Land a chunk; False where it had landed already. Chunks are written in the order of their numbers."""
         ...
 
+    def marks(self, names: Sequence[str]) -> Mapping[str, int]:
+        """The marks of these names as of the chunk that `landed` named last; what was never written has none."""
+        ...
+
     def some(self, rows: int) -> list[dict[str, Any]]:
         """So many rows that are there, or fewer; which ones is not said."""
         ...
 
     def note(self, number: int) -> Mapping[str, str]:
         """What was told of a chunk that has landed; nothing where that cannot be found any more."""
+        ...
+
+    def identity(self) -> str:
+        """What tells what is there from what may be there another time, or elsewhere; empty where there is nothing."""
         ...
 
 

@@ -8,10 +8,12 @@ import msgspec
 
 from forehearth.accounting.tokens import output_member
 from forehearth.core.enrichment_settings import Job, MetadataColumn
+from forehearth.core.settings import ProviderSettings
 from forehearth.enrichment.answer_schema import AnswerSchema
 from forehearth.enrichment.arrow import pa
 from forehearth.enrichment.template import Template
 
+_NOT_OF_ANSWERS: Final = frozenset({"api_key", "credential", "connection", "responses"})
 _SIZE: Final = 16
 """Bytes of a digest that tells prompts or jobs apart."""
 
@@ -29,6 +31,8 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True):
     """Further members of the request, such as `temperature`."""
     max_output_tokens: int = 4_096
     columns: tuple[MetadataColumn, ...] = ()
+    host: str = ""
+    """What tells the host from others that may answer otherwise."""
 
     @property
     def answers(self) -> Mapping[str, Any]:
@@ -40,13 +44,13 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True):
         bound = {output_member(self.model): self.max_output_tokens}
         members: dict[str, Any] = {"model": self.model, **self.options, **bound}
         if self.schema is not None:
-            form = {"name": "answer", "schema": self.schema.sent, "strict": True}
+            form = {"name": "answer", "schema": self.schema.sent, "strict": self.schema.is_strict}
             members["response_format"] = {"type": "json_schema", "json_schema": form}
         return members
 
     def asked(self) -> bytes:
         """What decides an answer besides the prompt: two questions that are alike in it may share their answers."""
-        return digest(self.system, self.request())
+        return digest(self.system, self.request(), self.host)
 
 
 def of_job(job: Job) -> Spec:
@@ -66,7 +70,14 @@ def of_job(job: Job) -> Spec:
         options={name: value for name, value in options.items() if value is not None},
         max_output_tokens=deployment.max_output_tokens,
         columns=job.columns,
+        host="" if deployment.backend is None else _told_apart(deployment.backend),
     )
+
+
+def _told_apart(backend: ProviderSettings) -> str:
+    """A digest of what a host's settings say of its answers: not how it is dialled, nor who we are to it."""
+    names = [each.name for each in msgspec.structs.fields(backend) if each.name not in _NOT_OF_ANSWERS]
+    return digest(type(backend).__name__, {name: getattr(backend, name) for name in names}).hex()
 
 
 def digest(*parts: object) -> bytes:

@@ -11,6 +11,8 @@ from forehearth.core.enrichment_settings import (
     PostgresSource,
 )
 from forehearth.core.errors import Misconfigured
+from forehearth.core.kafka_settings import KafkaSource
+from forehearth.enrichment.arrow import pa
 from forehearth.enrichment.job_file import JobFile
 from forehearth.enrichment.places import QUARANTINE, options, place
 from forehearth.enrichment.sink import Sink
@@ -31,6 +33,8 @@ SOURCES: Final[Mapping[type, Callable[[Any, Path], Source]]] = {
 
 def source_of(file: JobFile, state: Path) -> Source:
     """The source, opened; what has to be kept of it is kept in a folder. It blocks. Raises `Misconfigured`."""
+    if isinstance(file.job.source, KafkaSource):
+        raise Misconfigured("source: a topic has no end: 'forehearth enrich follow', with --once for what is there now")
     if isinstance(file.job.source, PostgresSource):
         found: Source = _postgres().open_postgres(file.job.source, state)
         return found
@@ -57,3 +61,8 @@ def sinks_of(file: JobFile, schema: Any, failed: Any, fingerprint: str) -> tuple
     key = file.job.key if file.job.mode == "merge" else ()
     beside = DeltaTableSink(where + QUARANTINE, failed, application=application, key=(), options=storage)
     return DeltaTableSink(where, schema, application=application, key=key, options=storage), beside
+
+
+def sink_identity(file: JobFile) -> str:
+    """What tells a job's sink, as it is now, from others. It blocks. Raises `SinkFailed`."""
+    return sinks_of(file, pa.schema([]), pa.schema([]), "")[0].identity()

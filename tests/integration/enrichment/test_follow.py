@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import signal
 import time
 from collections import Counter
@@ -60,6 +61,40 @@ async def test_each_file_lands_once(tmp_path: Path, host: Upstream) -> None:
     assert await once(path) == (["new.csv"], None)
     assert await once(path) == ([], None)
     assert landed(tmp_path).column("id").to_pylist() == list(range(170))
+
+
+async def test_another_sink_has_nothing_yet(tmp_path: Path, host: Upstream) -> None:
+    put(tmp_path / "in", "a.csv", range(150))
+    source = {"format": "csv", "path": "in"}
+    await once(job(tmp_path, host, source=source))
+    elsewhere = job(tmp_path, host, source=source, sink={"format": "delta", "path": "elsewhere"})
+    assert (await once(elsewhere))[0] == ["a.csv"]
+    assert (await once(elsewhere))[0] == []
+    shutil.rmtree(tmp_path / "elsewhere")
+    assert (await once(elsewhere))[0] == ["a.csv"]
+    assert landed(tmp_path, "elsewhere").column("id").to_pylist() == list(range(150))
+    parquet = job(tmp_path, host, source=source, sink={"format": "parquet", "path": "files"})
+    assert [(await once(parquet))[0] for _ in range(2)] == [["a.csv"], []]
+    # What was answered is not paid for again.
+    assert len(host.requests) == 150
+
+
+async def test_a_file_that_is_gone_is_told_and_left_out(tmp_path: Path, host: Upstream) -> None:
+    for number, name in enumerate(("a.csv", "b.csv", "c.csv")):
+        put(tmp_path / "in", name, range(number * 10, number * 10 + 10), age=90 - number)
+    file = enrich.load(job(tmp_path, host, source={"format": "csv", "path": "in"}))
+    names: list[str] = []
+    gone: list[str] = []
+
+    def landing(name: str, _: Run) -> None:
+        names.append(name)
+        (tmp_path / "in" / "b.csv").unlink(missing_ok=True)
+
+    folder = enrich.state_folder(file, None)
+    follower = Follower(file, folder, landed=landing, gone=gone.append)
+    assert await follower.follow(None) is None
+    assert (names, gone) == (["a.csv", "c.csv"], ["b.csv"])
+    assert landed(tmp_path).column("id").to_pylist() == [*range(10), *range(20, 30)]
 
 
 async def test_a_limit_ends_it_and_it_goes_on(tmp_path: Path, host: Upstream) -> None:

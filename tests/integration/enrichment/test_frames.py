@@ -11,6 +11,7 @@ import pytest
 from forehearth import enrich
 from forehearth.config.problems import ConfigError
 from forehearth.core.errors import Misconfigured
+from forehearth.enrichment.budget import LimitReached
 from tests.integration.enrichment.jobs import SCHEMA, landed
 
 HOST = {
@@ -41,6 +42,12 @@ def test_a_frame_gets_columns(frame: object) -> None:
     assert found.schema.names == ["id", "text", "length", "word", "_model", "_error"]
     assert found.column("length").to_pylist() == [3, None, None]
     assert [each and each["code"] for each in found.column("_error").to_pylist()] == [None, None, "odd"]
+
+
+def test_a_limit_in_money_holds_for_a_frame() -> None:
+    prices = {"input": "1000000", "output": "1000000", "per": 1_000}
+    with pytest.raises(LimitReached, match="usd"):
+        enrich.table(FRAMES["pyarrow"], **QUESTION, prices=prices, limits={"usd": "1"})
 
 
 async def test_within_a_loop_that_runs_already(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Plans: what is counted, what is paid for them, and how near they come to what a run then takes."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -8,6 +9,8 @@ from typing import Any
 import pytest
 
 from forehearth import enrich
+from forehearth.cli.enrich_plan_view import plan_as_json
+from forehearth.cli.enrich_view import as_json, in_words
 from forehearth.cli.main import run as command
 from forehearth.core.money import UNIT
 from forehearth.enrichment.budget import LimitReached
@@ -103,3 +106,14 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     limited = job(tmp_path, deployment={"name": "n", "backend": backend}, limits={"tokens": 10})
     assert command(["enrich", "plan", str(limited)]) == 4
     assert "limits.tokens" in capsys.readouterr().err
+
+
+async def test_what_it_costs_is_told_in_the_currency_of_the_prices(tmp_path: Path, host: Upstream) -> None:
+    tickets(tmp_path, 3)
+    path = job(tmp_path, host, prices={"input": 1, "output": 1, "currency": "EUR"})
+    planned = await asyncio.to_thread(enrich.plan, path)
+    assert (planned.currency, plan_as_json(planned)["cost"]) == ("EUR", {"low": "0", "high": "0"})
+    found = await run(path)
+    told = as_json(found)["spent"]
+    assert f"{told['cost']} EUR" in in_words(found, 3, 1.0)
+    assert (float(told["cost"]) > 0, "usd" in told) == (True, False)

@@ -135,6 +135,27 @@ async def test_failed_rows_may_land_with_their_reason(tmp_path: Path, host: Upst
     assert not (tmp_path / "out__quarantine").exists()
 
 
+async def test_where_no_row_has_an_answer_the_run_has_failed(tmp_path: Path, host: Upstream) -> None:
+    tickets(tmp_path, 3, bad=(0, 1, 2))
+    path = str(job(tmp_path, host))
+    process = await asyncio.create_subprocess_exec(str(PROGRAM), "enrich", "run", path, stderr=asyncio.subprocess.PIPE)
+    told = (await process.communicate())[1].decode()
+    assert process.returncode == 1
+    assert "no row has an answer: content_filter" in told
+    assert f"{tmp_path / 'out__quarantine'}; to ask them again: forehearth enrich run {path} --retry-failed" in told
+
+
+async def test_another_host_is_another_job_with_answers_of_its_own(tmp_path: Path, host: Upstream) -> None:
+    tickets(tmp_path, 3)
+    first = await run(job(tmp_path, host))
+    async with Upstream(respond=respond) as other:
+        second = await run(job(tmp_path, other))
+        assert (second.fingerprint != first.fingerprint, len(other.requests)) == (True, 3)
+    typed = {"format": "csv", "path": "tickets.csv", "types": {"id": "string"}}
+    third = await run(job(tmp_path, host, source=typed, sink={"format": "delta", "path": "typed"}))
+    assert (third.fingerprint != first.fingerprint, third.reused, len(host.requests)) == (True, 3, 3)
+
+
 async def test_or_stop_the_run(tmp_path: Path, host: Upstream) -> None:
     tickets(tmp_path, 250, bad=(120,))
     ended = await run(job(tmp_path, host, on_error="fail"))

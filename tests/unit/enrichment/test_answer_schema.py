@@ -106,6 +106,69 @@ def test_what_is_not_taken_is_refused_by_its_place(schema, path):
     assert refused.value.path == path
 
 
+def of(**member):
+    return {"type": "object", "properties": {"a": member}}
+
+
+@pytest.mark.parametrize(
+    ("member", "path", "says"),
+    [
+        ({"type": "string", "maxLength": 2**70}, "maxLength", "cannot be 1180591620717411303424"),
+        ({"type": "string", "minLength": -1}, "minLength", "cannot be -1"),
+        ({"type": "string", "maxLength": 1.5}, "maxLength", "cannot be 1.5"),
+        ({"type": "string", "minLength": 5, "maxLength": 1}, "minLength", "more than 'maxLength'"),
+        ({"type": "string", "pattern": "a{99999999999}"}, "pattern", "no pattern"),
+        ({"type": "string", "pattern": "(" * 500 + ")" * 500}, "pattern", "no pattern"),
+        ({"type": "array", "items": {"type": "string"}, "maxItems": 2**70}, "maxItems", "cannot be"),
+        ({"type": "integer", "minimum": 2**70}, "minimum", "64 bits"),
+        ({"type": "integer", "minimum": 1.5}, "minimum", "whole number"),
+        ({"type": "integer", "minimum": 2, "maximum": 1}, "minimum", "nothing fits"),
+        ({"type": "integer", "multipleOf": 0}, "multipleOf", "cannot be 0"),
+        ({"type": "number", "maximum": 10**400}, "maximum", "cannot be"),
+        ({"type": "number", "minimum": float("nan")}, "minimum", "cannot be nan"),
+        ({"enum": [2**70]}, "enum", "64 bits"),
+        ({"type": {"a": 1}}, "type", "one type"),
+    ],
+)  # fmt: skip
+def test_bounds_that_nothing_can_be_checked_by_are_refused(member, path, says):
+    with pytest.raises(BadSchema, match=says) as refused:
+        AnswerSchema(of(**member))
+    assert refused.value.path == (*A, path)
+
+
+def test_so_are_bounds_that_do_not_go_together_and_what_is_nested_without_end():
+    with pytest.raises(BadSchema, match="do not go together"):
+        AnswerSchema(of(type="number", minimum=1, exclusiveMinimum=2))
+    deep = {"type": "string"}
+    for _ in range(400):
+        deep = {"type": "array", "items": deep}
+    with pytest.raises(BadSchema, match="nested too deeply"):
+        AnswerSchema(of(**deep))
+
+
+INNER = {"type": ["object", "null"], "properties": {"b": {"type": "integer"}}}
+STRICT = [
+    (of(type="string"), True),
+    (of(**INNER), True),
+    (of(type="array", items=INNER), True),
+    (of(type="string") | {"required": []}, False),
+    (of(type="string") | {"additionalProperties": True}, False),
+    (of(**INNER, required=[]), False),
+    (of(type="array", items=INNER | {"additionalProperties": True}), False),
+    (of(type="string", maxLength=5), False),
+    (of(type="integer", minimum=1), True),
+]
+
+
+@pytest.mark.parametrize(("schema", "strict"), STRICT)
+def test_what_keeps_the_strict_rule_is_sent_as_strict(schema, strict):
+    read = AnswerSchema(schema)
+    assert read.is_strict is strict
+    if strict:
+        assert read.sent["required"] == ["a"]
+        assert read.sent["additionalProperties"] is False
+
+
 READ = AnswerSchema(TICKET)
 numbers = [0, 5, 6, -1, 0.5, 1e300]
 lists = [[], ["a"], ["a", 1], list("abcd")]
@@ -117,10 +180,7 @@ values = st.sampled_from([None, True, "", "billing", "other", *numbers, *lists, 
 @given(st.dictionaries(st.sampled_from([*GOOD, "more"]), values, max_size=3), st.booleans())
 def test_it_judges_as_another_validator_does(changed, whole):
     answer = (GOOD if whole else {}) | changed
-    required = {"required": list(GOOD)}
-    closed = json.loads(json.dumps(READ.sent)) | required
-    closed["properties"]["who"]["required"] = ["full name"]
-    fits = jsonschema.Draft202012Validator(closed).is_valid(answer)
+    fits = jsonschema.Draft202012Validator(json.loads(json.dumps(READ.sent))).is_valid(answer)
     try:
         READ.read(json.dumps(answer))
         assert fits

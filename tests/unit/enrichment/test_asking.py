@@ -25,7 +25,7 @@ async def test_what_is_sent():
     answer = await asker(host, question).ask('Say "ü"')
     assert (answer.text, answer.model, answer.error) == ('{"n": 1}', "m-2", None)
     assert (answer.usage.prompt, answer.usage.completion) == (10, 5)
-    form = {"name": "answer", "schema": {**SCHEMA, "additionalProperties": False}, "strict": True}
+    form = {"name": "answer", "schema": {**SCHEMA, "additionalProperties": False, "required": ["n"]}, "strict": True}
     assert host.bodies == [
         {
             "model": "m",

@@ -52,7 +52,36 @@ def test_private_values_go_to_hosts_of_this_machine(tmp_path, backend):
     assert read(tmp_path, text).job.private == ("text",)
 
 
+@pytest.mark.parametrize(
+    ("connection", "environ", "refused"),
+    [
+        ("", {"HTTP_PROXY": "http://proxy.example:3128"}, True),
+        ("", {"HTTP_PROXY": "http://proxy.example:3128", "NO_PROXY": "127.0.0.1"}, False),
+        ("", {"HTTPS_PROXY": "http://proxy.example:3128"}, False),
+        (", connection: {proxy: none}", {"HTTP_PROXY": "http://proxy.example:3128"}, False),
+        (", connection: {proxy: 'http://proxy.example:3128'}", {"NO_PROXY": "*"}, True),
+    ],
+)
+def test_private_values_go_through_no_proxy(tmp_path, connection, environ, refused):
+    backend = f"{{provider: openai_compatible, base_url: 'http://127.0.0.1:11434/v1'{connection}}}"
+    text = GOOD.replace("{name: chat}", f"{{name: m, backend: {backend}}}") + "private: [text]\n"
+    if not refused:
+        assert read(tmp_path, text, **environ).job.private == ("text",)
+        return
+    with pytest.raises(ConfigError, match="'text' is private, and its host is asked through a proxy"):
+        read(tmp_path, text, **environ)
+
+
+@pytest.mark.parametrize("end", ["key: [", "key: [a,", "source: {", "source: {format: csv,", "schema: {a: [", "["])
+def test_a_file_that_ends_within_a_bracket_is_told_by_its_place(tmp_path, end):
+    with pytest.raises(ConfigError) as wrong:
+        read(tmp_path, f"version: 1\n{end}")
+    assert str(wrong.value).startswith(f"{tmp_path / 'summaries.yaml'}:2:")
+
+
 ELSEWHERE = "deployment: {name: m, backend: {provider: openai_compatible, base_url: 'http://127.0.0.1.example/v1'}}"
+
+TOPIC = "source: {format: kafka, topic: t, brokers: ['b:9092']"
 
 WRONG = [
     ("prompt: x\nprompts: y", "2:1: prompts: unknown key 'prompts'", "did you mean 'prompt'?"),
@@ -111,6 +140,20 @@ WRONG = [
         "storage_secrets",
     ),
     ("prompt: x\nlineage: {namespace: team}", "2:10: lineage: the events have no place to go to", "add path: FILE"),
+    (f"prompt: x\n{TOPIC}, columns: {{}}}}", "source.columns: there are no columns", "write columns"),
+    (f"prompt: x\n{TOPIC}, columns: {{id: int}}}}", "source.columns.id: expected", "int64"),
+    (f"prompt: x\n{TOPIC}, columns: {{_offset: int64}}}}", "the column '_offset' begins with '_'", "by themselves"),
+    (
+        f"prompt: x\n{TOPIC.replace('b:9092', 'b')}, columns: {{id: int64}}}}",
+        "source.brokers[0]: expected",
+        "HOST:PORT",
+    ),
+    (f"prompt: x\n{TOPIC}, columns: {{id: int64}}, ca_bundle: {__file__}}}", "'ca_bundle' is for encrypted", "tls"),
+    (
+        f"prompt: x\n{TOPIC}, columns: {{id: int64}}, sasl: {{user: u, password: '${{KEY}}'}}}}",
+        "source.sasl: the password would be sent in the clear",
+        "add tls: true",
+    ),
     ("prompt: x\ncolumns: [modle]", "columns[0]: expected", "did you mean 'model'?"),
     (
         "prompt: x\ndeployment: {name: c, backend: {provider: embedded}}",
@@ -130,7 +173,7 @@ def test_what_is_wrong_is_told_by_its_place(tmp_path, lines, says, hint):
     given = {line.partition(":")[0] for line in lines.splitlines() if not line.startswith(" ")}
     rest = "".join(f"{line}\n" for line in GOOD.splitlines() if line.partition(":")[0] not in given)
     with pytest.raises(ConfigError) as wrong:
-        read(tmp_path, f"{lines}\n{rest}")
+        read(tmp_path, f"{lines}\n{rest}", KEY="a-key-of-some-length")
     assert len(wrong.value.problems) == 1
     assert says in str(wrong.value)
     assert hint in str(wrong.value)

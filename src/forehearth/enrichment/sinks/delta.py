@@ -62,6 +62,22 @@ class DeltaTableSink:
                 return True
         raise SinkFailed(f"sink: {self._where} was written by others at each of {_TRIES} tries: resume the job later")
 
+    def marks(self, names: Sequence[str]) -> Mapping[str, int]:
+        """See `sink.Sink`. Each is a transaction id of its own, which outlives the log that it was written to."""
+        if self._table is None:
+            return {}
+        found = {name: self._table.transaction_version(self._marked(name)) for name in names}
+        return {name: int(value) for name, value in found.items() if value is not None}
+
+    def identity(self) -> str:
+        """See `sink.Sink`: the table's own id."""
+        try:
+            if not deltalake.DeltaTable.is_deltatable(self._where, self._options):
+                return ""
+            return str(deltalake.DeltaTable(self._where, storage_options=self._options).metadata().id)
+        except (exceptions.DeltaError, OSError, ValueError) as error:
+            raise self._failed("read", error) from error
+
     def some(self, rows: int) -> list[dict[str, Any]]:
         """See `sink.Sink`."""
         try:
@@ -111,10 +127,18 @@ class DeltaTableSink:
         found = self._table.transaction_version(self._application)
         return 0 if found is None else int(found)
 
+    def _marked(self, name: str) -> str:
+        return f"{self._application}:{name}"
+
     def _commit(self, chunk: Chunk) -> None:
-        transaction = deltalake.Transaction(self._application, chunk.number)
+        transactions = [deltalake.Transaction(self._application, chunk.number)]
+        transactions += [
+            deltalake.Transaction(self._marked(name), value)
+            for name, value in chunk.marks.items()
+            if self._table.transaction_version(self._marked(name)) != value
+        ]
         note = chunk.note | {_APPLICATION: self._application, _NUMBER: str(chunk.number)}
-        properties = deltalake.CommitProperties(app_transactions=[transaction], custom_metadata=note)
+        properties = deltalake.CommitProperties(app_transactions=transactions, custom_metadata=note)
         rows = self._fitted(chunk.rows)
         # A merge of no rows makes no commit, and its number would not be written down.
         if not self._key or not rows.num_rows:

@@ -2,12 +2,16 @@
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
+
+import msgspec
 
 from forehearth.enrichment.arrow import pa, parquet
 from forehearth.enrichment.sink import Chunk, SinkFailed
+
+_MARKS: Final = "forehearth.marks"
 
 
 class ParquetFolder:
@@ -31,9 +35,10 @@ class ParquetFolder:
         if path.exists():
             return False
         beside = path.with_name(f".{path.name}.{os.getpid()}")
+        note = chunk.note | ({_MARKS: msgspec.json.encode(chunk.marks).decode()} if chunk.marks else {})
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            rows = pa.Table.from_batches([chunk.rows]).replace_schema_metadata(chunk.note)
+            rows = pa.Table.from_batches([chunk.rows]).replace_schema_metadata(note)
             parquet.write_table(rows, beside)
             with beside.open("rb") as file:
                 os.fsync(file.fileno())
@@ -46,6 +51,18 @@ class ParquetFolder:
         finally:
             beside.unlink(missing_ok=True)
         return True
+
+    def marks(self, names: Sequence[str]) -> Mapping[str, int]:
+        """See `sink.Sink`. Each file has them all."""
+        found = msgspec.json.decode(self.note(self.landed()).get(_MARKS, "{}"), type=dict[str, int])
+        return {name: found[name] for name in names if name in found}
+
+    def identity(self) -> str:
+        """See `sink.Sink`: the folder, which another one of its name is not."""
+        try:
+            return f"{self._folder}#{self._folder.stat().st_ino}"
+        except FileNotFoundError:
+            return ""
 
     def some(self, rows: int) -> list[dict[str, Any]]:
         """See `sink.Sink`."""

@@ -142,7 +142,7 @@ def _version(files: list[Path]) -> str:
     """What the bytes of the files are: names and times may change, and rows may not."""
     sha = hashlib.sha256()
     for path in files:
-        with path.open("rb") as file:
+        with _opened(lambda each, _: each.open("rb"), path, None) as file:
             while piece := file.read(_PIECE):
                 sha.update(piece)
         sha.update(b"\n")
