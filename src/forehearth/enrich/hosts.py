@@ -38,16 +38,21 @@ async def opened(deployment: JobDeployment, environ: Mapping[str, str]) -> Async
 
 def server_here(environ: Mapping[str, str]) -> OpenAICompatibleSettings:
     """The server that the environment names, or the one whose data directory is here. Raises `Misconfigured`."""
+    key, url = environ.get("FOREHEARTH_API_KEY"), environ.get("FOREHEARTH_URL")
+    if key and url:
+        return _server(url, Secret(key))
     data = DataDirectory(path=default_path(environ))
-    key = environ.get("FOREHEARTH_API_KEY")
     secret = Secret(key) if key else stored_key(data)
     if secret is None:
         raise Misconfigured(
             "deployment: no server runs here and none is named: set FOREHEARTH_URL and FOREHEARTH_API_KEY, "
             "or name a host under deployment.backend"
         )
-    url = environ.get("FOREHEARTH_URL") or _told(data)
-    return OpenAICompatibleSettings(base_url=url.rstrip("/") + "/openai/v1", api_key=secret)
+    return _server(url or _told(data), secret)
+
+
+def _server(url: str, key: Secret) -> OpenAICompatibleSettings:
+    return OpenAICompatibleSettings(base_url=url.rstrip("/") + "/openai/v1", api_key=key)
 
 
 def _told(data: DataDirectory) -> str:

@@ -28,6 +28,7 @@ from forehearth.server.context import WorkerContext
 from forehearth.server.counters import opened_leases
 from forehearth.server.development import open_development_issuer
 from forehearth.server.encryption_keys import written_keys
+from forehearth.server.enriching import enriched
 from forehearth.server.families import families
 from forehearth.server.fetching import Fetching
 from forehearth.server.identity import build_identities
@@ -93,18 +94,23 @@ async def run_worker(context: WorkerContext) -> None:
         gateway = build_gateway(
             settings, around, identity=identities.callers, metrics=context.metrics, created=int(clock.unix())
         )
-        context.metrics.watch_backends(around.pools.states)
-        context.metrics.watch_caches(around.caches.states)
+        _watched(context, around)
         await keepers.begin()
         try:
             async with (
                 opened_caches(context, stores, clock, around.caches) as caches,
-                administered(context, stores, identities, clock, Inside(around.pools, caches, ledger)) as admin,
+                enriched(context, stores, clock) as jobs,
+                administered(context, stores, identities, clock, Inside(around.pools, caches, ledger, jobs)) as admin,
                 workshop.open(stores.jobs, clock),
             ):
                 await _serve(context, gateway, [*_issuing(issuer, settings), *_describing(context), admin])
         finally:
             await identities.tokens.aclose()
+
+
+def _watched(context: WorkerContext, around: Surroundings) -> None:
+    context.metrics.watch_backends(around.pools.states)
+    context.metrics.watch_caches(around.caches.states)
 
 
 def _issuing(issuer: DevelopmentIssuer | None, settings: Settings) -> Sequence[BaseRoute]:
