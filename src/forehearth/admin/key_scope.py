@@ -35,6 +35,7 @@ class KeyScope(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     admin: bool = False
+    enrich: bool = False
     deployments: tuple[str, ...] | None = None
     operations: tuple[str, ...] | None = None
     projects: tuple[str, ...] | None = None
@@ -67,6 +68,7 @@ def beyond(wanted: KeyRecord, maker: KeyRecord, until: float, *, roles: bool = T
         name
         for name, fits in (
             ("admin", maker.admin or not wanted.admin),
+            ("enrich", maker.admin or maker.enrich or not wanted.enrich),
             ("deployments", _is_within(wanted.deployments, maker.deployments)),
             ("operations", _is_within(wanted.operations, maker.operations)),
             ("projects", _is_within(wanted.projects, maker.projects)),

@@ -84,6 +84,7 @@ class Keys:
             name=wanted.name,
             resource=resource,
             admin=wanted.admin,
+            enrich=wanted.enrich,
             deployments=wanted.deployments,
             operations=None if wanted.operations is None else tuple(map(Operation, wanted.operations)),
             projects=wanted.projects,

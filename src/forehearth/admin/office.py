@@ -7,6 +7,7 @@ import msgspec
 from forehearth.admin.audit import Audit
 from forehearth.admin.backends import Backends
 from forehearth.admin.cache import CacheOffice
+from forehearth.admin.enrichments import Enrichments
 from forehearth.admin.key_scope import Tenant
 from forehearth.admin.keys import Keys
 from forehearth.admin.role_assignments import RoleAssignments
@@ -36,6 +37,8 @@ class Office(msgspec.Struct, frozen=True, kw_only=True):
     """Likewise."""
     ledger: LedgerOffice | None = None
     """None where calls are not recorded."""
+    enrichments: Enrichments | None = None
+    """None where no server works."""
 
 
 class Actor(msgspec.Struct, frozen=True, kw_only=True):

@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 import msgspec
 
 from forehearth.cli.output import CommandFailed, Exit
+from forehearth.config.problems import ConfigError, Problem
 from forehearth.core.errors import Failed, Misconfigured
 from forehearth.core.exchange import Header
 from forehearth.core.secret import Secret
@@ -30,6 +31,10 @@ _REMEDIES: Final = {
     HTTPStatus.UNAUTHORIZED: _KEY_COMES_FROM,
     HTTPStatus.FORBIDDEN: "It takes the development key, a key made with --admin, or a token whose holder is Owner.",
 }
+
+
+class Unanswered(CommandFailed):
+    """Nobody answers there."""
 
 
 class AdminApi(Protocol):
@@ -65,6 +70,16 @@ class Remote:
 
     async def call(self, method: str, path: str, *, query: Mapping[str, str] | None = None, body: object = None) -> Any:
         """See `AdminApi`."""
+        return self._read(await self._sent(method, path, query, body))
+
+    async def fetch(self, path: str, query: Mapping[str, str]) -> bytes:
+        """What is answered, as it is. Raises as `call` does."""
+        response = await self._sent("GET", path, query, None)
+        if response.status != HTTPStatus.OK:
+            self._read(response)
+        return response.body
+
+    async def _sent(self, method: str, path: str, query: Mapping[str, str] | None, body: object) -> Response:
         headers: list[Header] = [(b"api-key", self._key.reveal().encode()), (b"accept", b"application/json")]
         content = b""
         if body is not None:
@@ -86,7 +101,7 @@ class Remote:
                     await response.stream.aclose()
         except Failed as error:
             raise self._unreachable(error) from error
-        return self._read(response)
+        return response
 
     def _read(self, response: Response) -> Any:
         if response.status == HTTPStatus.NO_CONTENT:
@@ -108,21 +123,28 @@ class Remote:
                 f"the certificate of {self._url} is not trusted",
                 "--data-dir names the data directory whose development CA signed it.",
             )
-        return CommandFailed(
+        return Unanswered(
             f"no server answers at {self._url}",
             "Start one, or name another by --url. With --data-dir, a directory is worked in that no server has.",
         )
 
 
-def refusal(status: int, answer: Any) -> CommandFailed:
-    """What a server said no with, as a command says it."""
+def refusal(status: int, answer: Any) -> CommandFailed | ConfigError:
+    """What a server said no with, as a command says it: of a job that is wrong, all that is."""
     error = answer.get("error") if isinstance(answer, dict) else None
+    if isinstance(error, dict) and error.get("details"):
+        return ConfigError(_problem(each) for each in error["details"])
     message = error.get("message") if isinstance(error, dict) else None
     if message == _NO_ADMIN:
         remedy = "With server.admin_port, that port alone has it: name it by --url."
         return CommandFailed("what answers there has no /admin", remedy)
     said = str(message or f"the server answered {status}").removesuffix(".")
     return CommandFailed(said, next((words for each, words in _REMEDIES.items() if each == status), ""))
+
+
+def _problem(told: Mapping[str, str]) -> Problem:
+    message, _, hint = told["message"].partition("; ")
+    return Problem(file="the job", line=0, column=0, path=told.get("target", ""), message=message, hint=hint)
 
 
 def is_here(host: str) -> bool:

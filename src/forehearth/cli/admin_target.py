@@ -21,7 +21,7 @@ from forehearth.cli.admin_client import AdminApi, Remote, is_here, refusal
 from forehearth.cli.output import CommandFailed, Exit
 from forehearth.core.document import StoreFailed
 from forehearth.core.errors import Misconfigured
-from forehearth.core.permission import Permission
+from forehearth.core.permission import CONTROL
 from forehearth.core.place import Place
 from forehearth.core.principal import Grant, Principal
 from forehearth.core.secret import Secret
@@ -188,10 +188,7 @@ class Local:
 
 
 def _operator(office: Office) -> Principal:
-    grants = tuple(
-        Grant(place=Place(resource=name), permissions=frozenset({Permission.ADMINISTER}), assigns=None)
-        for name in office.tenants
-    )
+    grants = tuple(Grant(place=Place(resource=name), permissions=CONTROL, assigns=None) for name in office.tenants)
     user = os.getuid()
     try:
         name = pwd.getpwuid(user).pw_name

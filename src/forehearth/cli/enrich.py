@@ -7,9 +7,12 @@ from typing import Any, Final
 
 import click
 
+from forehearth.cli.admin_target import Target
 from forehearth.cli.enrich_plan_view import plan_as_json, say_plan
+from forehearth.cli.enrich_remote import RemoteWorks
 from forehearth.cli.enrich_view import Progress, as_json, say_course, say_run
 from forehearth.cli.output import CommandFailed, Exit, say_json
+from forehearth.core.secret import Secret
 
 WORKS: Final = "forehearth.cli.enrich_work"
 """What needs the libraries of tables, which are an extra: loaded when a command is carried out, not for its help."""
@@ -23,6 +26,12 @@ _state = click.option(
     type=click.Path(path_type=Path, file_okay=False),
     help="The folder for the states of jobs.  [default: .forehearth beside the job file]",
 )
+_url = click.option("--url", help="The server that runs the job, instead of this command; it keeps the state then.")
+_key = click.option(
+    "--key",
+    envvar="FOREHEARTH_API_KEY",
+    help="With --url: a key that administers, or one made with --enrich.  [default: as 'forehearth keys' has it]",
+)
 _json = click.option("--json", "in_json", is_flag=True, help="Answer in JSON.")
 
 
@@ -34,9 +43,11 @@ def enrich() -> None:
 @enrich.command()
 @_job
 @_state
+@_url
+@_key
 @click.option("--retry-failed", is_flag=True, help="Ask the rows in the quarantine again, and nothing else.")
 @_json
-def run(job: Path, state: Path | None, retry_failed: bool, in_json: bool) -> int:
+def run(job: Path, state: Path | None, url: str | None, key: str | None, retry_failed: bool, in_json: bool) -> int:
     r"""Run the job of the file JOB to its end; a run that was broken off goes on where it was.
 
     Each row lands once, however often this is begun again. What was answered is not paid again. Ctrl-C ends the run in
@@ -48,19 +59,31 @@ def run(job: Path, state: Path | None, retry_failed: bool, in_json: bool) -> int
       forehearth enrich run triage.yaml
       forehearth enrich run triage.yaml --state /var/lib/enrich --json
       forehearth enrich run triage.yaml --retry-failed
+      forehearth enrich run triage.yaml --url https://forehearth.example
     """
-    return _carried_on(job, state, "retry" if retry_failed else "run", in_json=in_json)
+    return _carried_on(_works(url, key, state), job, state, "retry" if retry_failed else "run", in_json=in_json)
 
 
 @enrich.command()
 @_job
 @_state
+@_url
+@_key
 @click.option(
     "--sample", type=click.IntRange(0, 1_000), help="Prompts that are asked to tell the rest by.  [default: 20]"
 )
 @click.option("--no-sample", is_flag=True, help="Ask nothing: the same as --sample 0.")
 @_json
-def plan(job: Path, state: Path | None, sample: int | None, no_sample: bool, in_json: bool) -> None:
+def plan(
+    *,
+    job: Path,
+    state: Path | None,
+    url: str | None,
+    key: str | None,
+    sample: int | None,
+    no_sample: bool,
+    in_json: bool,
+) -> None:
     r"""Say what a run of JOB would do and cost, before it is paid.
 
     Rows and the prompts that differ are counted, and a sample of those is asked: that is paid, counts in the job's
@@ -72,7 +95,7 @@ def plan(job: Path, state: Path | None, sample: int | None, no_sample: bool, in_
       forehearth enrich plan triage.yaml
       forehearth enrich plan triage.yaml --no-sample --json
     """
-    found = _works().plan(job, state, 0 if no_sample else sample)
+    found = _works(url, key, state).plan(job, state, 0 if no_sample else sample)
     if in_json:
         say_json(plan_as_json(found))
     else:
@@ -111,7 +134,7 @@ def follow(job: Path, state: Path | None, every: float | None, once: bool) -> in
         progress.finish()
         click.echo(f"{name}: is not there any more, and was left out")
 
-    found = _works().follow(job, state, None if once else every or EVERY, progress.show, landed, gone)
+    found = _local().follow(job, state, None if once else every or EVERY, progress.show, landed, gone)
     progress.finish()
     return Exit.OK if found is None else _ended(job, found)
 
@@ -119,8 +142,10 @@ def follow(job: Path, state: Path | None, every: float | None, once: bool) -> in
 @enrich.command()
 @_job
 @_state
+@_url
+@_key
 @_json
-def resume(job: Path, state: Path | None, in_json: bool) -> int:
+def resume(job: Path, state: Path | None, url: str | None, key: str | None, in_json: bool) -> int:
     r"""Go on with a run of JOB that was broken off, cancelled or stopped by a limit.
 
     As 'run', but it refuses where there is nothing to go on with: when the job, or its source, was changed since.
@@ -129,14 +154,16 @@ def resume(job: Path, state: Path | None, in_json: bool) -> int:
     Examples:
       forehearth enrich resume triage.yaml
     """
-    return _carried_on(job, state, "resume", in_json=in_json)
+    return _carried_on(_works(url, key, state), job, state, "resume", in_json=in_json)
 
 
 @enrich.command()
 @_job
 @_state
+@_url
+@_key
 @_json
-def status(job: Path, state: Path | None, in_json: bool) -> None:
+def status(job: Path, state: Path | None, url: str | None, key: str | None, in_json: bool) -> None:
     r"""Show how the last run of JOB is.
 
     \b
@@ -144,7 +171,7 @@ def status(job: Path, state: Path | None, in_json: bool) -> None:
       forehearth enrich status triage.yaml
       forehearth enrich status triage.yaml --json | jq .status
     """
-    found, working = _works().look(job, state)
+    found, working = _works(url, key, state).look(job, state)
     if in_json:
         say_json(as_json(found) | {"working": working})
     else:
@@ -154,10 +181,14 @@ def status(job: Path, state: Path | None, in_json: bool) -> None:
 @enrich.command()
 @_job
 @_state
+@_url
+@_key
 @click.option(
-    "--html", type=click.Path(path_type=Path, dir_okay=False), help="Where the page goes.  [default: the job's state]"
+    "--html",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Where the page goes.  [default: the job's state; here, with --url]",
 )
-def report(job: Path, state: Path | None, html: Path | None) -> None:
+def report(job: Path, state: Path | None, url: str | None, key: str | None, html: Path | None) -> None:
     r"""Show what became of the last run of JOB, and write it as a page of HTML with charts and some of the rows.
 
     \b
@@ -165,7 +196,7 @@ def report(job: Path, state: Path | None, html: Path | None) -> None:
       forehearth enrich report triage.yaml
       forehearth enrich report triage.yaml --html report.html
     """
-    found, path = _works().report(job, state, html)
+    found, path = _works(url, key, state).report(job, state, html)
     say_run(found, working=False)
     say_course(found)
     click.echo(f"\nwritten to {path}")
@@ -174,20 +205,23 @@ def report(job: Path, state: Path | None, html: Path | None) -> None:
 @enrich.command()
 @_job
 @_state
-def cancel(job: Path, state: Path | None) -> None:
+@_url
+@_key
+def cancel(job: Path, state: Path | None, url: str | None, key: str | None) -> None:
     r"""End the run of JOB that is under way. What landed stays, and 'resume' goes on with it.
 
     \b
     Examples:
       forehearth enrich cancel triage.yaml
     """
-    found = _works().cancel(job, state)
-    click.echo(f"asked process {found.process} to end the run {found.id}")
+    found = _works(url, key, state).cancel(job, state)
+    who = "the server" if url else f"process {found.process}"
+    click.echo(f"asked {who} to end the run {found.id}")
 
 
-def _carried_on(job: Path, state: Path | None, deed: str, *, in_json: bool) -> int:
+def _carried_on(works: Any, job: Path, state: Path | None, deed: str, *, in_json: bool) -> int:
     progress = Progress(sys.stderr)
-    found = _works().carry_on(job, state, progress.show, deed)
+    found = works.carry_on(job, state, progress.show, deed)
     progress.finish()
     if in_json:
         say_json(as_json(found))
@@ -218,5 +252,14 @@ def _ended(job: Path, found: Any) -> int:
     raise CommandFailed(f"the run is {found.status}: {found.reason}", f"To go on: forehearth enrich resume {job}")
 
 
-def _works() -> Any:
+def _works(url: str | None, key: str | None, state: Path | None) -> Any:
+    """What carries the commands out: this program, or a server."""
+    if not url:
+        return _local()
+    if state is not None:
+        raise click.UsageError("--state is for runs of this command: with --url the server keeps the state.")
+    return RemoteWorks(Target(url=url, key=None if key is None else Secret(key), data_dir=None, config=None))
+
+
+def _local() -> Any:
     return importlib.import_module(WORKS)

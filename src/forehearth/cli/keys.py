@@ -38,6 +38,7 @@ def keys() -> None:
 @click.option("--network", "networks", multiple=True, help="Only from this network, such as 10.0.0.0/8; likewise.")
 @click.option("--product", help="Of this product: its calls have the product's limits, for its deployments alone.")
 @click.option("--admin", is_flag=True, help="It opens /admin, too: it can make and end keys, and give roles.")
+@click.option("--enrich", is_flag=True, help="It opens of /admin the jobs of enrichment, and nothing else.")
 @click.option("--roles-only", is_flag=True, help="It opens what its roles allow: see 'forehearth roles assign'.")
 @resource_option
 @json_option
@@ -53,6 +54,7 @@ def create(
     networks: tuple[str, ...],
     product: str | None,
     admin: bool,
+    enrich: bool,
     roles_only: bool,
     resource: str | None,
     as_json: bool,
@@ -69,7 +71,7 @@ def create(
       forehearth keys create search --product gold
       KEY=$(forehearth keys create shop --network 10.0.0.0/8)
     """
-    body: dict[str, object] = {"name": name, "admin": admin, "rolesOnly": roles_only}
+    body: dict[str, object] = {"name": name, "admin": admin, "enrich": enrich, "rolesOnly": roles_only}
     limits = {"deployments": deployments, "operations": operations, "projects": projects, "networks": networks}
     body |= {member: list(given) for member, given in limits.items() if given}
     if product is not None:
@@ -194,14 +196,19 @@ def _row(key: Any) -> tuple[str, str, str, str, str]:
 
 def _opens(key: Any) -> str:
     if key["projects"] is not None:
-        return f"nothing outside of {', '.join(key['projects'])}" + (", but /admin" if key["admin"] else "")
+        return f"nothing outside of {', '.join(key['projects'])}" + (f", but {_admin(key)}" if _admin(key) else "")
     what = [", ".join(key[member]) for member in ("deployments", "operations") if key[member] is not None]
     text = "; ".join([*(["what its roles allow"] if key["rolesOnly"] else []), *what]) or "all of inference"
     if key["product"] is not None:
         text = f"product {key['product']}" + (f", {text}" if what else "")
     if key["networks"] is not None:
         text += f", from {', '.join(key['networks'])}"
-    return f"{text}, and /admin" if key["admin"] else text
+    return f"{text}, and {_admin(key)}" if _admin(key) else text
+
+
+def _admin(key: Any) -> str:
+    """What it opens for operators."""
+    return "/admin" if key["admin"] else "/admin/enrichments" if key["enrich"] else ""
 
 
 def _until(key: Any) -> str:

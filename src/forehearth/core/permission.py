@@ -12,7 +12,7 @@ _ACCOUNT = "Microsoft.CognitiveServices/accounts"
 
 
 class Permission(StrEnum):
-    """One data action, or for `ADMINISTER` one action of the control plane."""
+    """One data action, or for `ADMINISTER` and `ENRICH` one action of the control plane."""
 
     CHAT = f"{_ACCOUNT}/OpenAI/deployments/chat/completions/action"
     COMPLETIONS = f"{_ACCOUNT}/OpenAI/deployments/completions/action"
@@ -57,9 +57,12 @@ class Permission(StrEnum):
     LIST_CONNECTION_SECRETS = f"{_ACCOUNT}/AIServices/connections/listSecrets/action"
     CALL_AGENT = f"{_ACCOUNT}/AIServices/endpoints/interact/action"
     ADMINISTER = f"{_ACCOUNT}/write"
+    ENRICH = f"{_ACCOUNT}/enrichments/write"
 
 
 CLASSIC_AGENTS = frozenset(each for each in Permission if "/OpenAI/assistants/" in each)
 """What is asked of those who work with classic agents at a resource."""
-DATA_ACTIONS = frozenset(Permission) - {Permission.ADMINISTER}
+CONTROL = frozenset({Permission.ADMINISTER, Permission.ENRICH})
+"""What opens `/admin`: all of it, and the jobs of enrichment alone. Azure has no action for those."""
+DATA_ACTIONS = frozenset(Permission) - CONTROL
 """What a role's data actions can give. No wildcard among them reaches the control plane."""

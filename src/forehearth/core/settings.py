@@ -10,6 +10,7 @@ import msgspec
 
 from forehearth.core.cache_settings import CacheSettings
 from forehearth.core.egress_settings import EgressSettings
+from forehearth.core.enrichment_bounds_settings import EnrichmentSettings
 from forehearth.core.identity_settings import IdentitySettings, ProjectSettings
 from forehearth.core.ledger_settings import LedgerSettings
 from forehearth.core.limit_settings import LimitSettings, ProductSettings, TokenSettings, check_limits, check_room
@@ -275,6 +276,7 @@ class Settings(Values, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ledger: LedgerSettings = LedgerSettings()
     store: StoreSettings = StoreSettings()
     egress: EgressSettings = EgressSettings()
+    enrichment: EnrichmentSettings = EnrichmentSettings()
 
 
 class OutboundSettings(Values, frozen=True, kw_only=True, forbid_unknown_fields=True):

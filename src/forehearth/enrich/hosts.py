@@ -39,21 +39,24 @@ async def opened(deployment: JobDeployment, environ: Mapping[str, str]) -> Async
 def server_here(environ: Mapping[str, str]) -> OpenAICompatibleSettings:
     """The server that the environment names, or the one whose data directory is here. Raises `Misconfigured`."""
     key, url = environ.get("FOREHEARTH_API_KEY"), environ.get("FOREHEARTH_URL")
-    data = None if key and url else DataDirectory(path=default_path(environ))
-    secret = Secret(key) if key else stored_key(data) if data is not None else None
+    if key and url:
+        return _server(url, Secret(key))
+    data = DataDirectory(path=default_path(environ))
+    secret = Secret(key) if key else stored_key(data)
     if secret is None:
         raise Misconfigured(
             "deployment: no server runs here and none is named: set FOREHEARTH_URL and FOREHEARTH_API_KEY, "
             "or name a host under deployment.backend"
         )
-    url = url or _told(data)
-    return OpenAICompatibleSettings(base_url=url.rstrip("/") + "/openai/v1", api_key=secret)
+    return _server(url or _told(data), secret)
 
 
-def _told(data: DataDirectory | None) -> str:
+def _server(url: str, key: Secret) -> OpenAICompatibleSettings:
+    return OpenAICompatibleSettings(base_url=url.rstrip("/") + "/openai/v1", api_key=key)
+
+
+def _told(data: DataDirectory) -> str:
     """Where the server of a data directory says that it is."""
-    if data is None:
-        return _DEFAULT_URL
     with contextlib.suppress(OSError):
         told = (data.run / "addresses").read_text(encoding="utf-8").split()
         plain = [each for each in told if each.startswith("http://")]

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import time
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -159,11 +159,16 @@ async def report(file: JobFile, folder: Path, path: Path | None) -> tuple[Run, P
         run = await state.last_run()
     if run is None:
         raise Misconfigured("the job has not been run yet: there is nothing to report")
-    sink, _ = tables.sinks_of(file, pa.schema([]), pa.schema([]), run.fingerprint)
-    rows = await asyncio.to_thread(sink.some, reporting.ROWS)
+    rows = await landed(file, run)
     where = path or folder / f"report-{run.id}.html"
     await asyncio.to_thread(where.write_text, reporting.page(run, rows), encoding="utf-8")
     return run, where
+
+
+async def landed(file: JobFile, run: Run) -> Sequence[Mapping[str, Any]]:
+    """Some of the rows that landed. Raises `SinkFailed` where they cannot be read."""
+    sink, _ = tables.sinks_of(file, pa.schema([]), pa.schema([]), run.fingerprint)
+    return await asyncio.to_thread(sink.some, reporting.ROWS)
 
 
 async def _failed(file: JobFile, state: JobState) -> FailedRows:

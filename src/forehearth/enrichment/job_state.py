@@ -26,6 +26,10 @@ _answer = msgspec.msgpack.Decoder(Answer)
 _run = msgspec.json.Decoder(Run)
 
 
+class Leased(Misconfigured):
+    """Another process works on the job."""
+
+
 class JobState:
     """An open state. It is also the cache of answers of whoever runs the job."""
 
@@ -70,7 +74,7 @@ class JobState:
 
     @contextlib.contextmanager
     def lease(self) -> Iterator[None]:
-        """Work on the job alone. Raises `Misconfigured` where another process does."""
+        """Work on the job alone. Raises `Leased` where another process does."""
         path = self.folder / "lock"
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         try:
@@ -86,7 +90,7 @@ class JobState:
         try:
             with self.lease():
                 return False
-        except Misconfigured:
+        except Leased:
             return True
 
     def _written(self) -> tuple[str, str, str] | None:
@@ -124,7 +128,7 @@ def _lock(descriptor: int, path: Path) -> None:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
-        raise Misconfigured(
+        raise Leased(
             f"process {_holder(path)} runs this job already: wait for it, or end it with 'forehearth enrich cancel'"
         ) from error
 

@@ -12,9 +12,14 @@ QUARANTINE: Final = "__quarantine"
 """The end of the name of the table beside a sink, where rows go that failed."""
 
 
+def is_url(path: str) -> bool:
+    """Whether it is the URL of a storage, and no path."""
+    return _URL.match(path) is not None
+
+
 def place(path: str, folder: Path) -> str:
     """A path or URL, without a slash at its end."""
-    return path.rstrip("/") if _URL.match(path) else str((folder / path).absolute()).rstrip("/")
+    return path.rstrip("/") if is_url(path) else str((folder / path).absolute()).rstrip("/")
 
 
 class Stored(Protocol):

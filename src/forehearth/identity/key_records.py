@@ -8,7 +8,7 @@ import msgspec
 
 from forehearth.core.call import Operation
 from forehearth.core.document import Document
-from forehearth.core.permission import CLASSIC_AGENTS, Permission
+from forehearth.core.permission import CLASSIC_AGENTS, CONTROL, Permission
 from forehearth.core.place import Place
 from forehearth.core.principal import Grant
 from forehearth.identity.roles import Role, allowed, named
@@ -84,6 +84,8 @@ class KeyRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     resource: str
     admin: bool = False
     """Whether it opens `/admin`, too."""
+    enrich: bool = False
+    """Whether it opens of `/admin` the jobs of enrichment."""
     deployments: tuple[str, ...] | None = None
     operations: tuple[Operation, ...] | None = None
     projects: tuple[str, ...] | None = None
@@ -127,8 +129,8 @@ class KeyRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         """What it opens. `/admin` is opened by how it was made, and by no role: a role adds to inference alone."""
         opens = self.inference(given)
         if not self.admin:
-            return (grant(self.resource, opens),)
-        return (grant(self.resource, opens | {Permission.ADMINISTER}, assigns=_ASSIGNED_BY_KEYS),)
+            return (grant(self.resource, opens | {Permission.ENRICH} if self.enrich else opens),)
+        return (grant(self.resource, opens | CONTROL, assigns=_ASSIGNED_BY_KEYS),)
 
 
 def grant(resource: str, permissions: frozenset[Permission], *, assigns: frozenset[str] | None = frozenset()) -> Grant:

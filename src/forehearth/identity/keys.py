@@ -13,7 +13,7 @@ import msgspec
 
 from forehearth.core.errors import PermissionDenied
 from forehearth.core.exchange import Head
-from forehearth.core.permission import Permission
+from forehearth.core.permission import CONTROL
 from forehearth.core.principal import Principal
 from forehearth.core.secret import Secret
 from forehearth.identity.key_records import INFERENCE, Digester, KeyRecord, grant
@@ -33,7 +33,7 @@ _LONGEST = 4_096
 _FROM_ELSEWHERE = (
     "Access denied due to Virtual Network/Firewall rules. This key is not taken from the address that it is used from."
 )
-_EVERYTHING = INFERENCE | {Permission.ADMINISTER}
+_EVERYTHING = INFERENCE | CONTROL
 
 
 class _Entry(msgspec.Struct, frozen=True, kw_only=True):

@@ -11,7 +11,7 @@ import msgspec
 
 from forehearth.config.nearest import suggestion
 from forehearth.core.identity_settings import ROLE_NAMES
-from forehearth.core.permission import DATA_ACTIONS, Permission
+from forehearth.core.permission import CONTROL, DATA_ACTIONS, Permission
 from forehearth.core.place import Place
 
 _SERVICE = "Microsoft.CognitiveServices"
@@ -53,7 +53,7 @@ class Role(msgspec.Struct, frozen=True, kw_only=True):
     def permissions(self) -> frozenset[Permission]:
         """What it allows here."""
         allowed = {each for each in DATA_ACTIONS if self._gives(each)}
-        return frozenset(allowed | {Permission.ADMINISTER} if self.administers else allowed)
+        return frozenset(allowed | CONTROL if self.administers else allowed)
 
     def _gives(self, action: str) -> bool:
         return _matches(self.data_actions, action) and not _matches(self.not_data_actions, action)
@@ -132,7 +132,7 @@ def allowed(role: Role, place: Place) -> frozenset[Permission]:
     if place.agent:
         return everything & {Permission.CALL_AGENT}
     if place.project:
-        return frozenset() if role.resource_level else everything - {Permission.ADMINISTER}
+        return frozenset() if role.resource_level else everything - CONTROL
     return everything
 
 

@@ -13,6 +13,7 @@ from starlette.requests import Request
 from forehearth.admin.audit import Audit
 from forehearth.admin.backends import Backends
 from forehearth.admin.cache import CacheOffice
+from forehearth.admin.enrichments import Enrichments
 from forehearth.admin.key_scope import Tenant
 from forehearth.admin.keys import Keys, KeyTools
 from forehearth.admin.office import Office
@@ -47,6 +48,7 @@ class Inside(NamedTuple):
     pools: Pools
     caches: CacheOffice
     ledger: Ledger | None
+    enrichments: Enrichments
 
 
 @contextlib.asynccontextmanager
@@ -77,8 +79,10 @@ async def administered(
             resource_of = by_host(settings.server.resource, {name: name for name in settings.resources})
             backends = Backends(states=inside.pools.states, worker=context.index, workers=settings.server.workers)
             ledger = None if inside.ledger is None else inside.ledger.office
-            pages = AdminPages(msgspec.structs.replace(office, backends=backends, caches=inside.caches, ledger=ledger))
-            yield AdminRoute(pages, authorise, resource_of, identities.refusals)
+            whole = msgspec.structs.replace(
+                office, backends=backends, caches=inside.caches, ledger=ledger, enrichments=inside.enrichments
+            )
+            yield AdminRoute(AdminPages(whole), authorise, resource_of, identities.refusals)
     finally:
         watching.cancel()
 

@@ -5,6 +5,7 @@ version            the schema of this folder, a whole number
 keys/development   the development key
 keys/encryption    what secrets in the store are encrypted with
 blobs/             the bytes of files that callers keep here
+enrichments/       what jobs of enrichment over REST remember: their runs, and the answers that were paid for
 tls/               the development CA, the server's certificate, the bundle for `tls trust`
 run/               what belongs to the running server alone: emptied at every start
 """
@@ -44,6 +45,11 @@ class DataDirectory(msgspec.Struct, frozen=True, kw_only=True):
     def blobs(self) -> Path:
         """Folder of the bytes of files."""
         return self.path / "blobs"
+
+    @property
+    def enrichments(self) -> Path:
+        """Folder of the states of jobs of enrichment, which makes it."""
+        return self.path / "enrichments"
 
     @property
     def tls(self) -> Path:

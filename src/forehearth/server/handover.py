@@ -1,15 +1,17 @@
 """The settings on their way from the parent to a child, secrets included: only ever through the socket between them."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
 from forehearth.core.secret import Secret
 from forehearth.core.settings import ProviderSettings, Settings
+from forehearth.core.settings_types import Values
 
 Providers = Mapping[str, type[ProviderSettings]]
 """The kinds of backend there are, by the name the configuration file uses."""
+Part = TypeVar("Part", bound=Values)
 
 
 def pack(settings: Settings, providers: Providers) -> dict[str, Any]:
@@ -32,6 +34,17 @@ def unpack(packed: Mapping[str, Any], providers: Providers) -> Settings:
     }
     settings = msgspec.convert(packed["settings"], Settings, dec_hook=_conceal)
     return msgspec.structs.replace(settings, backends=backends)
+
+
+def pack_part(part: Values) -> dict[str, Any]:
+    """A part of the settings without backends, likewise."""
+    packed: dict[str, Any] = msgspec.to_builtins(part, enc_hook=_reveal)
+    return packed
+
+
+def unpack_part(packed: Mapping[str, Any], form: type[Part]) -> Part:
+    """The part that `pack_part` was given."""
+    return msgspec.convert(packed, form, dec_hook=_conceal)
 
 
 def _reveal(value: object) -> object:

@@ -11,6 +11,8 @@ class Stop(Message, frozen=True, kw_only=True, tag="stop"):
     """To a child: take nothing new, finish what is in flight within `grace` seconds, end."""
 
     grace: float
+    cancelled: bool = False
+    """Whether somebody wants that work not to go on; else it goes on elsewhere, or later."""
 
 
 class Ready(Message, frozen=True, kw_only=True, tag="ready"):
@@ -27,13 +29,20 @@ class Progress(Message, frozen=True, kw_only=True, tag="progress"):
     """What is being done, in a word or two."""
 
 
+class Told(Message, frozen=True, kw_only=True, tag="told"):
+    """From a child that does one piece of work: how that is."""
+
+    what: str
+    body: msgspec.Raw
+
+
 class Trouble(Message, frozen=True, kw_only=True, tag="trouble"):
     """From a child, before it ends: why, in one line fit for a log."""
 
     reason: str
 
 
-Upward = Ready | Progress | Trouble
+Upward = Ready | Progress | Told | Trouble
 Downward = Stop
 
 _upward: msgspec.json.Decoder[Upward] = msgspec.json.Decoder(Upward)

@@ -1,6 +1,6 @@
 """What a child is started for, as the first line on its socket."""
 
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -58,6 +58,26 @@ class FetchOrder(msgspec.Struct, frozen=True, kw_only=True):
     """Fetch what is missing of the weights of these models, and see whether their engines can be loaded."""
 
     models: tuple[EmbeddedModel, ...]
+    log: LogSettings = LogSettings()
+
+
+class EnrichOrder(msgspec.Struct, frozen=True, kw_only=True):
+    """Read a job of enrichment that came in over REST, and do with it what is wanted."""
+
+    deed: Literal["check", "plan", "run", "resume", "retry"]
+    job: dict[str, Any]
+    """As it was sent."""
+    sample: int | None = None
+    """Prompts that a plan asks; as many as usual, unless given."""
+    bounds: dict[str, Any]
+    """The key `enrichment` of the configuration, as `handover.pack_part` made it."""
+    deployments: tuple[str, ...]
+    """What it may ask here: deployments and routes."""
+    states: str
+    """The folder with the states of all jobs of the resource."""
+    url: str
+    """Where this server is asked."""
+    key: str
     log: LogSettings = LogSettings()
 
 

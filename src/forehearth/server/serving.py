@@ -28,6 +28,7 @@ from forehearth.server.context import WorkerContext
 from forehearth.server.counters import opened_leases
 from forehearth.server.development import open_development_issuer
 from forehearth.server.encryption_keys import written_keys
+from forehearth.server.enriching import enriched
 from forehearth.server.families import families
 from forehearth.server.fetching import Fetching
 from forehearth.server.identity import build_identities
@@ -100,7 +101,8 @@ async def run_worker(context: WorkerContext) -> None:
         try:
             async with (
                 opened_caches(context, stores, clock, around.caches) as caches,
-                administered(context, stores, identities, clock, Inside(around.pools, caches, ledger)) as admin,
+                enriched(context, stores, clock) as jobs,
+                administered(context, stores, identities, clock, Inside(around.pools, caches, ledger, jobs)) as admin,
                 workshop.open(stores.jobs, clock),
             ):
                 await _serve(context, gateway, [*_issuing(issuer, settings), *_describing(context), admin])

@@ -54,6 +54,7 @@ from forehearth.wire.admin_asked import (
 )
 from forehearth.wire.admin_backends import backends_page
 from forehearth.wire.admin_connections import ConnectionPages
+from forehearth.wire.admin_enrichments import EnrichmentPages, details
 from forehearth.wire.admin_openapi import document
 from forehearth.wire.admin_requests import request_view
 from forehearth.wire.admin_roles import RolePages
@@ -79,6 +80,8 @@ class AdminRequest(msgspec.Struct, frozen=True, kw_only=True):
     path: bytes
     query: bytes
     body: Callable[[], Awaitable[bytes]]
+    headers: Mapping[bytes, bytes] = {}
+    base: str = ""
 
 
 class AdminPages:
@@ -101,6 +104,7 @@ class AdminPages:
             "requests.get": self._get_request,
             **RunPages(office).handlers,
             **ConnectionPages(office).handlers,
+            **EnrichmentPages(office).handlers,
             "openapi.get": self._get_document,
         }
 
@@ -144,6 +148,8 @@ class AdminPages:
                 query=query,
                 body=asked.body,
                 note=note,
+                headers=asked.headers,
+                base=asked.base,
             )
         )
 
@@ -291,6 +297,8 @@ class AdminRoute(BaseRoute):
             path=scope["raw_path"],
             query=scope["query_string"],
             body=lambda: _body(request),
+            headers=dict(scope["headers"]),
+            base=f"{scope['scheme']}://{request.headers.get('host', '')}",
         )
         return await self._pages.answer(asked, Actor(principal=principal, request_id=trace.request_id), default)
 
@@ -321,7 +329,9 @@ def description(version: str) -> dict[str, object]:
 def refusal(error: ForehearthError) -> Reply:
     """No, in the form of Azure's core."""
     said = verdict(error)
-    body = bodies.AdminFailure(error=bodies.AdminError(code=said.code, message=said.message, target=said.param))
+    body = bodies.AdminFailure(
+        error=bodies.AdminError(code=said.code, message=said.message, target=said.param, details=details(error))
+    )
     headers = (JSON, NO_STORE, (b"x-ms-error-code", said.code.encode()), *said.headers)
     return Reply(status=said.status, headers=headers, body=msgspec.json.encode(body))
 

@@ -15,7 +15,7 @@ from forehearth.wire.envelope import JSON
 
 MOST = 100
 """Entries of one page."""
-OK, CREATED, NO_CONTENT = 200, 201, 204
+OK, CREATED, ACCEPTED, NO_CONTENT = 200, 201, 202, 204
 NO_STORE: Header = (b"cache-control", b"no-store")
 
 
@@ -38,6 +38,10 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     query: Mapping[str, str]
     body: Callable[[], Awaitable[bytes]]
     note: Note
+    headers: Mapping[bytes, bytes] = {}
+    """By their names in lower case."""
+    base: str = ""
+    """The server as it was called: scheme and host; empty where it was not called over HTTP."""
 
     @property
     def order(self) -> Order:
@@ -48,9 +52,9 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
 Handler = Callable[[Asked], Awaitable[Reply]]
 
 
-def admin_endpoint(method: str, path: str, name: str) -> Endpoint:
+def admin_endpoint(method: str, path: str, name: str, *, permission: Permission = Permission.ADMINISTER) -> Endpoint:
     """A line of the table."""
-    return Endpoint(method=method, path=path, permission=Permission.ADMINISTER, name=name)
+    return Endpoint(method=method, path=path, permission=permission, name=name)
 
 
 def page_reply(path: str, query: Mapping[str, str], shown: tuple[msgspec.Struct, ...], after: str | None) -> Reply:

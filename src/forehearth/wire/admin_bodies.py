@@ -3,7 +3,7 @@
 import re
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
-from typing import Annotated, Self, TypeVar
+from typing import Annotated, Any, Self, TypeVar
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -32,6 +32,7 @@ class NewKey(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     name: str
     admin: bool = False
+    enrich: bool = False
     deployments: tuple[str, ...] | None = None
     operations: tuple[str, ...] | None = None
     projects: tuple[str, ...] | None = None
@@ -79,6 +80,7 @@ class KeyView(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_de
     resource: str
     state: str
     admin: bool
+    enrich: bool
     deployments: tuple[str, ...] | None
     operations: tuple[str, ...] | None
     projects: tuple[str, ...] | None
@@ -100,6 +102,7 @@ class KeyView(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_de
             resource=record.resource,
             state="live" if record.live(now) else "expired",
             admin=record.admin,
+            enrich=record.enrich,
             deployments=record.deployments,
             operations=record.operations,
             projects=record.projects,
@@ -153,6 +156,8 @@ class AdminError(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     message: str
     target: str | None = None
     """The member or parameter that is to blame."""
+    details: list["AdminError"] = []
+    """Each of several things that are wrong."""
 
 
 class AdminFailure(msgspec.Struct, frozen=True, kw_only=True):
@@ -173,7 +178,8 @@ def in_words(record: KeyRecord) -> str:
     lists = {name: getattr(record, name) for name in ("deployments", "operations", "projects", "networks")}
     words = [f"{name}={','.join(given)}" for name, given in lists.items() if given is not None]
     end = [] if record.expires is None else [f"expires={moment(record.expires).isoformat()}"]
-    marks = [word for word, is_so in (("admin", record.admin), ("roles only", record.roles_only)) if is_so]
+    told = (("admin", record.admin), ("enrich", record.enrich), ("roles only", record.roles_only))
+    marks = [word for word, is_so in told if is_so]
     product = [] if record.product is None else [f"product={record.product}"]
     return "; ".join([record.name, *marks, *product, *words, *end])
 
@@ -186,6 +192,14 @@ def read(body: bytes, form: type[Body]) -> Body:
         raise _invalid(str(error)) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise MalformedBody("The body is not valid JSON; send a JSON object.") from None
+
+
+def read_any(body: bytes) -> dict[str, Any]:
+    """The body, an object that others look into. Raises `MalformedBody`."""
+    try:
+        return msgspec.json.decode(body, type=dict[str, Any])
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise MalformedBody("The body is not a JSON object; send one.") from None
 
 
 def query(text: bytes, known: Collection[str]) -> Mapping[str, str]:

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from forehearth.core.endpoint import Endpoint
-from forehearth.wire.admin_asked import CREATED, MOST, NO_CONTENT, OK
+from forehearth.wire.admin_asked import ACCEPTED, CREATED, MOST, NO_CONTENT, OK
 from forehearth.wire.admin_backends import BackendsPage
 from forehearth.wire.admin_bodies import DEFAULT_LIMIT, AdminFailure, AuditView, KeyView, NewKey, Rotation
 from forehearth.wire.admin_cache import CachesPage
@@ -18,6 +18,7 @@ from forehearth.wire.admin_connections import (
     NewConnection,
     ResealedView,
 )
+from forehearth.wire.admin_enrichments import EnrichmentView, ReportView
 from forehearth.wire.admin_requests import RequestView
 from forehearth.wire.admin_roles import AssignmentView, NewAssignment
 from forehearth.wire.admin_runs import RunEvents, RunsPage, WholeRunView
@@ -43,6 +44,12 @@ _ALSO: Mapping[str, tuple[int, ...]] = {
     "connections.delete": (409,),
     "connections.reseal": (409,),
     "requests.get": (409,),
+    "enrichments.create": (409,),
+    "enrichments.list": (409,),
+    "enrichments.get": (409,),
+    "enrichments.cancel": (409,),
+    "enrichments.report": (409,),
+    "enrichments.delete": (409,),
 }
 
 
@@ -93,6 +100,16 @@ _SHAPES: Mapping[str, _Shape] = {
     ),
     "connections.delete": _Shape(summary="Remove a connection.", status=NO_CONTENT),
     "connections.reseal": _Shape(summary="Encrypt all credentials anew, with a new key.", answer=ResealedView),
+    "enrichments.list": _Shape(summary="Jobs of enrichment, newest first.", answer=EnrichmentView, listed=True),
+    "enrichments.create": _Shape(
+        summary="Have a job of enrichment run, as its file says.", answer=EnrichmentView, status=ACCEPTED, body=dict
+    ),
+    "enrichments.get": _Shape(summary="How a job of enrichment is.", answer=EnrichmentView),
+    "enrichments.cancel": _Shape(
+        summary="End it in good order: what landed stays.", answer=EnrichmentView, status=ACCEPTED
+    ),
+    "enrichments.report": _Shape(summary="What became of it, with its course and some rows.", answer=ReportView),
+    "enrichments.delete": _Shape(summary="Show it no more.", status=NO_CONTENT),
     "openapi.get": _Shape(summary="This document.", answer=dict),
 }
 _TEXT, _TIME = {"type": "string"}, {"type": "string", "format": "date-time"}
@@ -118,7 +135,15 @@ _PARAMETERS: Mapping[str, tuple[str, Mapping[str, object]]] = {
     "by": ("What calls are told apart by, joined with commas.", {"type": "string", "default": "deployment"}),
     "key": ("Only calls with the key of that name or id.", _TEXT),
     "product": ("Only calls of that product.", _TEXT),
-    "format": ("As JSON, or as a table.", {"type": "string", "enum": ["json", "csv"], "default": "json"}),
+    "format": (
+        "As JSON; usage as a table, too, and a report as a page.",
+        {"type": "string", "enum": ["json", "csv", "html"], "default": "json"},
+    ),
+    "deed": (
+        "What is wanted of the job.",
+        {"type": "string", "enum": ["run", "resume", "retry", "plan"], "default": "run"},
+    ),
+    "sample": ("Prompts that a plan asks.", {"type": "integer", "minimum": 0, "maximum": 1000, "default": 20}),
 }
 
 
@@ -158,7 +183,7 @@ def _operation(endpoint: Endpoint, parameters: frozenset[str]) -> dict[str, Any]
     if "{id}" in endpoint.path:
         written["parameters"].insert(0, {"name": "id", "in": "path", "required": True, "schema": _TEXT})
     if shape.body is not None:
-        written["requestBody"] = {"required": shape.required, "content": {_JSON: {"schema": _reference(shape.body)}}}
+        written["requestBody"] = {"required": shape.required, "content": {_JSON: {"schema": _schema(shape.body)}}}
     return written
 
 
@@ -182,7 +207,7 @@ def _answer(endpoint: Endpoint, shape: _Shape) -> dict[str, Any]:
     good: dict[str, Any] = {"description": HTTPStatus(shape.status).phrase}
     if shape.answer is None:
         return good
-    schema: dict[str, Any] = {"type": "object"} if shape.answer is dict else _reference(shape.answer)
+    schema = _schema(shape.answer)
     if shape.listed:
         schema = {
             "type": "object",
@@ -192,7 +217,13 @@ def _answer(endpoint: Endpoint, shape: _Shape) -> dict[str, Any]:
     good["content"] = {_JSON: {"schema": schema}}
     if endpoint.name == "usage.show":
         good["content"]["text/csv"] = {"schema": _TEXT}
+    if endpoint.name == "enrichments.report":
+        good["content"]["text/html"] = {"schema": _TEXT}
     return good
+
+
+def _schema(kind: type) -> dict[str, Any]:
+    return {"type": "object"} if kind is dict else _reference(kind)
 
 
 def _reference(kind: type) -> dict[str, str]:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from forehearth.core.endpoint import Endpoint
 from forehearth.core.errors import MethodNotAllowed, PathNotFound
-from forehearth.wire import admin_cache, admin_connections, admin_roles, admin_runs, admin_usage
+from forehearth.wire import admin_cache, admin_connections, admin_enrichments, admin_roles, admin_runs, admin_usage
 from forehearth.wire.admin_asked import admin_endpoint
 
 _ID = re.compile(rb"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
@@ -26,6 +26,7 @@ ENDPOINTS = (
     admin_endpoint("GET", "/admin/requests/{id}", "requests.get"),
     *admin_runs.ENDPOINTS,
     *admin_connections.ENDPOINTS,
+    *admin_enrichments.ENDPOINTS,
     admin_endpoint("GET", "/admin/openapi.json", "openapi.get"),
 )
 PARAMETERS: Mapping[str, frozenset[str]] = {
@@ -38,6 +39,7 @@ PARAMETERS: Mapping[str, frozenset[str]] = {
     "usage.show": admin_usage.PARAMETERS,
     **admin_runs.PARAMETERS,
     **admin_connections.PARAMETERS,
+    **admin_enrichments.PARAMETERS,
 }
 EVERY_PARAMETER = frozenset[str]().union(*PARAMETERS.values())
 

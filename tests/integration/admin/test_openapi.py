@@ -1,5 +1,7 @@
 """What a server answers at `/admin` is what its OpenAPI document says that it answers."""
 
+import time
+from pathlib import Path
 from typing import Any
 
 import jsonschema
@@ -45,8 +47,19 @@ def described(client: Client) -> Described:
     return Described(client)
 
 
-def test_every_endpoint_answers_as_it_is_described(client: Client, described: Described):
+def test_every_endpoint_answers_as_it_is_described(client: Client, described: Described, tables: Path):
     ask = described.ask
+    (tables / "rows.csv").write_text("text\nHello\n")
+    job = {"version": 1, "name": "j", "prompt": "{text}", "deployment": {"name": "chat"}}
+    job |= {"source": {"format": "csv", "path": "rows.csv"}, "sink": {"format": "parquet", "path": "out"}}
+    enrichment = ask("POST", "/admin/enrichments", job).json["id"]
+    while ask("GET", "/admin/enrichments/{id}", known=enrichment).json["status"] in {"NotStarted", "Running"}:
+        time.sleep(0.1)
+    ask("GET", "/admin/enrichments")
+    ask("GET", "/admin/enrichments/{id}/report", known=enrichment)
+    ask("GET", "/admin/enrichments/{id}/report?format=html", known=enrichment)
+    ask("POST", "/admin/enrichments/{id}/cancel", known=enrichment)
+    ask("DELETE", "/admin/enrichments/{id}", known=enrichment)
     ask("GET", "/admin/openapi.json")
     made = ask("POST", "/admin/keys", {"name": "described", "deployments": ["chat"]}).json
     assert ask("POST", "/admin/keys", {"name": "described"}).status == 409

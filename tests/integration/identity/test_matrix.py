@@ -109,6 +109,7 @@ BODIES = (
     ("/admin/role-assignments", {"role": "Foundry User", "principalType": "user", "principalId": ""}),
     ("/admin/connections", CONNECTION | {"name": ""}),
     ("/admin/connections/{id}", CONNECTION),
+    ("/admin/enrichments", {"version": 1}),
     ("/rotate", {}),
     ("/conversations", {}),
     ("/conversations/{id}", {"metadata": {}}),

@@ -1,31 +1,36 @@
 """An office for tests: on memory stores, with a clock that the test moves, and a ring of keys that follows it."""
 
 import hashlib
+from collections.abc import Mapping
 from itertools import count
 from types import TracebackType
 from typing import Any, Self
 
 from forehearth.admin.audit import Audit
 from forehearth.admin.backends import Backends
+from forehearth.admin.enrichments import KIND, Enrichments
 from forehearth.admin.key_scope import KeyScope, Tenant
 from forehearth.admin.keys import IssuedKey, Keys, KeyTools
 from forehearth.admin.office import Office
 from forehearth.admin.role_assignments import RoleAssignments, RoleTools
 from forehearth.admin.role_scope import Holders, RoleScope
 from forehearth.admin.runs import Runs
+from forehearth.config.problems import Problem
 from forehearth.connections.service import Connections
 from forehearth.core.audit import AuditQuery, AuditRecord
 from forehearth.core.backend_state import BackendState
 from forehearth.core.identity_settings import AssignmentSettings
-from forehearth.core.permission import Permission
+from forehearth.core.permission import CONTROL
 from forehearth.core.place import Place
 from forehearth.core.principal import Grant, Principal
 from forehearth.core.secret import Secret
+from forehearth.documents.repository import Documents
 from forehearth.documents.watch import Watch
 from forehearth.identity.assignment_records import AssignmentRecord
 from forehearth.identity.assignments import Assignments
 from forehearth.identity.keys import KeyRing
 from forehearth.identity.stored import StoredIdentities
+from forehearth.jobs.desk import Jobs
 from forehearth.server.run_kinds import RUN_KINDS
 from forehearth.stores.memory import MemoryAudit, MemoryDocuments
 from forehearth.stores.memory_jobs import MemoryJobs
@@ -46,7 +51,7 @@ TENANTS = {
 
 def owner(resource: str = RESOURCE, **rest: Any) -> Principal:
     """A person whose role is Owner there."""
-    grant = Grant(place=Place(resource=resource), permissions=frozenset({Permission.ADMINISTER}), assigns=None)
+    grant = Grant(place=Place(resource=resource), permissions=CONTROL, assigns=None)
     return Principal(**{"name": "maria@example.com", "kind": "user", "id": "oid-1", "grants": (grant,)} | rest)
 
 
@@ -88,6 +93,16 @@ class TestOffice:
         )
         self.roles = RoleAssignments(self.documents, self.keys, role_tools)
         self.audit = Audit(self.log, self.clock, sleep=self.clock.sleep)
+        self.problems: list[Problem] = []
+        """What is wrong with jobs of enrichment."""
+        self.enrichments = Enrichments(
+            Jobs(self.jobs, KIND),
+            Documents(self.documents, KIND, new_id=lambda: "", clock=self.clock),
+            self._check,
+            nudge=lambda: None,
+            clock=self.clock,
+            kept_days=1,
+        )
         self.backends: dict[str, list[BackendState]] = {}
         """By resource."""
         self.office = Office(
@@ -99,8 +114,12 @@ class TestOffice:
             tenants=TENANTS,
             default=RESOURCE,
             clock=self.clock,
+            enrichments=self.enrichments,
             backends=Backends(states=lambda name: self.backends.get(name, []), worker=0, workers=2),
         )
+
+    async def _check(self, _: str, __: Mapping[str, Any]) -> list[Problem]:
+        return self.problems
 
     async def __aenter__(self) -> Self:
         await self.audit.__aenter__()

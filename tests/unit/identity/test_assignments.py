@@ -9,7 +9,7 @@ from hypothesis import strategies as some
 
 from forehearth.core.errors import Misconfigured
 from forehearth.core.identity_settings import AssignmentSettings
-from forehearth.core.permission import Permission
+from forehearth.core.permission import CONTROL, Permission
 from forehearth.core.place import Place
 from forehearth.core.principal import Principal
 from forehearth.identity import roles
@@ -233,7 +233,7 @@ def allowed(assignment, token, permission, place):
         and (assignment.tenant is None or assignment.tenant.lower() == token.tenant.lower())
         and permission in found.permissions
         and not (found.resource_level and place.project)
-        and not (assignment.project and permission is Permission.ADMINISTER)
+        and not (assignment.project and permission in CONTROL)
         and not (assignment.agent and permission is not Permission.CALL_AGENT)
     )
 

@@ -4,7 +4,7 @@ import pytest
 
 from forehearth.core.call import Operation
 from forehearth.core.errors import PermissionDenied
-from forehearth.core.permission import Permission
+from forehearth.core.permission import CONTROL, Permission
 from forehearth.core.place import Place
 from forehearth.identity.key_records import OPERATIONS, READING
 from forehearth.identity.keys import candidates
@@ -101,7 +101,7 @@ def test_a_plain_key_opens_all_of_inference_and_nothing_else():
     principal = ring(record(FIRST)).identify(head(FIRST), RESOURCE, NOW)
     allowed = {each for each in Permission if principal.may(each, HERE)}
     of_projects = {each for each in Permission if "/AIServices/" in each} - {Permission.READ_DEPLOYMENTS}
-    assert allowed == set(Permission) - {Permission.ADMINISTER} - of_projects
+    assert allowed == set(Permission) - CONTROL - of_projects
     assert not any(principal.may(each, Place(resource=OTHER)) for each in Permission)
     assert not any(principal.may(each, Place(resource=RESOURCE, project="default")) for each in Permission)
     assert (principal.id, principal.kind, principal.deployments) == ("key-1", "key", None)
@@ -121,7 +121,7 @@ def test_no_operation_at_all_is_not_every_operation():
 @pytest.mark.parametrize("admin", [True, False])
 def test_a_key_of_a_project_opens_nothing_outside_of_it_and_projects_take_none(admin):
     principal = ring(record(FIRST, projects=("sales",), admin=admin)).identify(head(FIRST), RESOURCE, NOW)
-    assert {each for each in Permission if principal.may(each, HERE)} == ({Permission.ADMINISTER} if admin else set())
+    assert {each for each in Permission if principal.may(each, HERE)} == (CONTROL if admin else set())
     assert not any(principal.may(each, Place(resource=RESOURCE, project="sales")) for each in Permission)
 
 
@@ -129,6 +129,13 @@ def test_an_admin_key_administers_its_resource_alone():
     principal = ring(record(FIRST, admin=True)).identify(head(FIRST), RESOURCE, NOW)
     assert principal.may(Permission.ADMINISTER, HERE)
     assert not principal.may(Permission.ADMINISTER, Place(resource=OTHER))
+
+
+@pytest.mark.parametrize("limits", [{}, {"operations": ()}, {"projects": ("sales",)}])
+def test_a_key_for_enrichment_opens_of_admin_its_jobs_alone(limits):
+    principal = ring(record(FIRST, enrich=True, **limits)).identify(head(FIRST), RESOURCE, NOW)
+    assert {each for each in CONTROL if principal.may(each, HERE)} == {Permission.ENRICH}
+    assert not principal.may(Permission.ENRICH, Place(resource=OTHER))
 
 
 @pytest.mark.parametrize(("asked", "other"), [(RESOURCE, OTHER), (OTHER, RESOURCE)])

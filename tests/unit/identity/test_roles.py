@@ -3,10 +3,10 @@
 import pytest
 
 from forehearth.core.identity_settings import ROLE_NAMES
-from forehearth.core.permission import DATA_ACTIONS, Permission
+from forehearth.core.permission import CONTROL, DATA_ACTIONS, Permission
 from forehearth.identity.roles import ROLES, Role, find, named
 
-EVERYTHING = set(Permission) - {Permission.ADMINISTER}
+EVERYTHING = set(Permission) - CONTROL
 OPENAI = {
     Permission.CHAT,
     Permission.COMPLETIONS,
@@ -36,9 +36,9 @@ ALLOWED = {
     "Foundry Agent Consumer": {Permission.CALL_AGENT},
     "Foundry User": EVERYTHING,
     "Foundry Project Manager": EVERYTHING,
-    "Foundry Account Owner": {Permission.ADMINISTER},
+    "Foundry Account Owner": set(CONTROL),
     "Foundry Owner": EVERYTHING,
-    "Owner": {Permission.ADMINISTER},
+    "Owner": set(CONTROL),
     "Contributor": set(),
     "Reader": set(),
     "Cognitive Services OpenAI User": OPENAI,
@@ -137,8 +137,8 @@ def test_a_star_stands_for_any_text_and_nothing_else_does(pattern, allowed):
 
 
 def test_no_data_action_reaches_the_control_plane():
-    for pattern in ("*", "Microsoft.CognitiveServices/*", Permission.ADMINISTER.value):
-        assert Permission.ADMINISTER not in Role(name="own", data_actions=(pattern,)).permissions
+    for pattern in ("*", "Microsoft.CognitiveServices/*", *(each.value for each in CONTROL)):
+        assert not CONTROL & Role(name="own", data_actions=(pattern,)).permissions
     assert DATA_ACTIONS == EVERYTHING
 
 

@@ -7,7 +7,7 @@ from forehearth.core.document import Document
 from forehearth.core.endpoint import Endpoint
 from forehearth.core.errors import PermissionDenied
 from forehearth.core.identity_settings import AssignmentSettings
-from forehearth.core.permission import CLASSIC_AGENTS, Permission
+from forehearth.core.permission import CLASSIC_AGENTS, CONTROL, Permission
 from forehearth.core.place import Place
 from forehearth.core.principal import Principal
 from forehearth.identity import assignment_records, key_records
@@ -176,17 +176,17 @@ def test_a_role_of_one_key_is_none_of_another():
 def test_the_development_key_opens_everything_whatever_is_stored():
     known = Known()
     known.roles(key_role("Reader", key="development"))
-    assert known.opens(DEVELOPMENT) == ALL_OF_INFERENCE | {Permission.ADMINISTER}
+    assert known.opens(DEVELOPMENT) == ALL_OF_INFERENCE | CONTROL
     assert known.principal(DEVELOPMENT).may_assign("Owner", Place(resource=OTHER, project="sales"))
 
 
 def test_a_role_of_the_store_adds_to_those_of_the_configuration_and_leaves_them():
     known = Known(AssignmentSettings(role="Owner", user="u"))
-    assert [each.permissions for each in known.grants()] == [{Permission.ADMINISTER}]
+    assert [each.permissions for each in known.grants()] == [CONTROL]
     known.roles(assignment())
     assert len(known.grants()) == 2
     known.roles()
-    assert [each.permissions for each in known.grants()] == [{Permission.ADMINISTER}]
+    assert [each.permissions for each in known.grants()] == [CONTROL]
     assert known.forgotten == 2
 
 

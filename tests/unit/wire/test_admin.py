@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from forehearth.core.document import StoreFailed
-from forehearth.core.permission import Permission
+from forehearth.core.permission import CONTROL, Permission
 from forehearth.core.place import Place
 from forehearth.core.principal import Grant, Principal
 from forehearth.stores.memory import MemoryDocuments
@@ -26,6 +26,7 @@ WRONG = {
     "keys.create": {"name": "a b"},
     "roles.assign": NEW_ROLE | {"role": "none"},
     "connections.create": NEW | CONNECTION | {"key": "k", "sas": "s"},
+    "enrichments.create": [1],
 }
 MAY_FAIL = [each for each in CHANGES if each.values[0].name != "connections.reseal"]
 """What cannot be sealed anew is counted, and fails nothing."""
@@ -44,6 +45,7 @@ def body_for(endpoint):
         "roles.assign": NEW_ROLE,
         "connections.create": NEW | CONNECTION,
         "connections.replace": CONNECTION,
+        "enrichments.create": NEW,
     }.get(endpoint.name)
 
 
@@ -93,7 +95,7 @@ async def test_without_a_credential_nothing_is_done(door, endpoint):
 @pytest.mark.parametrize("who", ["plain key", "reader", "elsewhere"])
 async def test_whoever_may_not_is_told_what_they_lack_and_it_is_recorded(door, endpoint, who):
     key = (await made(door, name="plain"))["key"]
-    nobody = Grant(place=Place(resource=RESOURCE), permissions=frozenset(Permission) - {Permission.ADMINISTER})
+    nobody = Grant(place=Place(resource=RESOURCE), permissions=frozenset(Permission) - CONTROL)
     door.people["reader"] = Principal(name="reader", kind="user", id="oid-2", grants=(nobody,))
     door.people["elsewhere"] = owner(OTHER, name="elsewhere")
     headers = {} if who == "plain key" else {"authorization": who}
@@ -105,7 +107,7 @@ async def test_whoever_may_not_is_told_what_they_lack_and_it_is_recorded(door, e
         headers=headers,
     )
     assert (answer.status, answer.code) == (403, "PermissionDenied")
-    assert Permission.ADMINISTER.value in answer.json["error"]["message"]
+    assert endpoint.permission.value in answer.json["error"]["message"]
     (record,) = await door.office.records(limit=1)
     assert (record.action, record.allowed, record.status) == (endpoint.name, False, 403)
     assert (record.actor, record.resource) == ("plain" if who == "plain key" else who, RESOURCE)
@@ -125,7 +127,7 @@ async def test_these_may(door, who):
             key=key,
             headers={"authorization": who},
         )
-        assert answer.status in {200, 201, 204, 404, 409}, (endpoint, answer.body)
+        assert answer.status in {200, 201, 202, 204, 404, 409}, (endpoint, answer.body)
 
 
 @pytest.mark.parametrize("endpoint", KEY_CHANGES)
@@ -431,7 +433,8 @@ async def test_a_client_that_leaves_half_way_is_no_fault_of_ours(door):
     assert await door.office.documents.of_all_places("key") == []
 
 
-def test_every_endpoint_asks_for_the_one_permission():
-    assert {endpoint.permission for endpoint in ENDPOINTS} == {Permission.ADMINISTER}
+def test_every_endpoint_asks_for_the_one_permission_or_that_of_jobs():
+    asked = {endpoint.permission: endpoint.path.startswith("/admin/enrichments") for endpoint in ENDPOINTS}
+    assert asked == {Permission.ADMINISTER: False, Permission.ENRICH: True}
     assert all(endpoint.keys for endpoint in ENDPOINTS)
     assert len({endpoint.name for endpoint in ENDPOINTS}) == len(ENDPOINTS)
