@@ -15,7 +15,7 @@ from forehearth.dialects.wrong_members import missing_member
 
 MOST_PARTS: Final = 64
 LONGEST_TEXT: Final = 128 * 1024
-"""Bytes of a text that is kept: a prompt for a picture has up to 32,000 characters."""
+"""Bytes of a text that is kept, of all its values together: a prompt for a picture has up to 32,000 characters."""
 AROUND: Final = MOST_PARTS * (LONGEST_HEADERS + LONGEST_TEXT)
 """Bytes that a body may have besides its files."""
 MODEL: Final = "model"
@@ -124,9 +124,10 @@ class FormFields:
         if file is not None and self._size > file.most_bytes:
             raise BodyTooLarge(f"'{name}' is longer than {file.most_bytes} bytes.", param=name)
         if file is None and name in self._rules.texts:
-            if self._size > LONGEST_TEXT:
+            values = self._kept[name]
+            values[-1] += piece
+            if sum(map(len, values)) > LONGEST_TEXT:
                 raise InvalidField(f"'{name}' is longer than {LONGEST_TEXT} bytes.", param=name)
-            self._kept[name][-1] += piece
 
     def _close(self) -> None:
         """The part before is over."""

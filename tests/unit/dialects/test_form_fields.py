@@ -71,6 +71,11 @@ WRONG: list[tuple[bytes, str, str]] = [
     (form(FILE, field("model", "a"), field("model[]", "b")), "model", "twice"),
     (form(FILE, field("prompt", b"\xff")), "prompt", "UTF-8"),
     (form(FILE, field("prompt", "x" * (LONGEST_TEXT + 1))), "prompt", "longer than"),
+    (
+        form(FILE, *(field("timestamp_granularities[]", "x" * 50_000) for _ in range(3))),
+        "timestamp_granularities",
+        "longer than",
+    ),
     (form(FILE, field("response_format", "docx")), "response_format", "'docx'"),
     (form(FILE, field("temperature", "hot")), "temperature", "a number"),
     (form(FILE, field("temperature", "nan")), "temperature", "from 0 to 1"),
