@@ -100,8 +100,15 @@ class FormFields:
         """Bytes of the texts that a model reads."""
         return sum(len(each) for name in self._rules.read for each in self._kept.get(name, ()))
 
+    def _named(self, part: Part) -> str:
+        """Which field it is: `name[]` is `name` where there may be several, and else a field that nobody here knows."""
+        bare = part.name.removesuffix("[]")
+        file = self._rules.files.get(bare)
+        many = self._rules.texts.get(bare, False) if file is None else file.many
+        return bare if many else part.name
+
     def _begin(self, part: Part) -> None:
-        rules, name = self._rules, part.name.removesuffix("[]")
+        rules, name = self._rules, self._named(part)
         file = rules.files.get(name)
         if file is not None:
             if part.filename is None or not part.filename:
@@ -119,7 +126,7 @@ class FormFields:
         part = self._part
         if part is None:
             return
-        name = part.name.removesuffix("[]")
+        name = self._named(part)
         file = self._rules.files.get(name)
         if file is not None and self._size > file.most_bytes:
             raise BodyTooLarge(f"'{name}' is longer than {file.most_bytes} bytes.", param=name)
@@ -134,7 +141,7 @@ class FormFields:
         part, self._part = self._part, None
         if part is None:
             return
-        name, end = part.name.removesuffix("[]"), part.at + self._size
+        name, end = self._named(part), part.at + self._size
         if name in self._rules.files:
             file = UploadedFile(field=name, name=part.filename or "", start=part.at, end=end)
             self.files.append(file)

@@ -178,9 +178,9 @@ def test_a_text_becomes_a_recording(client: OpenAI, host: MediaHost) -> None:
 def test_a_recording_that_breaks_off_is_no_recording(client: OpenAI) -> None:
     asked: dict[str, Any] = {"model": "speaks", "input": "Break off.", "voice": "alloy"}
     got = bytearray()
-    with client.audio.speech.with_streaming_response.create(**asked) as reply:
-        with pytest.raises(httpx2.RemoteProtocolError):
-            collections.deque(map(got.extend, reply.iter_bytes()), maxlen=0)
+    speech = client.audio.speech.with_streaming_response
+    with speech.create(**asked) as reply, pytest.raises(httpx2.RemoteProtocolError):
+        collections.deque(map(got.extend, reply.iter_bytes()), maxlen=0)
     assert SOUND.startswith(got)  # and nothing of ours behind it
 
 
