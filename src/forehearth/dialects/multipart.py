@@ -11,6 +11,7 @@ held is bounded whatever comes. Names are text and no paths; a control character
 
 import re
 import unicodedata
+from collections.abc import Iterator
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
@@ -81,19 +82,22 @@ class Multipart:
         self._state = _START
         self._parts = 0
 
-    def feed(self, data: bytes) -> list[Event]:
-        """The parts that begin and their bytes, in order. Raises `MalformedBody`."""
-        events: list[Event] = []
+    def feed(self, data: bytes) -> Iterator[Event]:
+        """The parts that begin and their bytes, in order; all of them have to be taken. Raises `MalformedBody`.
+
+        What stands before a fault is given before it is raised, so that it makes no difference how the bytes were cut.
+        """
         data = self._held + data
         at = 0
         while True:
+            events: list[Event] = []
             after = self._step(data, at, events)
+            yield from events
             if after is None:
                 break
             at = after
         self._held = data[at:]
         self._at += at
-        return events
 
     def end(self) -> None:
         """No more comes. Raises `MalformedBody` where there has to be more."""
