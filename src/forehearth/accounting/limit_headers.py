@@ -18,25 +18,25 @@ from forehearth.core.usage import Usage
 _NEVER: Header = (b"x-should-retry", b"false")
 
 
-def headers(
-    call: Call, budgets: Sequence[Budget], holds: Sequence[Hold], usage: Usage | None, now: float
-) -> list[Header]:
-    """Of an answer; `usage` is what it used, where that is known before its head goes out."""
+def headers(budgets: Sequence[Budget], holds: Sequence[Hold], usage: Usage | None, now: float) -> list[Header]:
+    """Of an answer, where only tokens and requests are told; `usage` is what it used, where that is known before its head goes out."""
     told: list[Header] = []
     tightest: dict[str, tuple[int, Budget, Hold]] = {}
+    used = 0 if usage is None else usage.prompt + usage.completion
     for budget, hold in zip(budgets, holds, strict=True):
         if not budget.is_told:
             continue
         left = hold.left
-        if usage is not None and budget.unit != "requests":
-            left += hold.amount - budget.used(call, usage)
-        left = max(0, left)
+        if usage is not None and budget.in_tokens:
+            left += hold.amount - used
+        if left < 0:
+            left = 0
         if budget.rate_headers is not None and (budget.unit not in tightest or left < tightest[budget.unit][0]):
             tightest[budget.unit] = (left, budget, hold)
         if budget.left_header is not None:
             told.append((budget.left_header, b"%d" % left))
         if budget.used_header is not None and usage is not None:
-            told.append((budget.used_header, b"%d" % (usage.prompt + usage.completion)))
+            told.append((budget.used_header, b"%d" % used))
     for left, budget, hold in tightest.values():
         told += _rate(budget, left, hold.frees_in(now))
     return told

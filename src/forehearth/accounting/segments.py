@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 
 _DIGITS = 8
-READ_BYTES = 1 << 18
+READ_BYTES = 1 << 19
 """How much of a file is read at once."""
 LONGEST = 1 << 24
 """A line longer than this is none."""
@@ -36,8 +36,8 @@ def line(payload: bytes) -> bytes:
     return b"%08x %b\n" % (crc32(payload), payload)
 
 
-def read(path: Path, start: int, *, over: bool, most: int = READ_BYTES) -> Batch:
-    """The records that begin at `start`, up to about `most` bytes of them. Raises `OSError`.
+def read(path: Path, start: int, *, over: bool, most: int = READ_BYTES, but: bytes | None = None) -> Batch:
+    """The records that begin at `start`, up to about `most` bytes of them, `but` those that begin so. Raises `OSError`.
 
     `over` says that nobody writes there any more: then a last line is read that lacks only its newline, and what is
     left behind it is damaged. Otherwise it is left for later, because it may be half written.
@@ -48,10 +48,10 @@ def read(path: Path, start: int, *, over: bool, most: int = READ_BYTES) -> Batch
         data = file.read(most)
         while b"\n" not in data and start + len(data) < size and len(data) < LONGEST:
             data += file.read(most)
-    return parse(data, start, over=over and start + len(data) >= size)
+    return parse(data, start, over=over and start + len(data) >= size, but=but)
 
 
-def parse(data: bytes, start: int, *, over: bool) -> Batch:
+def parse(data: bytes, start: int, *, over: bool, but: bytes | None = None) -> Batch:
     """The same for bytes that stand at `start`; see `read`."""
     lines = data.split(b"\n")
     rest = lines.pop()
@@ -63,6 +63,8 @@ def parse(data: bytes, start: int, *, over: bool) -> Batch:
     payloads: list[bytes] = []
     damaged = 0
     for each in lines:
+        if but is not None and each.startswith(but, _DIGITS + 1):
+            continue
         payload = _payload(each)
         if payload is not None:
             payloads.append(payload)

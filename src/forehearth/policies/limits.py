@@ -20,6 +20,7 @@ from forehearth.core.counter import Demand
 from forehearth.core.document import StoreFailed
 from forehearth.core.errors import ForehearthError, LimitsUnchecked
 from forehearth.core.exchange import Reply
+from forehearth.core.principal import Principal
 from forehearth.core.record import Touched
 from forehearth.policies.onion import Proceed
 from forehearth.ports.limit_meter import LimitMeter
@@ -28,6 +29,8 @@ _NAME = "limits"
 _ROUNDS = 5
 """How often what was taken while waiting for something else is taken anew, because it counts no longer."""
 _STORE_AGAIN = 1.0
+_REMEMBERED = 4_096
+"""Callers of a deployment whose standing is remembered."""
 _RATES = b"x-ratelimit-"
 
 
@@ -38,6 +41,17 @@ class Applying(msgspec.Struct, frozen=True, kw_only=True):
     """Those that few callers share come first: nobody holds what many share while waiting for what is their own."""
     longest: int | None
     """Tokens of the longest answer of one choice."""
+
+
+class Standing(msgspec.Struct, frozen=True, kw_only=True):
+    """What a caller's calls in a project are held against."""
+
+    principal: Principal
+    applying: Applying
+    leases: tuple[Lease, ...] | None
+    """One for each budget; None where every call says anew which counters it is held against."""
+    generation: int
+    """That of the leases: good as long as none was forgotten."""
 
 
 class LimitsOf(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,15 +91,18 @@ class HoldToLimits:
         self._now = leases.clock.monotonic
         self._meter = meter
         self._applying: dict[tuple[str, str], Applying] = {}
+        self._standings: dict[tuple[int, str], Standing] = {}
+        """Of callers and projects; a caller is known by being the very same object, which it is as long as it calls."""
 
     async def __call__(self, call: Call, proceed: Proceed) -> Reply:
         """Reserve, pass on, and leave the settlement to the record's end. Raises `TooManyRequests`, `QuotaExceeded`."""
-        applying = self._that_apply(call)
-        budgets = applying.budgets
-        if not budgets and applying.longest is None:
+        standing = self._standing(call)
+        budgets, longest = standing.applying.budgets, standing.applying.longest
+        if not budgets and longest is None:
             return await proceed(call)
-        bounds, now = self._tokens.of(call, applying.longest), self._now()
-        holds = self._take_at_once(call, budgets, bounds, now)
+        bounds, now = self._tokens.of(call, longest), self._now()
+        leases = standing.leases or [self._lease(budget, call) for budget in budgets]
+        holds = _taken_at_once(call, budgets, leases, bounds, now)
         if holds is None:
             holds, bounds = await self._take_in_turn(call, budgets, bounds, now)
         reservation = Reservation(call, budgets, holds, self._meter.exceeded)
@@ -101,7 +118,7 @@ class HoldToLimits:
                 reservation.release()
                 record.estimated = record.reserved = 0  # it is no bound for who is asked next
             raise
-        told = headers(call, budgets, holds, None if reply.stream is not None else record.usage, self._now())
+        told = headers(budgets, holds, None if reply.stream is not None else record.usage, self._now())
         if not told:
             return reply
         # What a backend says of its own limits is not what this caller has left.
@@ -115,20 +132,27 @@ class HoldToLimits:
             found = self._applying[key] = self._limits.applying(*key)
         return found
 
+    def _standing(self, call: Call) -> Standing:
+        principal, project = call.principal, call.project
+        key = (id(principal), project)
+        found = self._standings.get(key)
+        if found is not None and found.principal is principal and found.generation == self._leases.generation:
+            return found
+        applying = self._that_apply(call)
+        budgets = applying.budgets
+        is_settled = all(each.is_of_caller for each in budgets)
+        if len(self._standings) >= _REMEMBERED:
+            self._standings.clear()
+        found = self._standings[key] = Standing(
+            principal=principal,
+            applying=applying,
+            leases=tuple(self._lease(each, call) for each in budgets) if is_settled else None,
+            generation=self._leases.generation,
+        )
+        return found
+
     def _lease(self, budget: Budget, call: Call) -> Lease:
         return self._leases.lease(budget.counted, budget.value(call, self._deployment))
-
-    def _take_at_once(self, call: Call, budgets: Sequence[Budget], bounds: Bounds, now: float) -> list[Hold] | None:
-        """Take all of it from memory; None, and nothing is taken, where something is missing."""
-        holds: list[Hold] = []
-        for budget in budgets:
-            lease = self._leases.lease(budget.counted, budget.value(call, self._deployment))
-            hold = lease.take(budget.need(call, bounds), now)
-            if hold is None:
-                _give_back(holds)
-                return None
-            holds.append(hold)
-        return holds
 
     async def _take_in_turn(
         self, call: Call, budgets: Sequence[Budget], bounds: Bounds, began: float
@@ -156,6 +180,20 @@ class HoldToLimits:
             waited = self._now() - began
             call.record.queued += waited
             self._meter.waited(waited)
+
+
+def _taken_at_once(
+    call: Call, budgets: Sequence[Budget], leases: Sequence[Lease], bounds: Bounds, now: float
+) -> list[Hold] | None:
+    """Take all of it from memory; None, and nothing is taken, where something is missing."""
+    total, holds = bounds.total, []
+    for budget, lease in zip(budgets, leases, strict=True):
+        hold = lease.take(total if budget.in_tokens else budget.need(call, bounds), now)
+        if hold is None:
+            _give_back(holds)
+            return None
+        holds.append(hold)
+    return holds
 
 
 class _Lacking(Exception):

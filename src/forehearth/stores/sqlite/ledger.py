@@ -1,6 +1,7 @@
 """The ledger in SQLite: a `ports.ledger.LedgerStore` and `ports.ledger.LedgerReader`."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from itertools import chain
 from typing import Any, Final, cast, get_args
 
 import apsw
@@ -17,6 +18,10 @@ _GROUPINGS: Final = get_args(Grouping)
 """In the order of the query's columns."""
 _AT_ONCE: Final = 5_000
 """Calls that are removed in one transaction."""
+_ROW: Final = f"({', '.join('?' * 15)})"
+_ROWS: Final = 32
+"""Calls that one statement adds: at each the thread lets go of the interpreter, and has to wait until it gets it back."""
+_ADD_MANY: Final = _SQL["add"].replace(_ROW, ", ".join([_ROW] * _ROWS))
 _ACCOUNT: Final = Account.__struct_fields__
 _ENDING: Final = (
     "backend",
@@ -59,7 +64,10 @@ class SqliteLedger:
         def work(connection: apsw.Connection) -> None:
             account, ending = _numbers(connection, "account"), _numbers(connection, "ending")
             rows = [_row(each, account(_account(each)), ending(_ending(each))) for each in records]
-            connection.executemany(_SQL["add"], rows)
+            many = len(rows) - len(rows) % _ROWS
+            for first in range(0, many, _ROWS):
+                connection.execute(_ADD_MANY, tuple(chain.from_iterable(rows[first : first + _ROWS])))
+            connection.executemany(_SQL["add"], rows[many:])
 
         await self._database.write(work)
 
