@@ -139,27 +139,30 @@ class Budget:
         return math.ceil(price * BILLIONTHS)
 
 
+Held = Sequence[tuple[Budget, Hold]]
+"""What a call holds of each of its limits."""
+
+
 class Reservation(msgspec.Struct):
     """All that one call holds. Settled once, when its record closes; what it did not use is free again."""
 
     call: Call
-    budgets: Sequence[Budget]
-    holds: Sequence[Hold]
+    held: Held
     exceeded: Callable[[str, int], None]
     """Told of what was used beyond what was reserved."""
 
     def release(self) -> None:
         """Nothing was carried out, and somebody else may be asked: give everything back."""
-        holds, self.holds = self.holds, ()
-        for hold in holds:
+        held, self.held = self.held, ()
+        for _, hold in held:
             hold.settle(0)
 
     def settle(self, record: CallRecord) -> None:
         """Book what was used: what the record says; what was reserved, where nobody knows."""
-        holds, self.holds = self.holds, ()
+        held, self.held = self.held, ()
         usage = record.usage or used(record)
         tokens = 0 if usage is None else usage.prompt + usage.completion
-        for budget, hold in zip(self.budgets, holds, strict=False):
+        for budget, hold in held:
             if budget.unit == "calls":
                 hold.settle(0)
             elif usage is not None and budget.unit != "requests":

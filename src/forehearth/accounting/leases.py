@@ -69,6 +69,8 @@ class Lease:
         self._leases = leases
         self._clock = leases.clock
         self._holding = _holding(counted, leases.clock)
+        self.frees_in = self._holding.frees_in
+        """Seconds until so much may be free, as far as this worker knows: `(amount, now)`."""
         self._turns: Turns[_Waiting] = Turns()
         self._pump: asyncio.Task[None] | None = None
         self._stirred = asyncio.Event()
@@ -152,10 +154,6 @@ class Lease:
     def left(self) -> int:
         """What is left of the limit, as far as this worker knows."""
         return max(0, self._left + self._holding.free(self._clock.monotonic()))
-
-    def frees_in(self, amount: int, now: float) -> float:
-        """Seconds until so much may be free, as far as this worker knows."""
-        return self._holding.frees_in(amount, now)
 
     def denied(self, demand: Demand) -> Denied:
         """That there is not enough for it, as it is now."""

@@ -5,10 +5,9 @@ and of API Management (under the names that a limit's settings give).
 """
 
 import math
-from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from forehearth.accounting.budgets import Budget
+from forehearth.accounting.budgets import Budget, Held
 from forehearth.accounting.counted import Denied, Hold
 from forehearth.core.call import Call
 from forehearth.core.errors import QuotaExceeded, Refused, TooManyRequests
@@ -18,19 +17,18 @@ from forehearth.core.usage import Usage
 _NEVER: Header = (b"x-should-retry", b"false")
 
 
-def headers(budgets: Sequence[Budget], holds: Sequence[Hold], usage: Usage | None, now: float) -> list[Header]:
-    """Of an answer, where only tokens and requests are told; `usage` is what it used, where that is known before its head goes out."""
+def headers(held: Held, usage: Usage | None, now: float) -> list[Header]:
+    """Of an answer; `usage` is what it used, where that is known before its head goes out."""
     told: list[Header] = []
     tightest: dict[str, tuple[int, Budget, Hold]] = {}
     used = 0 if usage is None else usage.prompt + usage.completion
-    for budget, hold in zip(budgets, holds, strict=True):
-        if not budget.is_told:
+    for budget, hold in held:
+        if not budget.is_told:  # what is told is of tokens or of requests
             continue
         left = hold.left
         if usage is not None and budget.in_tokens:
             left += hold.amount - used
-        if left < 0:
-            left = 0
+        left = max(0, left)
         if budget.rate_headers is not None and (budget.unit not in tightest or left < tightest[budget.unit][0]):
             tightest[budget.unit] = (left, budget, hold)
         if budget.left_header is not None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
-from forehearth.accounting.budgets import Budget, Reservation
+from forehearth.accounting.budgets import Budget, Held, Reservation
 from forehearth.accounting.counted import Denied, Hold
 from forehearth.accounting.leases import Lease, Leases
 from forehearth.accounting.limit_headers import headers, refusal
@@ -48,7 +48,7 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
 
     principal: Principal
     applying: Applying
-    leases: tuple[Lease, ...] | None
+    leases: tuple[tuple[Budget, Lease], ...] | None
     """One for each budget; None where every call says anew which counters it is held against."""
     generation: int
     """That of the leases: good as long as none was forgotten."""
@@ -101,24 +101,23 @@ class HoldToLimits:
         if not budgets and longest is None:
             return await proceed(call)
         bounds, now = self._tokens.of(call, longest), self._now()
-        leases = standing.leases or [self._lease(budget, call) for budget in budgets]
-        holds = _taken_at_once(call, budgets, leases, bounds, now)
-        if holds is None:
-            holds, bounds = await self._take_in_turn(call, budgets, bounds, now)
-        reservation = Reservation(call, budgets, holds, self._meter.exceeded)
+        held = _taken_at_once(call, standing.leases or self._leased(call, budgets), bounds, now)
+        if held is None:
+            held, bounds = await self._take_in_turn(call, budgets, bounds, now)
+        reservation = Reservation(call, held, self._meter.exceeded)
         record = call.record
         record.at_end(reservation.settle)
         record.estimated, record.reserved = bounds.prompt, bounds.total
-        for budget, hold in zip(budgets, holds, strict=True):
+        for budget, hold in held:
             record.limits.append(Touched(name=budget.name, reserved=hold.amount, left=hold.left))
         try:
-            reply = await proceed(self._tokens.bounded(call, bounds))
+            reply = await proceed(call if call.output == bounds.output else self._tokens.bounded(call, bounds))
         except ForehearthError as error:
             if error.retry_elsewhere:
                 reservation.release()
                 record.estimated = record.reserved = 0  # it is no bound for who is asked next
             raise
-        told = headers(budgets, holds, None if reply.stream is not None else record.usage, self._now())
+        told = headers(held, None if reply.stream is not None else record.usage, self._now())
         if not told:
             return reply
         # What a backend says of its own limits is not what this caller has left.
@@ -146,17 +145,20 @@ class HoldToLimits:
         found = self._standings[key] = Standing(
             principal=principal,
             applying=applying,
-            leases=tuple(self._lease(each, call) for each in budgets) if is_settled else None,
+            leases=self._leased(call, budgets) if is_settled else None,
             generation=self._leases.generation,
         )
         return found
+
+    def _leased(self, call: Call, budgets: Sequence[Budget]) -> tuple[tuple[Budget, Lease], ...]:
+        return tuple((each, self._lease(each, call)) for each in budgets)
 
     def _lease(self, budget: Budget, call: Call) -> Lease:
         return self._leases.lease(budget.counted, budget.value(call, self._deployment))
 
     async def _take_in_turn(
         self, call: Call, budgets: Sequence[Budget], bounds: Bounds, began: float
-    ) -> tuple[list[Hold], Bounds]:
+    ) -> tuple[Held, Bounds]:
         """Ask the store; then with a prompt that is counted and an answer that is shortened, and in the queue.
 
         Raises `TooManyRequests`, `QuotaExceeded`, or `LimitsUnchecked` where the store cannot be asked.
@@ -182,18 +184,17 @@ class HoldToLimits:
             self._meter.waited(waited)
 
 
-def _taken_at_once(
-    call: Call, budgets: Sequence[Budget], leases: Sequence[Lease], bounds: Bounds, now: float
-) -> list[Hold] | None:
+def _taken_at_once(call: Call, leases: Sequence[tuple[Budget, Lease]], bounds: Bounds, now: float) -> Held | None:
     """Take all of it from memory; None, and nothing is taken, where something is missing."""
-    total, holds = bounds.total, []
-    for budget, lease in zip(budgets, leases, strict=True):
+    total = bounds.total
+    held: list[tuple[Budget, Hold]] = []
+    for budget, lease in leases:
         hold = lease.take(total if budget.in_tokens else budget.need(call, bounds), now)
         if hold is None:
-            _give_back(holds)
+            _give_back([each for _, each in held])
             return None
-        holds.append(hold)
-    return holds
+        held.append((budget, hold))
+    return held
 
 
 class _Lacking(Exception):
@@ -218,7 +219,7 @@ class _Turn:
         self._began = began
         self._tenant = call.principal.product or call.principal.id
 
-    async def take(self, bounds: Bounds, *, strict: bool) -> tuple[list[Hold], Bounds]:
+    async def take(self, bounds: Bounds, *, strict: bool) -> tuple[Held, Bounds]:
         """All of it; `strict`: without waiting, and in full. Raises `_Lacking`, and then nothing is taken."""
         for _ in range(_ROUNDS):
             holds: list[Hold] = []
@@ -229,7 +230,7 @@ class _Turn:
                 _give_back(holds)
                 raise
             if all(hold.renew() for hold in holds):
-                return holds, bounds
+                return list(zip(self._budgets, holds, strict=True)), bounds
             _give_back(holds)
         raise _Lacking(self._budgets[0], self._budgets[0].need(self._call, bounds), Denied(0, _STORE_AGAIN))
 

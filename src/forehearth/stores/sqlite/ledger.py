@@ -20,7 +20,7 @@ _AT_ONCE: Final = 5_000
 """Calls that are removed in one transaction."""
 _ROW: Final = f"({', '.join('?' * 15)})"
 _ROWS: Final = 32
-"""Calls that one statement adds: at each the thread lets go of the interpreter, and has to wait until it gets it back."""
+"""Calls that one statement adds: at each one the thread lets go of the interpreter, and waits to have it again."""
 _ADD_MANY: Final = _SQL["add"].replace(_ROW, ", ".join([_ROW] * _ROWS))
 _ACCOUNT: Final = Account.__struct_fields__
 _ENDING: Final = (
