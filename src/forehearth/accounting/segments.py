@@ -65,7 +65,9 @@ def parse(data: bytes, start: int, *, over: bool, but: bytes | None = None) -> B
     for each in lines:
         if but is not None and each.startswith(but, _DIGITS + 1):
             continue
-        payload = _payload(each)
+        payload: bytes | None = each[_DIGITS + 1 :]
+        if not payload or each[: _DIGITS + 1] != b"%08x " % crc32(payload):
+            payload = _behind_zeros(each)
         if payload is not None:
             payloads.append(payload)
         elif each.strip(b"\0"):
@@ -73,12 +75,8 @@ def parse(data: bytes, start: int, *, over: bool, but: bytes | None = None) -> B
     return Batch(payloads=payloads, end=start + len(data) - len(rest), damaged=damaged)
 
 
-def _payload(text: bytes) -> bytes | None:
-    """The record in a line. Zeros before it are what a power loss left of others, their newlines included."""
-    found = _checked(text)
-    return _checked(text[text.rfind(b"\0") + 1 :]) if found is None and b"\0" in text else found
-
-
-def _checked(text: bytes) -> bytes | None:
+def _behind_zeros(text: bytes) -> bytes | None:
+    """The record in a line whose beginning is none: zeros are what a power loss left of others, newlines included."""
+    text = text[text.rfind(b"\0") + 1 :]
     payload = text[_DIGITS + 1 :]
     return payload if payload and text[: _DIGITS + 1] == b"%08x " % crc32(payload) else None

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from itertools import chain
+from operator import itemgetter
 from typing import Any, Final, cast, get_args
 
 import apsw
@@ -50,6 +51,10 @@ _OWN: Final = (
     "detail",
 )
 """What no other call has in common with one, in the order of the columns."""
+_NO_DETAIL: Final = bytes(NOTHING)
+_PLACES: Final = {name: place for place, name in enumerate(LedgerRecord.__struct_fields__)}
+_ending: Final = itemgetter(*(_PLACES[name] for name in _ENDING))
+_figures: Final = itemgetter(*(_PLACES[name] for name in _OWN[2:-1]))
 
 
 class SqliteLedger:
@@ -63,7 +68,7 @@ class SqliteLedger:
 
         def work(connection: apsw.Connection) -> None:
             account, ending = _numbers(connection, "account"), _numbers(connection, "ending")
-            rows = [_row(each, account(_account(each)), ending(_ending(each))) for each in records]
+            rows = [_row(each, account, ending) for each in records]
             many = len(rows) - len(rows) % _ROWS
             for first in range(0, many, _ROWS):
                 connection.execute(_ADD_MANY, tuple(chain.from_iterable(rows[first : first + _ROWS])))
@@ -116,42 +121,19 @@ def _numbers(connection: apsw.Connection, name: str) -> Callable[[tuple[Any, ...
     return number
 
 
-def _account(record: LedgerRecord) -> tuple[Any, ...]:
-    return msgspec.structs.astuple(record.account)
-
-
-def _ending(record: LedgerRecord) -> tuple[Any, ...]:
-    return (
-        record.backend,
-        record.model,
-        record.counted,
-        record.currency,
-        record.price_version,
-        record.status,
-        record.outcome,
-        record.cache,
-        record.flag,
-    )
-
-
-def _row(record: LedgerRecord, account: int, ending: int) -> tuple[Any, ...]:
-    detail = record.detail
+def _row(
+    record: LedgerRecord, account: Callable[[tuple[Any, ...]], int], ending: Callable[[tuple[Any, ...]], int]
+) -> tuple[Any, ...]:
+    """The values of a call, in the order of the columns."""
+    values = msgspec.structs.astuple(record)
+    detail = bytes(record.detail)
     return (
         record.id,
         record.at,
-        account,
-        ending,
-        record.attempts,
-        record.prompt,
-        record.completion,
-        record.cached,
-        record.reasoning,
-        record.reserved,
-        record.amount,
-        record.queued,
-        record.first_byte,
-        record.seconds,
-        None if detail == NOTHING else bytes(detail).decode(),
+        account(msgspec.structs.astuple(record.account)),
+        ending(_ending(values)),
+        *_figures(values),
+        None if detail == _NO_DETAIL else detail.decode(),
     )
 
 
