@@ -51,7 +51,7 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     leases: tuple[tuple[Budget, Lease], ...] | None
     """One for each budget; None where every call says anew which counters it is held against."""
     generation: int
-    """That of the leases: good as long as none was forgotten."""
+    """That of the leases. What was forgotten since has nothing free, so a call would go the long way each time."""
 
 
 class LimitsOf(msgspec.Struct, frozen=True, kw_only=True):

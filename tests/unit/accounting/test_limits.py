@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from forehearth.accounting.budgets import used
-from forehearth.accounting.leases import PRUNE
 from forehearth.core.call import Call
 from forehearth.core.document import StoreFailed
 from forehearth.core.errors import (
@@ -343,26 +342,6 @@ def test_counters_of_each_value() -> None:
         return [isinstance(await worker.call(call), Reply) for call in made]
 
     assert simulate(Answers((1, 1)), limit, calls=calls) == [True] * 5 + [False] * 2
-
-
-def test_a_caller_who_was_away_shares_its_counter_with_those_who_came_meanwhile() -> None:
-    """What is idle is forgotten once a minute, and a share that is remembered would stand beside the new one."""
-    limit = LimitSettings(concurrent_calls=1)
-    known, anew = (Principal(name="key-1", kind="key", id="key-1") for _ in range(2))
-
-    async def calls(worker: Worker, clock: Clock) -> list[type]:
-        await worker.call(a_call(principal=known))
-        before = worker.leases.generation
-        await asyncio.sleep(2 * PRUNE)
-        await worker.call(a_call(who="another"))
-        await asyncio.sleep(2 * PRUNE)
-        await worker.call(a_call(who="another"))
-        await asyncio.sleep(1.0)
-        assert worker.leases.generation > before
-        both = (worker.call(a_call(principal=anew)), worker.call(a_call(principal=known)))
-        return [type(each) for each in await asyncio.gather(*both)]
-
-    assert simulate(Answers((1, 1)), limit, calls=calls) == [Reply, TooManyRequests]
 
 
 def test_calls_of_one_caller_in_two_projects_are_held_against_each_ones_counter() -> None:
