@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-from forehearth.embedded.catalogue import Kind
+from forehearth.embedded.pins import Kind
 
 PROBE_SECONDS: Final = 60.0
 
