@@ -28,10 +28,11 @@ from forehearth.tools import json_rpc
 from forehearth.tools.events import Events, EventTooLong
 from tests.conformance.http import hostile
 from tests.unit.config import test_any_text
-from tests.unit.dialects import test_multipart, test_usage
+from tests.unit.dialects import test_form_fields, test_multipart, test_usage
 from tests.unit.dice import cut
 from tests.unit.http import test_chunks, test_head
 from tests.unit.identity import minting, test_token_claims
+from tests.unit.providers import test_media
 
 LLHTTP_KNOWS = {b"GET", b"POST", b"PUT", b"DELETE", b"OPTIONS"}
 """Methods that both know; llhttp has a list of them."""
@@ -229,6 +230,18 @@ DEEP = b'{"usage":{"a":' + b"[" * 1_100
 """Deeper than a parser in Python goes."""
 
 
+def media_form(data: bytes) -> str:
+    """A form of media: read alike however it is cut; whatever is accepted, a host reads the model that was put in."""
+    whole = test_form_fields.verdict([data], test_form_fields.HEARD)
+    assert test_form_fields.verdict(cuts(data), test_form_fields.HEARD) == whole
+    if isinstance(whole[0], type):
+        return "refused"
+    request = test_media.THERE.request(test_media.call(data), "theirs")
+    named = [value for name, _, value in test_multipart.read(test_media.sent(request)) if name == "model"]
+    assert named == [b"theirs"]
+    return "accepted"
+
+
 def _hostile() -> list[bytes]:
     return [found for case in hostile.cases() if len(found := hostile.request(case)) < 700]
 
@@ -344,6 +357,12 @@ def _forms() -> list[bytes]:
     return [*files, *(body for body, _ in test_multipart.FAULTS if len(body) < 700)]
 
 
+def _media_forms() -> list[bytes]:
+    model, file = test_form_fields.field("model", "whisper"), test_form_fields.FILE
+    forms = [test_form_fields.form(*fields) for fields in ((file,), (model, file), (file, model), (model, model, file))]
+    return [*forms, *(body for body, *_ in test_form_fields.WRONG if len(body) < 700)]
+
+
 JSON_WORDS = (b'"usage"', b'"model"', b"\\u0065", b"null", b"true", b"1e400", b"-1", b'":', b'{"', b"}", b"[", b"]")
 EVENT_WORDS = (b"data: ", b"\n\n", b"\r\n\r\n", b"\r\r", b'{"usage": {"prompt_tokens":1}}', b'"completion_tokens":')
 CLAIM_WORDS = tuple(f'"{name}":'.encode() for name in (*test_token_claims.MEMBERS, "alg", "kid", "crit"))
@@ -358,6 +377,7 @@ TARGETS = {
     "token": Target(token, _tokens, (*CLAIM_WORDS, *JSON_WORDS), 3_000),
     "configuration": Target(configuration, _files, YAML_WORDS, 1_500),
     "multipart": Target(multipart, _forms, test_multipart.VOCABULARY, 700),
+    "media form": Target(media_form, _media_forms, test_multipart.VOCABULARY, 700),
     "target": Target(target, _places, PLACE_WORDS, 300),
     "url": Target(url, _urls, (*PLACE_WORDS, b"https://", b"\n", b"0x7f", b"xn--"), 300),
     "tool messages": Target(tool_messages, _streams, (*EVENT_WORDS, *JSON_WORDS, b'"id":', b'"method":'), 1_500),

@@ -12,6 +12,8 @@ import msgspec
 from forehearth.core.usage import Usage
 
 _REPORT: Final = re.compile(rb'"usage"\s*:\s*(\{(?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*\})')
+_BEGUN: Final = re.compile(rb'"usage"\s*(?::\s*(?:\{|\Z)|\Z)')
+"""What may become one with what comes next."""
 _NAME: Final = b'"usage"'
 _LONGEST: Final = 4_096
 """Bytes of a report, from its name on."""
@@ -54,8 +56,8 @@ class MediaUsage:
             found = _REPORT.match(text, at, at + _LONGEST)
             if found is not None:
                 self.usage = _read(found[1]) or self.usage
-            elif len(text) - at < _LONGEST:
-                self._rest = text[at:]  # it may be cut off here
+            elif len(text) - at < _LONGEST and _BEGUN.match(text, at):
+                self._rest = text[at:]
                 return
             after = at + len(_NAME) if found is None else found.end()
             at = text.find(_NAME, after)

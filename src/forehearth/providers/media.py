@@ -1,5 +1,6 @@
 """Requests of sound and pictures: a form goes on as it came but for the model's name, an answer as it comes."""
 
+import contextlib
 from collections.abc import AsyncGenerator
 
 import msgspec
@@ -34,11 +35,13 @@ class NamedForm:
     async def pieces(self) -> AsyncGenerator[bytes, None]:
         """See `core.upstream.Source`."""
         held = self._form.held
-        async for piece in held.pieces(0, self._start):
-            yield piece
+        async with contextlib.aclosing(held.pieces(0, self._start)) as before:
+            async for piece in before:
+                yield piece
         yield self._value
-        async for piece in held.pieces(self._end, held.size):
-            yield piece
+        async with contextlib.aclosing(held.pieces(self._end, held.size)) as behind:
+            async for piece in behind:
+                yield piece
 
 
 class SameForm:

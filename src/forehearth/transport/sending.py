@@ -1,6 +1,7 @@
 """A request's body that is read while it is sent, no faster than its connection takes it."""
 
 import asyncio
+import contextlib
 from typing import Protocol
 
 from forehearth.core.document import StoreFailed
@@ -49,10 +50,11 @@ class Sending:
 
     async def _send(self, sink: Sink, source: Source) -> None:
         left = source.size
-        async for piece in source.pieces():
-            await self._may_go_on.wait()
-            left -= len(piece)
-            sink.write(piece)
+        async with contextlib.aclosing(source.pieces()) as pieces:
+            async for piece in pieces:
+                await self._may_go_on.wait()
+                left -= len(piece)
+                sink.write(piece)
         if left:
             raise StoreFailed("a body that was put by is not as long as it was")
 

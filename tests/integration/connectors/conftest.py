@@ -1,11 +1,14 @@
 """One server for the commands of developers: with tokens, https, a limit that is used up, and hosts that break."""
 
+from collections.abc import Iterator
+
 import pytest
 
 from forehearth.cli.main import run
 from tests.forehearth_server import ForehearthServer
 from tests.integration.identity.loopback_issuer import LoopbackIssuer
 from tests.integration.projects import LOOPBACK
+from tests.media_host import MediaHost, media_host
 
 CONFIG = """
 version: 1
@@ -22,6 +25,7 @@ backends:
   ill:
     provider: scripted
     rules: [{{status: 500}}]
+  media: {{provider: openai_compatible, base_url: "{media}/v1"}}
 deployments:
   vectors: {{model: {{type: embeddings}}, backends: [{{backend: script}}]}}
   chat: {{model: {{name: gpt-x}}, backends: [{{backend: script}}]}}
@@ -30,6 +34,8 @@ deployments:
     limits: [{{requests_per_minute: 1}}]
   breaking: {{backends: [{{backend: broken}}]}}
   ill: {{backends: [{{backend: ill}}]}}
+  pictures: {{model: {{type: image_generation}}, backends: [{{backend: media}}]}}
+  heard: {{model: {{type: audio_transcription}}, backends: [{{backend: media}}]}}
 projects: {{sales: {{}}}}
 identity:
   oidc:
@@ -41,8 +47,14 @@ identity:
 
 
 @pytest.fixture(scope="module")
-def server(start_module_forehearth, issuer: LoopbackIssuer) -> ForehearthServer:
-    config = CONFIG.format(url=issuer.url, keys=issuer.keys_url)
+def media() -> Iterator[MediaHost]:
+    with media_host() as host:
+        yield host
+
+
+@pytest.fixture(scope="module")
+def server(start_module_forehearth, issuer: LoopbackIssuer, media: MediaHost) -> ForehearthServer:
+    config = CONFIG.format(url=issuer.url, keys=issuer.keys_url, media=media.url)
     return start_module_forehearth(config, "--dev-issuer", environment=LOOPBACK)
 
 

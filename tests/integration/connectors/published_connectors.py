@@ -170,4 +170,18 @@ ACTIONS = (
         body={"input": WORDS},
         reads=("data.0.embedding.0", "model", *_USED),
     ),
+    Action(
+        connector=_CUSTOM,
+        name="ImageGenerations_Create",
+        path=f"{_DEPLOYMENT.format(name='pictures')}/images/generations?api-version=2023-12-01-preview",
+        body={
+            "prompt": WORDS,
+            "n": 1,
+            "size": "1024x1024",
+            "quality": "standard",
+            "response_format": "b64_json",
+            "style": "vivid",
+        },
+        reads=("created", "data.0.b64_json"),
+    ),
 )

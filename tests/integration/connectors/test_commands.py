@@ -75,7 +75,9 @@ def test_the_list_has_the_deployments_and_every_shape(command, server):
     found = json.loads(command("endpoints", "--json")[1])
     assert [each["shape"] for each in found["shapes"]] == [*SHAPES]
     chats = {each["name"]: each["chats"] for each in found["deployments"]}
-    assert chats == {"vectors": False} | dict.fromkeys(("chat", "limited", "breaking", "ill"), True)
+    assert chats == dict.fromkeys(("vectors", "pictures", "heard"), False) | dict.fromkeys(
+        ("chat", "limited", "breaking", "ill"), True
+    )
     by_token = json.loads(command("endpoints", "--json", "--auth", "token")[1])["deployments"]
     told = {each["name"]: (each["model"], each["chats"]) for each in by_token}
     assert (told["vectors"], told["chat"]) == (("vectors", False), ("gpt-x", True))

@@ -12,9 +12,27 @@ import pytest
 
 from tests.forehearth_server import ForehearthServer
 from tests.integration.connectors.published_connectors import ACTIONS, WORDS
+from tests.media_host import PICTURE
+from tests.media_host import fields as fields_of
 
 FILLED = {"string": "Hello from a flow.", "integer": 16, "number": 0.5, "boolean": True}
 """What a maker types into a field of each type."""
+
+
+FORM = "multipart/form-data"
+RECORDING = b"RIFF" + bytes(range(256)) * 2_000
+
+
+def form_of(fields, filled):
+    """A form of these fields, as a platform writes it, and its type."""
+    types = {each["name"]: each["type"] for each in fields}
+    parts = []
+    for name, value in filled.items():
+        is_file = types[name] == "file"
+        more = '; filename="recording.wav"\r\nContent-Type: application/octet-stream' if is_file else ""
+        head = f'------flow\r\nContent-Disposition: form-data; name="{name}"{more}\r\n\r\n'.encode()
+        parts.append(head + (value if is_file else str(value).encode()) + b"\r\n")
+    return b"".join(parts) + b"------flow--\r\n", f"{FORM}; boundary=----flow"
 
 
 class Connector:
@@ -33,10 +51,14 @@ class Connector:
     def run(self, action, filled=None):
         """The answer of an action, of the form that is promised for it."""
         method, path, its = self.actions[action]
-        body = None if filled is None else json.dumps(filled)
+        kind = its.get("consumes", self.definition["consumes"])[0]
+        if kind == FORM:
+            body, kind = form_of(its["parameters"], filled)
+        else:
+            body = None if filled is None else json.dumps(filled)
         connection = http.client.HTTPConnection(self.definition["host"], timeout=30)
         assert self.definition["schemes"] == ["http"]
-        headers = {"Content-Type": self.definition["consumes"][0], "Accept": self.definition["produces"][0]}
+        headers = {"Content-Type": kind, "Accept": self.definition["produces"][0]}
         connection.request(method, self.definition["basePath"] + path, body, headers | self._sign_in())
         response = connection.getresponse()
         text = response.read()
@@ -74,7 +96,8 @@ class Connector:
             return {name: self.fill(schema["properties"][name], whole=whole) for name in names}
         if schema["type"] == "array":
             return [self.fill(schema["items"], whole=whole)]
-        return schema.get("default", schema.get("enum", [FILLED[schema["type"]]])[0])
+        typed = FILLED[schema["type"]]
+        return schema.get("default", schema.get("enum", [min(typed, schema.get("maximum", typed))])[0])
 
 
 @pytest.fixture
@@ -109,6 +132,33 @@ def test_each_action_is_called_as_the_connector_calls_it(server: ForehearthServe
         assert deployment in connector.values(form["properties"]["model"])
         filled = connector.fill(form, whole=False) | {"model": deployment}
         assert read(connector.run(action, filled)) in (True, FILLED["string"])
+
+
+NAMED = ("--deployment", "pictures", "--deployment", "heard")
+
+
+@pytest.mark.parametrize("platform", ["power-platform", "logic-apps"])
+def test_pictures_and_recordings_are_asked_as_the_connector_asks(server, media, export, platform):
+    connector = Connector(export("--url", server.url, *NAMED, platform=platform), server.key)
+    assert connector.actions.keys() == {"CreateImage", "CreateTranscription"}
+    form = connector.form("CreateImage")
+    assert connector.values(form["properties"]["model"]) == ["pictures"]
+    for whole in (False, True):
+        made = connector.run("CreateImage", connector.fill(form, whole=whole))
+        assert made["data"][0]["b64_json"] == PICTURE
+    _, _, its = connector.actions["CreateTranscription"]
+    fields = {each["name"]: each for each in its["parameters"]}
+    needed = {name: each["default"] for name, each in fields.items() if each["required"] and name != "file"}
+    every = {name: FILLED[each["type"]] for name, each in fields.items() if not each["required"]}
+    for more in ({}, every):
+        assert connector.run("CreateTranscription", needed | {"file": RECORDING} | more)["text"] == "Hello there."
+        assert fields_of(media.seen[-1])["file"] == RECORDING
+
+
+@pytest.mark.parametrize("operation", ["images", "transcription"])
+def test_one_that_nobody_named_a_deployment_for_is_there_where_it_is_wanted(server, export, operation):
+    connector = Connector(export("--url", server.url, "--operation", operation), server.key)
+    assert len(connector.actions.keys() - {"ListDeployments"}) == 1
 
 
 def test_every_field_of_every_form_is_taken(server, export):
@@ -162,8 +212,8 @@ def test_what_was_written_is_told_and_where_it_cannot_be_reached(command, tmp_pa
     [
         (("--deployment", "gone"), "'gone'"),
         (("--deployment", "vectors", "--operation", "chat"), "none of the deployments can be asked for chat"),
-        (("--operation", "images"), "'images' is not served yet"),
-        (("--operation", "transcription"), "'transcription' is not served yet"),
+        (("--deployment", "chat", "--operation", "images"), "none of the deployments can be asked for images"),
+        (("--operation", "music"), "'music'"),
         (("--sign-in", "entra"), "--client-id"),
         (("--resource", "my-resource"), "'Azure OpenAI'"),
         (("--public-url", "https://my-resource.openai.azure.com"), "'Azure OpenAI'"),

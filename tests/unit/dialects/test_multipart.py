@@ -80,6 +80,7 @@ FAULTS: list[tuple[bytes, str]] = [
     (part("attachment; name=a") + END, "Content-Disposition"),
     (part("form-data") + END, "Content-Disposition"),
     (part("form-data; name=a; name=b") + END, "Content-Disposition"),
+    (part("form-data; name=a; name*=UTF-8''b") + END, "Content-Disposition"),
     (part('form-data; name="a') + END, "Content-Disposition"),
     (part('form-data; name="a"; filename="a\tb"') + END, "control"),
     (part('form-data; name="a"; filename="a\u0085b"') + END, "control"),

@@ -11,6 +11,8 @@ OPENAI = {
     Permission.CHAT,
     Permission.COMPLETIONS,
     Permission.EMBEDDINGS,
+    Permission.AUDIO,
+    Permission.IMAGES,
     Permission.READ_MODELS,
     Permission.READ_OPENAI_DEPLOYMENTS,
     Permission.READ_RESPONSES,

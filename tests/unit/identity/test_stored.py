@@ -21,6 +21,8 @@ from tests.unit.identity.keyed import DEVELOPMENT, NOW, OTHER, RESOURCE, head, r
 KEY = "k" * 20
 AT = Place(resource=RESOURCE)
 OPENAI = {
+    Permission.AUDIO,
+    Permission.IMAGES,
     Permission.CHAT,
     Permission.COMPLETIONS,
     Permission.EMBEDDINGS,

@@ -12,6 +12,7 @@ KINDS = {
     "token": {"true", "readable", "unreadable"},
     "configuration": {"taken", "misfit", "unreadable"},
     "multipart": {"read", "refused"},
+    "media form": {"accepted", "refused"},
     "target": {"host and target", "host and no target", "no host and target", "no host and no target"},
     "url": {"refused", "read", "followed"},
     "tool messages": {"messages", "none"},

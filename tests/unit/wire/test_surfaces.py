@@ -80,7 +80,7 @@ REFUSED = [
     ("/openai/deployments/who/chat/completions?api-version=2024-10-21", CHAT, 404, "DeploymentNotFound", "not exist"),
     ("/openai/deployments//chat/completions?api-version=2024-10-21", CHAT, 404, "404", "deployment name"),
     ("/openai/deployments/a%2Fb/chat/completions?api-version=2024-10-21", CHAT, 404, "DeploymentNotFound", "not exist"),
-    ("/openai/deployments/chat/audio/speech?api-version=2024-10-21", b"{}", 501, "NotServedYet", "not served yet"),
+    ("/openai/deployments/chat/responses/compact?api-version=2024-10-21", b"{}", 404, "404", "Resource not found"),
     ("/openai/batches?api-version=2024-10-21", b"{}", 501, "NotServedYet", "batches"),
     ("/openai/nothing?api-version=2024-10-21", b"{}", 404, "404", "/openai/deployments"),
 ]

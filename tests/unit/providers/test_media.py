@@ -1,0 +1,147 @@
+"""Requests of media: a form goes on as it came but for the model's name, and a JSON body likewise."""
+
+import asyncio
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from forehearth.core.call import MEDIA, Call, Operation
+from forehearth.core.errors import NotSupported
+from forehearth.core.form import Form
+from forehearth.core.secret import Secret
+from forehearth.core.upstream import Request
+from forehearth.dialects import audio
+from forehearth.dialects.form_fields import read_whole
+from forehearth.providers.azure_openai import AzureOpenAI, AzureOpenAISettings
+from forehearth.providers.embedded import Embedded, EmbeddedSettings
+from forehearth.providers.openai_compatible import OpenAICompatible, OpenAICompatibleSettings
+from forehearth.providers.scripted import Scripted, ScriptedSettings
+from forehearth.stores.memory_spool import MemorySpooled
+from tests.unit.dialects.test_form_fields import FILE, TYPE, field, form
+from tests.unit.dialects.test_multipart import read
+from tests.unit.doors import principal
+
+RULES = audio.transcription_rules(10_000)
+THERE = OpenAICompatible("there", OpenAICompatibleSettings(base_url="http://there/v1"))
+
+
+def call(body: bytes, *, piece: int = 65_536, operation: Operation = Operation.TRANSCRIPTIONS) -> Call:
+    fields = read_whole(TYPE, body, RULES)
+    uploaded = Form(content_type=TYPE, boundary=b"b", held=MemorySpooled(body, piece=piece), model_at=fields.model_at)
+    return Call(
+        request_id="1",
+        surface="openai_v1",
+        operation=operation,
+        name="heard",
+        body=b"",
+        form=uploaded,
+        model_in_body=fields.text("model"),
+        principal=principal(),
+        started=0.0,
+    )
+
+
+def sent(request: Request) -> bytes:
+    source = request.source
+    assert source is not None
+    assert request.body == b""
+
+    async def collect() -> bytes:
+        return b"".join([piece async for piece in source.pieces()])
+
+    body = asyncio.run(collect())
+    assert len(body) == source.size
+    assert asyncio.run(collect()) == body  # another host may have to be asked
+    return body
+
+
+def azure(form: str) -> AzureOpenAI:
+    settings = AzureOpenAISettings(endpoint="https://a.openai.azure.com", form=form, api_key=Secret("k"))  # type: ignore[arg-type]
+    return AzureOpenAI("azure", settings)
+
+
+@pytest.mark.parametrize("before", [field("model", "a"), field("model", "a much longer name"), field("model", "")])
+def test_the_model_is_the_hosts_and_nothing_else_is_touched(before: bytes) -> None:
+    whole = form(field("prompt", "--b"), before, FILE, field("novel", b"\xff\0"))
+    request = THERE.request(call(whole), "whisper-1")
+    assert request.target == b"/v1/audio/transcriptions"
+    assert request.streams
+    assert (b"content-type", TYPE) in request.headers
+    assert (b"content-type", b"application/json") not in request.headers
+    assert sent(request) == form(field("prompt", "--b"), field("model", "whisper-1"), FILE, field("novel", b"\xff\0"))
+
+
+def test_a_form_without_a_model_gets_one() -> None:
+    assert read(sent(THERE.request(call(form(FILE)), "größe"))) == [
+        ("model", None, "größe".encode()),
+        ("file", "a.wav", b"RIFF"),
+    ]
+
+
+def test_where_the_path_names_the_model_the_form_is_as_it_came() -> None:
+    whole = form(FILE, field("model", "mine"))
+    request = azure("classic").request(call(whole), "whisper")
+    assert request.target == b"/openai/deployments/whisper/audio/transcriptions?api-version=2024-10-21"
+    assert sent(request) == whole
+    assert b"whisper" in sent(azure("v1").request(call(whole), "whisper"))
+
+
+def test_the_model_host_is_asked_like_any_other() -> None:
+    embedded = Embedded("embedded", EmbeddedSettings(), socket="/run/models")
+    assert b"tiny" in sent(embedded.request(call(form(FILE)), "tiny"))
+
+
+@pytest.mark.parametrize("operation", sorted(MEDIA))
+@pytest.mark.parametrize("provider", [azure("models"), Scripted("script", ScriptedSettings())])
+def test_some_hosts_have_neither_sound_nor_pictures(provider: AzureOpenAI | Scripted, operation: Operation) -> None:
+    with pytest.raises(NotSupported, match="sound and") as refused:
+        provider.request(call(form(FILE), operation=operation), "m")
+    assert refused.value.param == "model"
+
+
+def test_a_body_of_json_keeps_all_but_its_model() -> None:
+    body = b'{ "model":"mine", "input": "Hi.", "novel": 1.0}'
+    asked = call(form(FILE), operation=Operation.SPEECH)
+    asked = Call(
+        request_id="1",
+        surface="openai_v1",
+        operation=Operation.SPEECH,
+        name="speaks",
+        body=body,
+        model_in_body="mine",
+        has_model_member=True,
+        principal=asked.principal,
+        started=0.0,
+    )
+    request = THERE.request(asked, "tts-1")
+    assert request.body == body.replace(b'"mine"', b'"tts-1"')
+    assert json.loads(request.body)["model"] == "tts-1"
+    assert request.streams
+    assert request.source is None
+
+
+@given(
+    fields=st.lists(
+        st.tuples(st.sampled_from(["prompt", "language", "novel"]), st.binary(max_size=40)),
+        max_size=3,
+        unique_by=lambda each: each[0],
+    ),
+    model=st.none() | st.text(st.characters(codec="ascii", exclude_categories=("Cc",)), max_size=20),
+    at=st.integers(0, 4),
+    piece=st.integers(1, 60),
+)
+def test_what_a_host_reads_is_what_the_caller_wrote(
+    fields: list[tuple[str, bytes]], model: str | None, at: int, piece: int
+) -> None:
+    fields = [(name, data.replace(b"\r\n--b", b"").replace(b"--b", b"")) for name, data in fields]
+    written = [field(name, data) for name, data in fields]
+    written.insert(at, FILE)
+    if model is not None and "--b" not in model:
+        written.insert(at, field("model", model))
+    body = form(*written)
+    before = read(body)
+    after = read(sent(THERE.request(call(body, piece=piece), "theirs")))
+    assert [each for each in after if each[0] != "model"] == [each for each in before if each[0] != "model"]
+    assert [data for name, _, data in after if name == "model"] == [b"theirs"]
