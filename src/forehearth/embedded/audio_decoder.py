@@ -29,7 +29,10 @@ MEMORY: Final = 1024 * 1024 * 1024
 CPU_SECONDS: Final = 60
 """What it may take before the kernel ends it."""
 
-_SYNC, _SYNC_MASK = b"\xff\xf0", (0xFF, 0xF6)
+_SYNCS: Final = frozenset({0xFFF, 0xFFE})
+_MARKS: Final = (b"RIFF", b"RIFX", b"RF64", b"fLaC", b"OggS", b"ID3")
+"""How files begin that are given to libsndfile, besides those of MP3. It reads many more formats, seldom used and
+seldom looked at."""
 _BLOCK: Final = 1 << 18
 _RATES: Final = range(4_000, 400_001)
 
@@ -80,14 +83,17 @@ def _heard(content: bytes) -> Iterator[Array]:
             content = webm.opus_of(content)
         except webm.NotWebm:
             return _by_ffmpeg(content)
-    elif content[4:8] == b"ftyp" or _is_aac(content):
+    elif content[4:8] == b"ftyp" or _layer(content) == 0:
         return _by_ffmpeg(content)
+    elif not content.startswith(_MARKS) and not _layer(content):
+        raise Refused(UNREADABLE)
     return _by_libsndfile(content)
 
 
-def _is_aac(content: bytes) -> bool:
-    """Whether these are bare frames of AAC, which begin as MP3 does, but of layer 0."""
-    return bytes(byte & mask for byte, mask in zip(content[:2], _SYNC_MASK, strict=False)) == _SYNC
+def _layer(content: bytes) -> int | None:
+    """The layer of the MPEG frames that `content` begins with: 1 is MP3, 0 is AAC; None where it has none."""
+    sync = int.from_bytes(content[:2], "big")
+    return (sync >> 1) & 3 if sync >> 4 in _SYNCS else None
 
 
 def _by_libsndfile(content: bytes) -> Iterator[Array]:
@@ -109,7 +115,7 @@ def _by_ffmpeg(content: bytes) -> Iterator[Array]:
     """By PyAV, where it is installed: the extra `media`."""
     if importlib.util.find_spec("av") is None:
         raise Refused(UNSUPPORTED)
-    import av  # noqa: PLC0415 - optional
+    import av  # noqa: PLC0415 - it may not be there
 
     try:
         with av.open(io.BytesIO(content), mode="r") as container:

@@ -41,7 +41,7 @@ def _aac(sound: Any, rate: int) -> bytes:
         others = ", ".join(name for name in FORMATS if name != "aac")
         message = f"response_format cannot be 'aac' without the extra `media` on the server: choose one of {others}."
         raise NotSupported(message, param="response_format")
-    import av  # noqa: PLC0415 - optional
+    import av  # noqa: PLC0415 - it may not be there
 
     file = io.BytesIO()
     with av.open(file, "w", format="adts") as container:

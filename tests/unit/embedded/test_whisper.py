@@ -129,7 +129,7 @@ def test_one_step_after_another_is_as_all_at_once() -> None:
 def test_whatever_is_told_keeps_the_rules(seed: int, temperature: float) -> None:
     network, stop = Network(weights(seed)), threading.Event()
     heard = network.hear(np.full((BANDS, 3_000), seed / 3, np.float32), stop)
-    told = Teller(network, Words()).tell(heard, (1, 2), temperature, stop)  # type: ignore[arg-type]
+    told = Teller(network, Words()).tell(heard, (1, 2), temperature, stop)
     times = [token for token in told.tokens if token >= FIRST]
     assert told.tokens[0] >= FIRST
     assert times == sorted(times)
@@ -137,7 +137,7 @@ def test_whatever_is_told_keeps_the_rules(seed: int, temperature: float) -> None
     assert not {3, 19} & set(told.tokens)
     begins = [at for at, token in enumerate(told.tokens) if token >= FIRST]
     assert all(not (a + 1 == b and b + 1 == c) for a, b, c in zip(begins, begins[1:], begins[2:], strict=False))
-    again = Teller(network, Words()).tell(heard, (1, 2), temperature, stop)  # type: ignore[arg-type]
+    again = Teller(network, Words()).tell(heard, (1, 2), temperature, stop)
     assert again == told
 
 
@@ -169,12 +169,12 @@ def told(*tokens: int, sure: float = -0.1, silence: float = 0.0) -> Told:
 def test_a_window_is_cut_where_sentences_end(
     tokens: tuple[int, ...], spans: list[tuple[float, float, str]], taken: float
 ) -> None:
-    found, samples = cut(told(*tokens), Words(), 32_000, RATE)  # type: ignore[arg-type]
+    found, samples = cut(told(*tokens), Words(), 32_000, RATE)
     assert [(round(each.start - 2, 6), round(each.end - 2, 6), each.text) for each in found] == spans
     assert samples == round(taken * RATE)
     assert all(each.seek == 200 for each in found)
 
 
 def test_what_seems_silent_is_left_out() -> None:
-    assert cut(told(20, 1, 22, sure=-2.0, silence=0.9), Words(), 0, RATE) == ([], RATE)  # type: ignore[arg-type]
-    assert cut(told(20, 1, 22, sure=-0.2, silence=0.9), Words(), 0, RATE)[0]  # type: ignore[arg-type]
+    assert cut(told(20, 1, 22, sure=-2.0, silence=0.9), Words(), 0, RATE) == ([], RATE)
+    assert cut(told(20, 1, 22, sure=-0.2, silence=0.9), Words(), 0, RATE)[0]
