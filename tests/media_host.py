@@ -59,7 +59,9 @@ def form(seen: Seen) -> list[tuple[str, str | None, bytes]]:
 
 def _part(part: Message) -> tuple[str, str | None, bytes]:
     name = part.get_param("name", header="content-disposition")
-    return str(name), part.get_filename(), part.get_payload(decode=True)  # type: ignore[return-value]
+    data = part.get_payload(decode=True)
+    assert isinstance(data, bytes)
+    return str(name), part.get_filename(), data
 
 
 def fields(seen: Seen) -> dict[str, bytes]:

