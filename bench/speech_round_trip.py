@@ -22,6 +22,7 @@ import msgspec
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before numpy is imported: the processor's seconds are counted
 
+from bench.machine import commit, describe
 from forehearth.core.exchange import Head
 from forehearth.embedded.catalogue import source_of
 from forehearth.embedded.host import Asked, EmbeddedHost, HostLimits, open_host
@@ -154,15 +155,34 @@ def table(rounds: dict[str, list[Round]]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def page(rounds: dict[str, list[Round]], about: str) -> str:
+    """The page of docs/benchmarks."""
+    return (
+        "# Text, speech, text: how many words come back\n\n"
+        "<!-- Written by `python -m bench.speech_round_trip`. -->\n\n"
+        f"{len(SENTENCES)} sentences of the Harvard lists (IEEE 297-1969) are spoken by `{SPEAKS}`, put into a file,"
+        f" decoded and heard by `{HEARS}`.\nWrong are words that were changed, left out or put in, case and punctuation"
+        " aside.\nSeconds are of sound, and of the processor of the model host; the decoder's own are not in them.\n"
+        f"Taken {about}.\n\n{table(rounds)}"
+    )
+
+
+def _about() -> str:
+    machine, root = describe(), Path(__file__).parent.parent
+    today = time.strftime("%Y-%m-%d", time.gmtime())
+    where = f"{machine['cpu']}, {machine['cores']} cores, {machine['system']}, Python {machine['python']}"
+    return f"{today} of commit `{commit(root)[:12]}` on {where}"
+
+
 def main() -> None:
     """Measure, print, and keep where that is wanted."""
     arguments = argparse.ArgumentParser(description="text, speech, text on the embedded models")
     arguments.add_argument("--record", type=Path, help="write the figures to this file")
     record: Path | None = arguments.parse_args().record
-    found = table({form: asyncio.run(measured(form)) for form in FORMATS})
-    print(found)
+    rounds = {form: asyncio.run(measured(form)) for form in FORMATS}
+    print(table(rounds))
     if record is not None:
-        record.write_text(found)
+        record.write_text(page(rounds, _about()))
 
 
 if __name__ == "__main__":
