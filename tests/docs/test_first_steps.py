@@ -5,7 +5,7 @@ from tests.docs import fences
 
 
 def test_the_page_shows_the_configuration_that_serves_it() -> None:
-    page = fences.read(ROOT, "docs/tutorials/first-steps.md")
+    page = fences.read(ROOT, "docs/tutorial/first-steps.md")
     assert page.server
     shown = [fence.text for fence in page.fences if fence.title == "forehearth.yaml"]
     assert shown == [(ROOT / page.server).read_text()]
