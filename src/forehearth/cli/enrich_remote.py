@@ -52,6 +52,7 @@ class ToldPlan(msgspec.Struct, frozen=True, kw_only=True):
     requests: int
     prompt_tokens: Between
     completion_tokens: Between
+    currency: str = "USD"
     usd: dict[str, str] | None
     limits: list[str]
     results: list[dict[str, str | None]]
