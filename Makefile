@@ -52,6 +52,6 @@ lock: ## write the lock files anew; ARGS=--upgrade takes newer releases
 	@scripts/lock $(ARGS)
 
 clean: ## remove what the commands above made; fetched models stay
-	@rm -rf .venv dist build tests/node/node_modules bench/.work \
+	@rm -rf .venv dist build tests/node/node_modules tests/soak/low_code/node_modules bench/.work \
 	    .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	@find src tests bench scripts -name __pycache__ -type d -prune -exec rm -rf {} + 2> /dev/null || true

@@ -37,6 +37,8 @@ _LIMITS = (
 )
 _BODY = json.dumps({"model": "chat", "messages": [{"role": "user", "content": "word " * 180}], "max_tokens": 100})
 _REPLY = Reply(status=200, body=b"{}")
+_WHO = Principal(name="shop", kind="key", id="key_1")
+"""The very same object at each call, as the server has it."""
 _USED = Usage(prompt=200, completion=60)
 
 
@@ -67,7 +69,7 @@ def a_call() -> Call:
         operation=Operation.CHAT,
         name="chat",
         body=_BODY.encode(),
-        principal=Principal(name="shop", kind="key", id="key_1"),
+        principal=_WHO,
         output=100,
         output_members=("max_tokens",),
         started=0.0,

@@ -24,8 +24,10 @@ SLACK = 20
 """By how many lines an exception may be larger than what it excepts before it has to be lowered."""
 
 HOMELESS = frozenset({"util", "utils", "helper", "helpers", "common", "misc", "manager", "managers"})
-HEAVY = frozenset({"xllamacpp", "onnxruntime", "tokenizers", "numpy"})
+HEAVY = frozenset({"xllamacpp", "onnxruntime", "tokenizers", "numpy", "soundfile", "av"})
 """Engines that may be imported late, by the adapters in `embedded` alone."""
+HEAVY_ADAPTERS = frozenset({"forehearth.embedded.transcription_engine", "forehearth.embedded.speech_engine"})
+"""Adapters of ours that are numpy all through, and may be imported late for the same reason."""
 
 PATHS = re.compile(r"(?<![\w.$}~/-])/(?:work|root|tmp)/")
 HOSTS = re.compile(
@@ -121,7 +123,8 @@ def deferred_import(source: Source) -> Iterator[Finding]:
             continue
         for node in ast.walk(function):
             for module in imported(node):
-                if module.partition(".")[0] in HEAVY and source.path.startswith("src/forehearth/embedded/"):
+                is_heavy = module.partition(".")[0] in HEAVY or module in HEAVY_ADAPTERS
+                if is_heavy and source.path.startswith("src/forehearth/embedded/"):
                     continue
                 what = f"{module} is imported inside {function.name}"
                 yield Finding(path=source.path, line=node.lineno, rule="deferred-import", what=what)  # type: ignore[attr-defined]  # imports have lines

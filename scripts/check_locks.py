@@ -21,7 +21,7 @@ from packaging.utils import canonicalize_name
 
 from scripts.lock_wheels import MACHINES, PYTHONS, environment
 
-MOST_DIRECT = 14
+MOST_DIRECT = 15
 MOST_TOTAL = 40
 LOCKS = ("requirements.lock", "requirements-build.lock", "requirements-soak.lock", "requirements-dev.lock")
 HASH = re.compile(r"--hash=sha256:([0-9a-f]{64})")

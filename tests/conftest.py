@@ -1,5 +1,6 @@
 """What every test may ask for: the repository's folder, the real server as a process of its own, and PostgreSQL."""
 
+import os
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -13,6 +14,9 @@ from tests.integration.identity.loopback_issuer import LoopbackIssuer, loopback_
 from tests.postgres_server import PostgresServer, postgres_server
 
 ROOT = Path(__file__).parent.parent
+
+# Before numpy is imported: several processes of tests share the cores, and its threads would wait for each other.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
 @pytest.hookimpl(wrapper=True)

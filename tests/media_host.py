@@ -117,6 +117,8 @@ def _spoken(asked: dict[str, Any]) -> Answer:
             {"type": "speech.audio.delta", "audio": audio},
             {"type": "speech.audio.done", "usage": done},
         )
+    if asked["input"] == "Break off.":
+        return Answer(pieces=(SOUND[:50_000],), headers=((b"content-type", b"audio/wav"),), reset=True)
     media = f"audio/{asked.get('response_format') or 'mpeg'}".encode()
     return Answer(pieces=(SOUND[:50_000], SOUND[50_000:]), headers=((b"content-type", media),))
 

@@ -48,7 +48,7 @@ def forehearth_enrichment() -> None:
     def report(operation: str, run: dict[str, Any]) -> dict[str, Any]:
         """What became of it: here printed, and handed on."""
         told = call("GET", f"/admin/enrichments/{operation}/report")
-        print(f"{run['done']} rows, {run['failed']} of them failed, {run['spent']['usd']} USD")
+        print(f"{run['done']} rows, {run['failed']} of them failed, {run['spent']['cost']} {run['spent']['currency']}")
         return {"done": run["done"], "failed": run["failed"], "rows": told["rows"]}
 
     operation = begin()

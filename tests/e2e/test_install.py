@@ -29,7 +29,8 @@ case "$*" in
 *npm-cli.js*)
     echo "npm" >> "$CALLS"
     case ${{BREAK-}} in npm:*) echo "${{BREAK#npm:}}" >&2; exit 1 ;; esac
-    mkdir -p node_modules ;;
+    mkdir -p node_modules/sqlite3 ;;
+*node-gyp.js*) echo "database" >> "$CALLS" ;;
 *"-m pip install"*"--editable ."*) echo "project" >> "$CALLS" ;;
 *"-m pip install"*)
     echo "packages ${{*: -1}}" >> "$CALLS"
@@ -45,6 +46,7 @@ esac
 """
 
 LOCKS = ("requirements.lock", "requirements-build.lock", "requirements-dev.lock", "requirements-soak.lock")
+NODE_LOCKS = tuple(f"tests/{each}/package-lock.json" for each in ("node", "soak/node", "soak/low_code"))
 FILES = (*LOCKS, "pyproject.toml")
 
 
@@ -60,6 +62,7 @@ class Checkout:
             "PATH": os.environ["PATH"],
             "PYTHON": str(self.python),
             "CALLS": str(self.folder / "calls"),
+            "CXX": "bash",  # as a compiler that is there
             **variables,
         }
         (self.folder / "calls").write_text("")
@@ -82,10 +85,10 @@ class Checkout:
 def checkout(tmp_path: Path, repository_root: Path) -> Checkout:
     folder = tmp_path / "a checkout"
     (folder / "scripts").mkdir(parents=True)
-    for name in ("tests/node", "tests/soak/node"):
-        (folder / name).mkdir(parents=True)
+    for name in NODE_LOCKS:
+        (folder / name).parent.mkdir(parents=True)
     shutil.copy(repository_root / "scripts" / "install", folder / "scripts" / "install")
-    for name in (*FILES, "tests/node/package-lock.json", "tests/soak/node/package-lock.json"):
+    for name in (*FILES, *NODE_LOCKS):
         shutil.copy(repository_root / name, folder / name)
     python = tmp_path / "stand-in"
     python.write_text(STAND_IN.format(python=sys.executable))
@@ -212,7 +215,7 @@ def test_the_tests_need_more_and_leave_it_there(checkout: Checkout) -> None:
 
 def test_the_long_tier_needs_still_more(checkout: Checkout) -> None:
     assert checkout.install("--soak").returncode == 0
-    assert checkout.calls == [*DEV, "packages requirements-soak.lock", "npm"]
+    assert checkout.calls == [*DEV, "packages requirements-soak.lock", "npm", "npm", "database"]
     assert checkout.install("--soak").returncode == 0
     assert checkout.install("--dev").returncode == 0
     assert checkout.calls == []
@@ -222,6 +225,13 @@ def test_the_long_tier_needs_still_more(checkout: Checkout) -> None:
     assert checkout.install("--soak", BREAK="pip:ERROR: a fault").returncode == 1
     assert checkout.install("--soak").returncode == 0
     assert checkout.calls == ["packages requirements-soak.lock", "npm"]
+
+
+def test_without_a_compiler_one_platform_is_not_tried(checkout: Checkout) -> None:
+    run = checkout.install("--soak", CXX="no-compiler")
+    assert run.returncode == 0
+    assert "n8n is not tried: it needs a compiler; sudo apt-get install g++ make" in run.stderr.splitlines()[-1]
+    assert checkout.calls[-1] == "npm"
 
 
 @pytest.mark.parametrize("how", ["pip:ERROR: a fault", "killed"])

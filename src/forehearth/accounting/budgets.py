@@ -41,6 +41,7 @@ class Budget:
     ) -> None:
         self.settings = settings
         self.unit, self.period = settings.measure
+        self.in_tokens = self.unit == "tokens"
         self.name = f"{section}.{place}.limits[{index}].{settings.key}"
         if resource:
             self.name = f"resources.{resource}.{self.name}"
@@ -62,6 +63,11 @@ class Budget:
         self.is_told = any((self.rate_headers, self.left_header, self.used_header))
         self._price_of = price_of
         self._value_of = _VALUES.get(self.keys[0]) if len(self.keys) == 1 else None
+
+    @property
+    def is_of_caller(self) -> bool:
+        """Whether all calls that a caller makes of a deployment in a project are held against one counter of it."""
+        return all(each in _VALUES for each in self.keys)
 
     @property
     def breadth(self) -> int:
@@ -133,37 +139,37 @@ class Budget:
         return math.ceil(price * BILLIONTHS)
 
 
-class Reservation:
+Held = Sequence[tuple[Budget, Hold]]
+"""What a call holds of each of its limits."""
+
+
+class Reservation(msgspec.Struct):
     """All that one call holds. Settled once, when its record closes; what it did not use is free again."""
 
-    __slots__ = ("_budgets", "_call", "_exceeded", "_holds")
-
-    def __init__(
-        self, call: Call, budgets: Sequence[Budget], holds: Sequence[Hold], exceeded: Callable[[str, int], None]
-    ) -> None:
-        self._call = call
-        self._budgets = budgets
-        self._holds = holds
-        self._exceeded = exceeded
+    call: Call
+    held: Held
+    exceeded: Callable[[str, int], None]
+    """Told of what was used beyond what was reserved."""
 
     def release(self) -> None:
         """Nothing was carried out, and somebody else may be asked: give everything back."""
-        holds, self._holds = self._holds, ()
-        for hold in holds:
+        held, self.held = self.held, ()
+        for _, hold in held:
             hold.settle(0)
 
     def settle(self, record: CallRecord) -> None:
         """Book what was used: what the record says; what was reserved, where nobody knows."""
-        holds, self._holds = self._holds, ()
-        usage = used(record)
-        for budget, hold in zip(self._budgets, holds, strict=False):
+        held, self.held = self.held, ()
+        usage = record.usage or used(record)
+        tokens = 0 if usage is None else usage.prompt + usage.completion
+        for budget, hold in held:
             if budget.unit == "calls":
                 hold.settle(0)
             elif usage is not None and budget.unit != "requests":
-                reserved, real = hold.amount, budget.used(self._call, usage)
+                reserved, real = hold.amount, tokens if budget.in_tokens else budget.used(self.call, usage)
                 hold.settle(real)
                 if real > reserved:
-                    self._exceeded(budget.name, real - reserved)
+                    self.exceeded(budget.name, real - reserved)
 
 
 def used(record: CallRecord) -> Usage | None:

@@ -45,34 +45,32 @@ class Lender(Protocol):
         ...
 
 
-class Hold:
+class Hold(msgspec.Struct):
     """What one call has taken of one counter."""
 
-    __slots__ = ("_lease", "_stamp", "amount", "left")
-
-    def __init__(self, lease: Lender, amount: int, stamp: float, left: int) -> None:
-        self._lease = lease
-        self._stamp = stamp
-        self.amount = amount
-        self.left = left
-        """What was left besides when it was taken, as far as this worker knew."""
+    lease: Lender
+    amount: int
+    stamp: float
+    """What its lender knows it by."""
+    left: int
+    """What was left besides when it was taken, as far as this worker knew."""
 
     def settle(self, used: int) -> None:
         """The call used so much, which may be more than was taken. What it did not use is free again."""
         unused = self.amount - used
         if unused:
             self.amount = used
-            self._lease.give(unused, self._stamp)
+            self.lease.give(unused, self.stamp)
 
     def frees_in(self, now: float) -> float:
         """Seconds until there is more, as far as this worker knows."""
-        return self._lease.frees_in(self.left + 1, now)
+        return self.lease.frees_in(self.left + 1, now)
 
     def renew(self) -> bool:
         """Let it count from now on, if it was taken before. False, and nothing is held, where that does not fit."""
-        stamp = self._lease.retake(self.amount, self._stamp)
+        stamp = self.lease.retake(self.amount, self.stamp)
         if stamp is None:
             self.amount = 0
             return False
-        self._stamp = stamp
+        self.stamp = stamp
         return True

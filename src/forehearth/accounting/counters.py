@@ -74,11 +74,11 @@ class Holding(Protocol):
 class Windowed:
     """A lease of a fixed window. It ends with the window, by either clock: the calendar may be set ahead."""
 
-    __slots__ = ("_clock", "_ends", "_ends_unix", "_free", "_period", "_window", "lasts", "tail")
+    __slots__ = ("_by_minute", "_clock", "_ends", "_ends_unix", "_free", "_window", "lasts", "tail")
 
     def __init__(self, clock: Clock, period: Period) -> None:
         self._clock = clock
-        self._period = period
+        self._by_minute = period is Period.MINUTE
         self._window = 0
         self._free = 0
         self._ends = 0.0
@@ -87,7 +87,7 @@ class Windowed:
 
     def free(self, now: float) -> int:
         """See `Holding`."""
-        return self._free if self._is_current(now) else 0
+        return self._free if now < self._ends and (self._by_minute or self._is_current(now)) else 0
 
     def take(self, amount: int, now: float) -> float:  # noqa: ARG002 - the protocol's shape
         """See `Holding`. The stamp is the window."""
@@ -127,7 +127,7 @@ class Windowed:
         return 0
 
     def _is_current(self, now: float) -> bool:
-        return now < self._ends and (self._period is Period.MINUTE or self._clock.unix() < self._ends_unix)
+        return now < self._ends and (self._by_minute or self._clock.unix() < self._ends_unix)
 
 
 class _Share:

@@ -144,9 +144,9 @@ class Folding:
         if not over and self._offset >= self._journal.size:
             return False
         path = self._journal.folder / segment_name(self._segment)
-        batch = await asyncio.to_thread(segments.read, path, self._offset, over=over)
+        batch = await asyncio.to_thread(segments.read, path, self._offset, over=over, but=_INTENT)
         if batch.end > self._offset:
-            await self._fold.add(_decoded(batch, path, of_intents=False))
+            await self._fold.add(_decoded(batch, path))
             self._offset = batch.end
             return True
         if over:
@@ -155,13 +155,11 @@ class Folding:
         return over
 
 
-def _decoded(batch: segments.Batch, path: Path, *, of_intents: bool = True) -> list[Intent | LedgerRecord]:
-    """The records of a batch; those of intents only where somebody wants to know of them."""
+def _decoded(batch: segments.Batch, path: Path) -> list[Intent | LedgerRecord]:
+    """The records of a batch."""
     records: list[Intent | LedgerRecord] = []
     damaged = batch.damaged
     for payload in batch.payloads:
-        if not of_intents and payload.startswith(_INTENT):
-            continue
         try:
             records.append(_decoder.decode(payload))
         except msgspec.DecodeError:

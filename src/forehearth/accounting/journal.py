@@ -67,7 +67,7 @@ class Journal:
         self._lost = lost
         self._soon = soon
         self._open: dict[str, bytes] = {}
-        self._owed: deque[tuple[str, bytes]] = deque()
+        self._owed: dict[str, bytes] = {}
         self._torn = False
         self._refused = False
         """Whether the disk did not take what was written last."""
@@ -143,10 +143,10 @@ class Journal:
     def end(self, call: str, payload: bytes) -> None:
         """Write down what became of it, soon. Where there is no room, that is done as soon as there is."""
         owed = self._owed
-        owed.append((call, line(payload)))
+        owed[call] = line(payload)
         if self._refused:
             if len(owed) > MOST_OWED:
-                owed.popleft()
+                del owed[next(iter(owed))]
                 self._lost(1)
         elif self._soon is None or len(owed) >= _TOGETHER:
             self.pay()
@@ -194,14 +194,19 @@ class Journal:
         """
         if self._size >= self._rotates_at:
             self._rotate()
-        paid = list(islice(self._owed, _TOGETHER))
-        if paid:
-            text = b"".join([each for _, each in paid]) + text
-        if not self._written_whole(text):
+        owed = self._owed
+        if not owed:
+            return self._written_whole(text)
+        paid = owed if len(owed) <= _TOGETHER else dict(islice(owed.items(), _TOGETHER))
+        if not self._written_whole(b"".join([*paid.values(), text])):
             return False
-        for call, _ in paid:
-            self._owed.popleft()
+        for call in paid:
             self._open.pop(call, None)
+        if paid is owed:
+            owed.clear()
+        else:
+            for call in paid:
+                del owed[call]
         return True
 
     def _written_whole(self, text: bytes) -> bool:

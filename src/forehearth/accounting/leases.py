@@ -69,6 +69,8 @@ class Lease:
         self._leases = leases
         self._clock = leases.clock
         self._holding = _holding(counted, leases.clock)
+        self.frees_in = self._holding.frees_in
+        """Seconds until so much may be free, as far as this worker knows: `(amount, now)`."""
         self._turns: Turns[_Waiting] = Turns()
         self._pump: asyncio.Task[None] | None = None
         self._stirred = asyncio.Event()
@@ -85,10 +87,17 @@ class Lease:
 
     def take(self, amount: int, now: float) -> Hold | None:
         """What is free here, at once; None where it is not enough, or others come first."""
-        if self._pump is not None or self._contended:
+        return None if self._pump is not None or self._contended else self._taken(amount, now)
+
+    def _taken(self, amount: int, now: float) -> Hold | None:
+        holding = self._holding
+        free = holding.free(now)
+        if free < amount:
             return None
-        free = self._holding.free(now)
-        return None if free < amount else self._take(amount, free, now)
+        self._taken_at = now
+        if not self.is_watched:
+            self._leases.watch(self)
+        return Hold(self, amount, holding.take(amount, now), self._left + free - amount)
 
     def may_have(self, amount: int, now: float) -> bool:
         """Whether so much is free here, or the store may have it: no refusal is remembered."""
@@ -146,10 +155,6 @@ class Lease:
         """What is left of the limit, as far as this worker knows."""
         return max(0, self._left + self._holding.free(self._clock.monotonic()))
 
-    def frees_in(self, amount: int, now: float) -> float:
-        """Seconds until so much may be free, as far as this worker knows."""
-        return self._holding.frees_in(amount, now)
-
     def denied(self, demand: Demand) -> Denied:
         """That there is not enough for it, as it is now."""
         return Denied(self.left(), self.frees_in(demand.least, self._clock.monotonic()))
@@ -181,12 +186,6 @@ class Lease:
         self._holding.pick_up(grant, asked)
         self._left, self._kept, self._contended, self._asked_at = grant.left, grant.kept, grant.others, asked
         self._leases.watch(self)
-
-    def _take(self, amount: int, free: int, now: float) -> Hold:
-        self._taken_at = now
-        if not self.is_watched:
-            self._leases.watch(self)
-        return Hold(self, amount, self._holding.take(amount, now), self._left + free - amount)
 
     async def _serve_all(self) -> None:
         """As long as somebody waits: ask, hand out, refuse who does not wait any longer, and pause."""
@@ -229,10 +228,9 @@ class Lease:
             if waiting.taken.done():
                 continue
             waiting.asked = amount == 0
-            free = self._holding.free(now)
-            if amount and free >= amount:
+            if amount and (hold := self._taken(amount, now)) is not None:
                 self._turns.served(waiting.demand.tenant, waiting)
-                waiting.taken.set_result(self._take(amount, free, now))
+                waiting.taken.set_result(hold)
 
     def _next(self, now: float) -> list[_Waiting]:
         """Those whose turn it is, and those who wait no longer: without an answer they could not be refused."""
@@ -289,15 +287,14 @@ class Leases:
     ) -> None:
         self.clock = clock
         self.workers = workers
-        self._store = store
-        self._worker = worker
-        self._sleep = sleep
+        self._store, self._worker, self._sleep = store, worker, sleep
         self._leases: dict[tuple[str, str], Lease] = {}
         self._watched: dict[Lease, None] = {}
         self._pumps: set[asyncio.Task[None]] = set()
         self._awake = asyncio.Event()
         self._keeper: asyncio.Task[None] | None = None
         self._pruned = clock.monotonic()
+        self.generation = 0  # rises when leases are forgotten: who remembers any asks for them anew
 
     async def __aenter__(self) -> Self:
         self._keeper = asyncio.create_task(self._keep())
@@ -377,6 +374,7 @@ class Leases:
         if self.clock.monotonic() - self._pruned >= PRUNE:
             self._pruned = self.clock.monotonic()
             self._leases = {name: lease for name, lease in self._leases.items() if not lease.is_idle()}
+            self.generation += 1
             await self._store.prune()
 
     async def _tell(self, told: Sequence[tuple[Lease, Ask]]) -> None:

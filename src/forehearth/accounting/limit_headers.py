@@ -5,10 +5,9 @@ and of API Management (under the names that a limit's settings give).
 """
 
 import math
-from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from forehearth.accounting.budgets import Budget
+from forehearth.accounting.budgets import Budget, Held
 from forehearth.accounting.counted import Denied, Hold
 from forehearth.core.call import Call
 from forehearth.core.errors import QuotaExceeded, Refused, TooManyRequests
@@ -18,25 +17,24 @@ from forehearth.core.usage import Usage
 _NEVER: Header = (b"x-should-retry", b"false")
 
 
-def headers(
-    call: Call, budgets: Sequence[Budget], holds: Sequence[Hold], usage: Usage | None, now: float
-) -> list[Header]:
+def headers(held: Held, usage: Usage | None, now: float) -> list[Header]:
     """Of an answer; `usage` is what it used, where that is known before its head goes out."""
     told: list[Header] = []
     tightest: dict[str, tuple[int, Budget, Hold]] = {}
-    for budget, hold in zip(budgets, holds, strict=True):
-        if not budget.is_told:
+    used = 0 if usage is None else usage.prompt + usage.completion
+    for budget, hold in held:
+        if not budget.is_told:  # what is told is of tokens or of requests
             continue
         left = hold.left
-        if usage is not None and budget.unit != "requests":
-            left += hold.amount - budget.used(call, usage)
+        if usage is not None and budget.in_tokens:
+            left += hold.amount - used
         left = max(0, left)
         if budget.rate_headers is not None and (budget.unit not in tightest or left < tightest[budget.unit][0]):
             tightest[budget.unit] = (left, budget, hold)
         if budget.left_header is not None:
             told.append((budget.left_header, b"%d" % left))
         if budget.used_header is not None and usage is not None:
-            told.append((budget.used_header, b"%d" % (usage.prompt + usage.completion)))
+            told.append((budget.used_header, b"%d" % used))
     for left, budget, hold in tightest.values():
         told += _rate(budget, left, hold.frees_in(now))
     return told

@@ -51,21 +51,29 @@ def intent(call: Call, served: Served) -> tuple[object, ...]:
     if not reserved:
         most = served.bound(call)
         prompt, reserved = most.prompt, most.prompt + most.completion
-    return "intent", call.request_id, record.arrived, _account(call, served), prompt, reserved
+    record.account = account = _account(call, served)
+    return "intent", call.request_id, record.arrived, account, prompt, reserved
 
 
 def outcome(call: Call, served: Served, seconds: float) -> tuple[object, ...]:
     """What became of a call, which took so many seconds: a `LedgerRecord`."""
     record = call.record
-    usage, flag = _booked(call, served)
+    usage, flag = record.usage, ""
+    if usage is None:
+        usage, flag = _bounded(call, served)
+    elif record.cut and usage.counted:
+        flag = "cut"
     used = usage.prompt or usage.completion
     price = served.price_of(record.backend, record.model, usage) if used else _FREE
+    account = record.account
+    if account is None or account[-1] != served.name:  # it fell through to another one, which did not send it
+        account = _account(call, served)
     amount, currency, version = _UNKNOWN if price is None else (price.amount, price.currency, price.version)
     return (
         "outcome",
         call.request_id,
         record.arrived,
-        _account(call, served),
+        account,
         record.backend,
         record.model,
         len(record.attempts),
@@ -131,11 +139,9 @@ def _account(call: Call, served: Served) -> tuple[object, ...]:
     )
 
 
-def _booked(call: Call, served: Served) -> tuple[Usage, Flag]:
-    """The tokens that are booked, and why they are not the truth, where they are not."""
+def _bounded(call: Call, served: Served) -> tuple[Usage, Flag]:
+    """The tokens that are booked where it is not known what was used, and why they are not the truth."""
     record = call.record
-    if record.usage is not None:
-        return record.usage, "cut" if record.cut and record.usage.counted else ""
     if not any(each.may_have_used for each in record.attempts):
         return _UNUSED, ""
     if record.reserved:

@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 
 _DIGITS = 8
-READ_BYTES = 1 << 18
+READ_BYTES = 1 << 19
 """How much of a file is read at once."""
 LONGEST = 1 << 24
 """A line longer than this is none."""
@@ -36,8 +36,8 @@ def line(payload: bytes) -> bytes:
     return b"%08x %b\n" % (crc32(payload), payload)
 
 
-def read(path: Path, start: int, *, over: bool, most: int = READ_BYTES) -> Batch:
-    """The records that begin at `start`, up to about `most` bytes of them. Raises `OSError`.
+def read(path: Path, start: int, *, over: bool, most: int = READ_BYTES, but: bytes | None = None) -> Batch:
+    """The records that begin at `start`, up to about `most` bytes of them, `but` those that begin so. Raises `OSError`.
 
     `over` says that nobody writes there any more: then a last line is read that lacks only its newline, and what is
     left behind it is damaged. Otherwise it is left for later, because it may be half written.
@@ -48,10 +48,10 @@ def read(path: Path, start: int, *, over: bool, most: int = READ_BYTES) -> Batch
         data = file.read(most)
         while b"\n" not in data and start + len(data) < size and len(data) < LONGEST:
             data += file.read(most)
-    return parse(data, start, over=over and start + len(data) >= size)
+    return parse(data, start, over=over and start + len(data) >= size, but=but)
 
 
-def parse(data: bytes, start: int, *, over: bool) -> Batch:
+def parse(data: bytes, start: int, *, over: bool, but: bytes | None = None) -> Batch:
     """The same for bytes that stand at `start`; see `read`."""
     lines = data.split(b"\n")
     rest = lines.pop()
@@ -63,7 +63,11 @@ def parse(data: bytes, start: int, *, over: bool) -> Batch:
     payloads: list[bytes] = []
     damaged = 0
     for each in lines:
-        payload = _payload(each)
+        if but is not None and each.startswith(but, _DIGITS + 1):
+            continue
+        payload: bytes | None = each[_DIGITS + 1 :]
+        if not payload or each[: _DIGITS + 1] != b"%08x " % crc32(payload):
+            payload = _behind_zeros(each)
         if payload is not None:
             payloads.append(payload)
         elif each.strip(b"\0"):
@@ -71,12 +75,8 @@ def parse(data: bytes, start: int, *, over: bool) -> Batch:
     return Batch(payloads=payloads, end=start + len(data) - len(rest), damaged=damaged)
 
 
-def _payload(text: bytes) -> bytes | None:
-    """The record in a line. Zeros before it are what a power loss left of others, their newlines included."""
-    found = _checked(text)
-    return _checked(text[text.rfind(b"\0") + 1 :]) if found is None and b"\0" in text else found
-
-
-def _checked(text: bytes) -> bytes | None:
+def _behind_zeros(text: bytes) -> bytes | None:
+    """The record in a line whose beginning is none: zeros are what a power loss left of others, newlines included."""
+    text = text[text.rfind(b"\0") + 1 :]
     payload = text[_DIGITS + 1 :]
     return payload if payload and text[: _DIGITS + 1] == b"%08x " % crc32(payload) else None

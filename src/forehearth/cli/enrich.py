@@ -136,7 +136,7 @@ def follow(job: Path, state: Path | None, every: float | None, once: bool) -> in
 
     found = _local().follow(job, state, None if once else every or EVERY, progress.show, landed, gone)
     progress.finish()
-    return Exit.OK if found is None else _ended(job, found)
+    return Exit.OK if found is None else _ended(job, found, "follow")
 
 
 @enrich.command()
@@ -230,7 +230,7 @@ def _carried_on(works: Any, job: Path, state: Path | None, deed: str, *, in_json
     return _ended(job, found)
 
 
-def _ended(job: Path, found: Any) -> int:
+def _ended(job: Path, found: Any, deed: str = "resume") -> int:
     """The exit status of a run. Raises `CommandFailed` where it is not complete, or no row has an answer."""
     if found.status == "completed":
         where = found.quarantine or "the column _error"
@@ -246,10 +246,10 @@ def _ended(job: Path, found: Any) -> int:
     if found.status == "incomplete":
         raise CommandFailed(
             f"the run is incomplete: {found.reason}",
-            f"Raise limits.{found.limit} in {job}, then: forehearth enrich resume {job}",
+            f"Raise limits.{found.limit} in {job}, then: forehearth enrich {deed} {job}",
             Exit.INCOMPLETE,
         )
-    raise CommandFailed(f"the run is {found.status}: {found.reason}", f"To go on: forehearth enrich resume {job}")
+    raise CommandFailed(f"the run is {found.status}: {found.reason}", f"To go on: forehearth enrich {deed} {job}")
 
 
 def _works(url: str | None, key: str | None, state: Path | None) -> Any:

@@ -52,11 +52,10 @@ class ToldPlan(msgspec.Struct, frozen=True, kw_only=True):
     requests: int
     prompt_tokens: Between
     completion_tokens: Between
-    currency: str = "USD"
-    usd: dict[str, str] | None
+    cost: Between | None
+    currency: str
     limits: list[str]
     results: list[dict[str, str | None]]
-    cost: Between | None = None
 
 
 class RemoteWorks:
@@ -79,11 +78,9 @@ class RemoteWorks:
         operation = self._followed(job, query, lambda _: None)
         if operation["plan"] is None:
             raise CommandFailed(f"the job cannot be planned: {_why(operation)}")
-        plan = msgspec.convert(operation["plan"], ToldPlan)
-        if plan.usd is None:
-            return plan
-        low, high = (units(Decimal(plan.usd[end])) for end in ("low", "high"))
-        return msgspec.structs.replace(plan, cost=Between(low=low, high=high))
+        told, cost = operation["plan"], operation["plan"]["cost"]
+        exact = cost and {end: units(Decimal(amount)) for end, amount in cost.items()}
+        return msgspec.convert(told | {"cost": exact}, ToldPlan)
 
     def look(self, job: Path, _: Path | None) -> tuple[Run, bool]:
         """The last run of the job of that name, and whether it is worked on."""
@@ -176,12 +173,14 @@ def run_of(operation: Any) -> Run:
             requests=spent["requests"],
             prompt_tokens=spent["promptTokens"],
             completion_tokens=spent["completionTokens"],
-            cost=units(Decimal(spent["usd"])),
+            cost=units(Decimal(spent["cost"])),
             unpriced=spent["unpriced"],
             seconds=spent["seconds"],
         ),
         warnings=told["warnings"],
         errors=told["errors"],
+        currency=spent["currency"],
+        quarantine=told["quarantine"],
     )
 
 

@@ -163,7 +163,7 @@ def _prepare_help(command: click.Command) -> None:
 def forehearth(debug: bool) -> None:
     """One door in front of language models: it speaks the Microsoft Foundry and Azure OpenAI inference surface.
 
-    'forehearth serve' alone starts with two small models of its own. 'forehearth COMMAND --help' tells more.
+    'forehearth serve' alone starts with small models of its own. 'forehearth COMMAND --help' tells more.
     """
 
 

@@ -10,8 +10,9 @@ import click
 from forehearth.cli.output import say_json
 from forehearth.cli.progress import Progress
 from forehearth.embedded import weights
-from forehearth.embedded.catalogue import CATALOGUE, CatalogueModel
+from forehearth.embedded.catalogue import CATALOGUE
 from forehearth.embedded.package_client import find
+from forehearth.embedded.pins import CatalogueModel
 from forehearth.server.status import State, Status, Weights
 
 MEGABYTE = 1_000_000

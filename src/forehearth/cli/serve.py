@@ -47,7 +47,7 @@ PORT = click.IntRange(0, 65_535)
     "--config",
     "file",
     type=click.Path(path_type=Path),
-    help="Configuration file.  [default: ./forehearth.yaml, else the built-in one with two small models]",
+    help="Configuration file.  [default: ./forehearth.yaml, else the built-in one with small models]",
 )
 @click.option("--host", help="Address to listen on; 0.0.0.0 is every IPv4 address.  [default: 127.0.0.1]")
 @click.option("--port", type=PORT, help="Port for http; 0 takes a free one.  [default: 8080]")
@@ -81,7 +81,7 @@ def serve(
 ) -> int:
     r"""Start the server and stay until Ctrl-C or SIGTERM.
 
-    Without a configuration it brings two small models of its own, which it fetches once. What is given here goes
+    Without a configuration it brings small models of its own, which it fetches once. What is given here goes
     before what the file says. SIGTERM lets calls in flight finish; Ctrl-C ends within two seconds.
 
     FOREHEARTH_API_KEY sets the key that callers need; without it one is made and kept in the data directory.

@@ -77,6 +77,8 @@ class CallRecord(msgspec.Struct, kw_only=True):
     """What each policy said, for `explain`: the policy's name and a sentence without the caller's text."""
     arrived: float = 0.0
     """When its head did, in Unix seconds, as the ledger has it; 0 where the ledger does not know of it."""
+    account: tuple[object, ...] | None = None
+    """Who asked what of which deployment, as the ledger has it, once that was written down."""
     _holds: int = 1
     _at_end: list[Callable[["CallRecord"], None]] = []
 

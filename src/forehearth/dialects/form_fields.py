@@ -15,7 +15,7 @@ from forehearth.dialects.wrong_members import missing_member
 
 MOST_PARTS: Final = 64
 LONGEST_TEXT: Final = 128 * 1024
-"""Bytes of a text that is kept: a prompt for a picture has up to 32,000 characters."""
+"""Bytes of a text that is kept, of all its values together: a prompt for a picture has up to 32,000 characters."""
 AROUND: Final = MOST_PARTS * (LONGEST_HEADERS + LONGEST_TEXT)
 """Bytes that a body may have besides its files."""
 MODEL: Final = "model"
@@ -100,8 +100,15 @@ class FormFields:
         """Bytes of the texts that a model reads."""
         return sum(len(each) for name in self._rules.read for each in self._kept.get(name, ()))
 
+    def _named(self, part: Part) -> str:
+        """Which field it is: `name[]` is `name` where there may be several, and else a field that nobody here knows."""
+        bare = part.name.removesuffix("[]")
+        file = self._rules.files.get(bare)
+        many = self._rules.texts.get(bare, False) if file is None else file.many
+        return bare if many else part.name
+
     def _begin(self, part: Part) -> None:
-        rules, name = self._rules, part.name.removesuffix("[]")
+        rules, name = self._rules, self._named(part)
         file = rules.files.get(name)
         if file is not None:
             if part.filename is None or not part.filename:
@@ -119,21 +126,22 @@ class FormFields:
         part = self._part
         if part is None:
             return
-        name = part.name.removesuffix("[]")
+        name = self._named(part)
         file = self._rules.files.get(name)
         if file is not None and self._size > file.most_bytes:
             raise BodyTooLarge(f"'{name}' is longer than {file.most_bytes} bytes.", param=name)
         if file is None and name in self._rules.texts:
-            if self._size > LONGEST_TEXT:
+            values = self._kept[name]
+            values[-1] += piece
+            if sum(map(len, values)) > LONGEST_TEXT:
                 raise InvalidField(f"'{name}' is longer than {LONGEST_TEXT} bytes.", param=name)
-            self._kept[name][-1] += piece
 
     def _close(self) -> None:
         """The part before is over."""
         part, self._part = self._part, None
         if part is None:
             return
-        name, end = part.name.removesuffix("[]"), part.at + self._size
+        name, end = self._named(part), part.at + self._size
         if name in self._rules.files:
             file = UploadedFile(field=name, name=part.filename or "", start=part.at, end=end)
             self.files.append(file)

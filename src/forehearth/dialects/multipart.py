@@ -5,12 +5,15 @@
     part       = *(header CRLF) CRLF *OCTET
 
 Stricter than RFC 2046, because no client needs more: nothing stands before the first delimiter or after the last one,
-there is no white space after a delimiter and no folded header. How the bytes were cut makes no difference, and what is
-held is bounded whatever comes. Names are text and no paths; a control character in one is a fault.
+there is no white space after a delimiter, no folded header, no part without an empty line behind its headers, and no
+line in a part that begins with the boundary: other readers differ there, and none may see other parts than this one.
+How the bytes were cut makes no difference, and what is held is bounded whatever comes. Names are text and no paths; a
+control character in one is a fault.
 """
 
 import re
 import unicodedata
+from collections.abc import Iterator
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
@@ -37,7 +40,7 @@ _EMPTY_LINE: Final = b"\r\n\r\n"
 _CONTROLS: Final = frozenset({"Cc", "Cs", "Zl", "Zp"})
 _AS_IT_IS: Final = frozenset({b"7bit", b"8bit", b"binary"})
 
-_START, _AFTER_DELIMITER, _HEADERS, _DATA, _END = range(5)
+_START, _AFTER_DELIMITER, _HEADERS, _BODY, _DATA, _END = range(6)
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,19 +84,22 @@ class Multipart:
         self._state = _START
         self._parts = 0
 
-    def feed(self, data: bytes) -> list[Event]:
-        """The parts that begin and their bytes, in order. Raises `MalformedBody`."""
-        events: list[Event] = []
+    def feed(self, data: bytes) -> Iterator[Event]:
+        """The parts that begin and their bytes, in order; all of them have to be taken. Raises `MalformedBody`.
+
+        What stands before a fault is given before it is raised, so that it makes no difference how the bytes were cut.
+        """
         data = self._held + data
         at = 0
         while True:
+            events: list[Event] = []
             after = self._step(data, at, events)
+            yield from events
             if after is None:
                 break
             at = after
         self._held = data[at:]
         self._at += at
-        return events
 
     def end(self) -> None:
         """No more comes. Raises `MalformedBody` where there has to be more."""
@@ -106,6 +112,8 @@ class Multipart:
             return self._data(data, at, events)
         if self._state == _HEADERS:
             return self._headers(data, at, events)
+        if self._state == _BODY:
+            return self._body(data, at)
         if self._state == _START:
             return self._start(data, at)
         if self._state == _AFTER_DELIMITER:
@@ -146,24 +154,48 @@ class Multipart:
             raise _fault(f"it has more than {self._most_parts} parts")
         begin = end + len(_EMPTY_LINE)
         events.append(_part(data[at:end], self._at + begin))
-        self._state = _DATA
+        self._state = _BODY
         return begin
 
+    def _body(self, data: bytes, at: int) -> int | None:
+        """The first bytes behind the headers. Other readers take a delimiter there for the next part's."""
+        mark = self._line[len(_CRLF) :]
+        begun = data[at : at + len(mark)]
+        if begun == mark:
+            raise _fault("a part's content begins with the boundary")
+        if mark.startswith(begun):
+            return None
+        self._state = _DATA
+        return at
+
     def _data(self, data: bytes, at: int, events: list[Event]) -> int | None:
-        line = self._line
-        end = data.find(line, at)
-        if end >= 0:
+        end = self._delimiter(data, at)
+        if end is not None:
             if end > at:
                 events.append(data[at:end])
             self._state = _AFTER_DELIMITER
-            return end + len(line)
+            return end + len(self._line)
         # What may be the beginning of a delimiter has to wait for the rest of it.
-        kept = data.rfind(b"\r", max(at, len(data) - len(line) + 1))
-        upto = len(data) if kept < 0 else kept
+        tail = max(at, len(data) - len(self._line) + 1)
+        upto = max(data.rfind(b"\r", tail), data.rfind(b"\n", tail))
+        upto = len(data) if upto < 0 else upto - (upto > at and data[upto - 1 : upto + 1] == _CRLF)
         if upto == at:
             return None
         events.append(data[at:upto])
         return upto
+
+    def _delimiter(self, data: bytes, at: int) -> int | None:
+        """Where the next delimiter begins. Raises `MalformedBody` for a line that others may take for one."""
+        mark = self._line[len(_CRLF) :]
+        found = data.find(mark, at)
+        while found >= 0:
+            before = data[max(at, found - len(_CRLF)) : found]
+            if before == _CRLF:
+                return found - len(_CRLF)
+            if before[-1:] in (b"\r", b"\n"):
+                raise _fault("the boundary begins a line that does not end the one before it with CRLF")
+            found = data.find(mark, found + 1)
+        return None
 
 
 def _part(block: bytes, at: int) -> Part:

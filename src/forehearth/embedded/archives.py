@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO, Final
 
 from forehearth.core.errors import Failed
-from forehearth.embedded.catalogue import ModelFile
+from forehearth.embedded.pins import ModelFile
 
 _CHUNK: Final = 1024 * 1024
 _LONGEST_LICENCE: Final = 1024 * 1024

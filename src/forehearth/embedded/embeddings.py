@@ -1,11 +1,9 @@
 """Answers a request for embeddings: any of the input's four shapes, as numbers or in base64."""
 
-import asyncio
 import base64
 import functools
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, Literal, Protocol
 
 import msgspec
@@ -14,10 +12,10 @@ from forehearth.core.errors import InvalidField
 from forehearth.core.exchange import Reply
 from forehearth.embedded.catalogue import ModelSource
 from forehearth.embedded.embedding_engine import BATCH, EmbeddingEngine, Input
-from forehearth.embedded.loading import Loading, State
+from forehearth.embedded.loading import State
 from forehearth.embedded.members import Members, kind_of
 from forehearth.embedded.replies import whole
-from forehearth.embedded.slots import Slots
+from forehearth.embedded.turns import Turns
 
 MOST_INPUTS: Final = 2_048
 MOST_TOKENS: Final = 300_000
@@ -105,50 +103,34 @@ class EmbeddingModel:
     ) -> None:
         self.name = name
         self.source = source
-        self.slots = Slots(1, most_waiting)
-        self._threads = ThreadPoolExecutor(1, thread_name_prefix="embeddings")
-        self._loading = Loading(functools.partial(load, source, threads), self._threads)
+        self._turns = Turns(functools.partial(load, source, threads), most_waiting, name="embeddings")
+        self.slots = self._turns.slots
 
     @property
     def state(self) -> State:
         """Whether it is in memory."""
-        return self._loading.state
+        return self._turns.state
 
     async def ready(self) -> Engine:
         """The loaded engine, loading it where nobody has. Raises `ModelUnusable`."""
-        return await self._loading.get()
+        return await self._turns.ready()
 
     async def answer(self, request: EmbeddingsRequest, model: str) -> Reply:
         """The reply to `request` for the model that the caller named. Raises our errors.
 
         A call that is cancelled stops after the batch at hand.
         """
-        self.slots.refuse_when_full()
-        engine = await self.ready()
-        give_back = await self.slots.take()
-        stop = threading.Event()
-        try:
-            self._loading.refuse_when_closed()
-            work = asyncio.get_running_loop().run_in_executor(self._threads, _compute, engine, request, stop)
-        except BaseException:
-            give_back()
-            raise
-        work.add_done_callback(lambda _: give_back())
-        try:
-            data, used = await asyncio.shield(work)
-        finally:
-            stop.set()
+        async with self._turns.turn() as turn:
+            data, used = await turn.run(functools.partial(_compute, request))
         usage = {"prompt_tokens": used, "total_tokens": used}
         return whole({"object": "list", "data": data, "model": model, "usage": usage})
 
     async def close(self) -> None:
         """Wait for what runs, free the model."""
-        await self._loading.close()
-        loop = asyncio.get_running_loop()
-        await loop.run_in_executor(None, functools.partial(self._threads.shutdown, wait=True))
+        await self._turns.close()
 
 
-def _compute(engine: Engine, request: EmbeddingsRequest, stop: threading.Event) -> tuple[list[dict[str, Any]], int]:
+def _compute(request: EmbeddingsRequest, engine: Engine, stop: threading.Event) -> tuple[list[dict[str, Any]], int]:
     """The vectors in the input's order, and the tokens they took. Texts of like length share a batch."""
     tokens = engine.tokens(request.inputs)
     used = sum(len(one) for one in tokens)

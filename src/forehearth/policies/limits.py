@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
-from forehearth.accounting.budgets import Budget, Reservation
+from forehearth.accounting.budgets import Budget, Held, Reservation
 from forehearth.accounting.counted import Denied, Hold
 from forehearth.accounting.leases import Lease, Leases
 from forehearth.accounting.limit_headers import headers, refusal
@@ -20,6 +20,7 @@ from forehearth.core.counter import Demand
 from forehearth.core.document import StoreFailed
 from forehearth.core.errors import ForehearthError, LimitsUnchecked
 from forehearth.core.exchange import Reply
+from forehearth.core.principal import Principal
 from forehearth.core.record import Touched
 from forehearth.policies.onion import Proceed
 from forehearth.ports.limit_meter import LimitMeter
@@ -28,6 +29,8 @@ _NAME = "limits"
 _ROUNDS = 5
 """How often what was taken while waiting for something else is taken anew, because it counts no longer."""
 _STORE_AGAIN = 1.0
+_REMEMBERED = 4_096
+"""Callers of a deployment whose standing is remembered."""
 _RATES = b"x-ratelimit-"
 
 
@@ -38,6 +41,17 @@ class Applying(msgspec.Struct, frozen=True, kw_only=True):
     """Those that few callers share come first: nobody holds what many share while waiting for what is their own."""
     longest: int | None
     """Tokens of the longest answer of one choice."""
+
+
+class Standing(msgspec.Struct, frozen=True, kw_only=True):
+    """What a caller's calls in a project are held against."""
+
+    principal: Principal
+    applying: Applying
+    leases: tuple[tuple[Budget, Lease], ...] | None
+    """One for each budget; None where every call says anew which counters it is held against."""
+    generation: int
+    """That of the leases. What was forgotten since has nothing free, so a call would go the long way each time."""
 
 
 class LimitsOf(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,31 +91,33 @@ class HoldToLimits:
         self._now = leases.clock.monotonic
         self._meter = meter
         self._applying: dict[tuple[str, str], Applying] = {}
+        self._standings: dict[tuple[int, str], Standing] = {}
+        """Of callers and projects; a caller is known by being the very same object, which it is as long as it calls."""
 
     async def __call__(self, call: Call, proceed: Proceed) -> Reply:
         """Reserve, pass on, and leave the settlement to the record's end. Raises `TooManyRequests`, `QuotaExceeded`."""
-        applying = self._that_apply(call)
-        budgets = applying.budgets
-        if not budgets and applying.longest is None:
+        standing = self._standing(call)
+        budgets, longest = standing.applying.budgets, standing.applying.longest
+        if not budgets and longest is None:
             return await proceed(call)
-        bounds, now = self._tokens.of(call, applying.longest), self._now()
-        holds = self._take_at_once(call, budgets, bounds, now)
-        if holds is None:
-            holds, bounds = await self._take_in_turn(call, budgets, bounds, now)
-        reservation = Reservation(call, budgets, holds, self._meter.exceeded)
+        bounds, now = self._tokens.of(call, longest), self._now()
+        held = _taken_at_once(call, standing.leases or self._leased(call, budgets), bounds, now)
+        if held is None:
+            held, bounds = await self._take_in_turn(call, budgets, bounds, now)
+        reservation = Reservation(call, held, self._meter.exceeded)
         record = call.record
         record.at_end(reservation.settle)
         record.estimated, record.reserved = bounds.prompt, bounds.total
-        for budget, hold in zip(budgets, holds, strict=True):
+        for budget, hold in held:
             record.limits.append(Touched(name=budget.name, reserved=hold.amount, left=hold.left))
         try:
-            reply = await proceed(self._tokens.bounded(call, bounds))
+            reply = await proceed(call if call.output == bounds.output else self._tokens.bounded(call, bounds))
         except ForehearthError as error:
             if error.retry_elsewhere:
                 reservation.release()
                 record.estimated = record.reserved = 0  # it is no bound for who is asked next
             raise
-        told = headers(call, budgets, holds, None if reply.stream is not None else record.usage, self._now())
+        told = headers(held, None if reply.stream is not None else record.usage, self._now())
         if not told:
             return reply
         # What a backend says of its own limits is not what this caller has left.
@@ -115,24 +131,34 @@ class HoldToLimits:
             found = self._applying[key] = self._limits.applying(*key)
         return found
 
+    def _standing(self, call: Call) -> Standing:
+        principal, project = call.principal, call.project
+        key = (id(principal), project)
+        found = self._standings.get(key)
+        if found is not None and found.principal is principal and found.generation == self._leases.generation:
+            return found
+        applying = self._that_apply(call)
+        budgets = applying.budgets
+        is_settled = all(each.is_of_caller for each in budgets)
+        if len(self._standings) >= _REMEMBERED:
+            self._standings.clear()
+        found = self._standings[key] = Standing(
+            principal=principal,
+            applying=applying,
+            leases=self._leased(call, budgets) if is_settled else None,
+            generation=self._leases.generation,
+        )
+        return found
+
+    def _leased(self, call: Call, budgets: Sequence[Budget]) -> tuple[tuple[Budget, Lease], ...]:
+        return tuple((each, self._lease(each, call)) for each in budgets)
+
     def _lease(self, budget: Budget, call: Call) -> Lease:
         return self._leases.lease(budget.counted, budget.value(call, self._deployment))
 
-    def _take_at_once(self, call: Call, budgets: Sequence[Budget], bounds: Bounds, now: float) -> list[Hold] | None:
-        """Take all of it from memory; None, and nothing is taken, where something is missing."""
-        holds: list[Hold] = []
-        for budget in budgets:
-            lease = self._leases.lease(budget.counted, budget.value(call, self._deployment))
-            hold = lease.take(budget.need(call, bounds), now)
-            if hold is None:
-                _give_back(holds)
-                return None
-            holds.append(hold)
-        return holds
-
     async def _take_in_turn(
         self, call: Call, budgets: Sequence[Budget], bounds: Bounds, began: float
-    ) -> tuple[list[Hold], Bounds]:
+    ) -> tuple[Held, Bounds]:
         """Ask the store; then with a prompt that is counted and an answer that is shortened, and in the queue.
 
         Raises `TooManyRequests`, `QuotaExceeded`, or `LimitsUnchecked` where the store cannot be asked.
@@ -158,6 +184,19 @@ class HoldToLimits:
             self._meter.waited(waited)
 
 
+def _taken_at_once(call: Call, leases: Sequence[tuple[Budget, Lease]], bounds: Bounds, now: float) -> Held | None:
+    """Take all of it from memory; None, and nothing is taken, where something is missing."""
+    total = bounds.total
+    held: list[tuple[Budget, Hold]] = []
+    for budget, lease in leases:
+        hold = lease.take(total if budget.in_tokens else budget.need(call, bounds), now)
+        if hold is None:
+            _give_back([each for _, each in held])
+            return None
+        held.append((budget, hold))
+    return held
+
+
 class _Lacking(Exception):
     """A limit has less left than a call needs."""
 
@@ -180,7 +219,7 @@ class _Turn:
         self._began = began
         self._tenant = call.principal.product or call.principal.id
 
-    async def take(self, bounds: Bounds, *, strict: bool) -> tuple[list[Hold], Bounds]:
+    async def take(self, bounds: Bounds, *, strict: bool) -> tuple[Held, Bounds]:
         """All of it; `strict`: without waiting, and in full. Raises `_Lacking`, and then nothing is taken."""
         for _ in range(_ROUNDS):
             holds: list[Hold] = []
@@ -191,7 +230,7 @@ class _Turn:
                 _give_back(holds)
                 raise
             if all(hold.renew() for hold in holds):
-                return holds, bounds
+                return list(zip(self._budgets, holds, strict=True)), bounds
             _give_back(holds)
         raise _Lacking(self._budgets[0], self._budgets[0].need(self._call, bounds), Denied(0, _STORE_AGAIN))
 

@@ -209,12 +209,14 @@ def _with_responses(plan: Plan) -> Sequence[Member]:
 
 def _is_in_form(call: Call, response: Response) -> bool:
     """Whether a success came as it was asked for. Sound and pictures pass as they come, in events or not."""
-    return call.operation in MEDIA or call.stream is (response.stream is not None)
+    return call.stream is (response.stream is not None) or call.operation in MEDIA
 
 
 def _length(call: Call, response: Response) -> int | None:
     """Bytes of an answer of media, where its host says so."""
-    told = response.headers.get(b"content-length") if call.operation in MEDIA and response.stream is not None else None
+    if response.stream is None or call.operation not in MEDIA:
+        return None
+    told = response.headers.get(b"content-length")
     return None if told is None else int(told)
 
 

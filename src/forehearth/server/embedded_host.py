@@ -6,6 +6,7 @@ sends that to every process, and calls that the workers still finish need the mo
 
 import asyncio
 import contextlib
+import functools
 import logging
 import os
 import signal
@@ -18,8 +19,10 @@ import msgspec
 import uvloop
 
 from forehearth.core.errors import ForehearthError
+from forehearth.embedded import weights
 from forehearth.embedded.catalogue import CATALOGUE, ModelSource, gguf_source, source_of
 from forehearth.embedded.host import EmbeddedHost, HostLimits, open_host
+from forehearth.embedded.package_client import WhenNeeded
 from forehearth.embedded.weights import default_cache
 from forehearth.http.server import HttpServer, Listener
 from forehearth.server.lifeline import Lifeline
@@ -54,13 +57,32 @@ async def serve(order: HostOrder, lifeline: Lifeline) -> None:
 
 def sources(models: tuple[EmbeddedModel, ...], environ: Mapping[str, str]) -> dict[str, ModelSource]:
     """Where the weights of each model are, by the name that callers use."""
-    cache = default_cache(environ)
     return {
-        model.name: source_of(model.name, cache / model.name)
-        if model.name in CATALOGUE
-        else gguf_source(Path(model.name))
+        model.name: _from_catalogue(model.name, environ) if model.name in CATALOGUE else gguf_source(Path(model.name))
         for model in models
     }
+
+
+def _from_catalogue(name: str, environ: Mapping[str, str]) -> ModelSource:
+    cache = default_cache(environ)
+    source = source_of(name, cache / name)
+    if not CATALOGUE[name].on_first_use:
+        return source
+    return msgspec.structs.replace(
+        source, fetch=functools.partial(weights.ensure, name, cache, _Steps(), WhenNeeded(environ))
+    )
+
+
+class _Steps:
+    """Logs each step of a fetch once."""
+
+    def __init__(self) -> None:
+        self._last = ""
+
+    def __call__(self, progress: weights.Progress) -> None:
+        if progress.step != self._last:
+            log.info("the model %s: %s", progress.name, progress.step)
+        self._last = progress.step
 
 
 async def nothing_else(scope: MutableMapping[str, Any], _receive: object, _send: object) -> None:
@@ -105,6 +127,8 @@ def main() -> int:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     lifeline = Lifeline.from_standard_input()
     order = msgspec.json.decode(lifeline.order(), type=HostOrder)
+    # Read when numpy is first imported. Threads that find no free core wait for each other, and burn what there is.
+    os.environ["OPENBLAS_NUM_THREADS"] = str(HostLimits(threads=order.threads).engine_threads())
     try:
         with (
             logging_as(order.log, redactor=Redactor(), stream=sys.stderr),

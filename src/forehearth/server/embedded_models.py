@@ -1,6 +1,7 @@
 """Which models of a configuration run here, in the model host."""
 
 from forehearth.core.settings import Settings
+from forehearth.embedded.catalogue import CATALOGUE
 from forehearth.providers.embedded import EmbeddedSettings
 from forehearth.server.orders import EmbeddedModel
 
@@ -15,6 +16,11 @@ def embedded_models(settings: Settings) -> tuple[EmbeddedModel, ...]:
                 model = EmbeddedModel(name=each.model or name, type=deployment.model.type)
                 found[model.name] = model
     return tuple(found.values())
+
+
+def awaited(models: tuple[EmbeddedModel, ...]) -> tuple[EmbeddedModel, ...]:
+    """Those of `models` that have to be here before the server is ready; the others are fetched when they are asked."""
+    return tuple(each for each in models if each.name not in CATALOGUE or not CATALOGUE[each.name].on_first_use)
 
 
 def engine_threads(settings: Settings) -> int | None:

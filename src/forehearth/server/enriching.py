@@ -154,7 +154,8 @@ class Enriching:
             heard = await self._once(attempt, wanted)
             await self._note(attempt, heard)
             if heard.ended:
-                await self._settle(attempt, heard)
+                if self._complete(attempt, heard):
+                    return
             elif not (self._ending.is_set() or attempt.cancel_asked):
                 now = heard.run.done if heard.run is not None else -1
                 deaths, landed = (1, now) if now > landed else (deaths + 1, landed)
@@ -162,15 +163,13 @@ class Enriching:
                 if deaths >= _DEATHS:
                     raise JobFailed("process_lost", "The process that worked on it died, and so did those after it.")
                 continue
-            if self._ending.is_set():
-                await asyncio.Event().wait()  # until the worker ends, and gives the job back
-            if heard.ended:
-                return
             if attempt.cancel_asked:
                 raise JobCancelled
+            if self._ending.is_set():
+                await asyncio.Event().wait()  # until the worker ends, and gives the job back
 
-    async def _settle(self, attempt: Attempt, heard: Heard) -> None:
-        """Raise what became of it, where it is not complete and not to go on elsewhere."""
+    def _complete(self, attempt: Attempt, heard: Heard) -> bool:
+        """Whether it is; false where it is to go on, here or elsewhere. Raises what else became of it."""
         if heard.problems:
             words = "; ".join(f"{each.path}: {each.message}" for each in heard.problems)
             raise JobFailed("invalid_job", words)
@@ -179,9 +178,9 @@ class Enriching:
             code, reason = _FAILED.get(heard.run.status, "run_failed"), heard.run.reason
         if code in ("cancelled", "interrupted") and attempt.cancel_asked:
             raise JobCancelled
-        if code == "interrupted" or not code:
-            return
-        raise JobFailed(code, reason)
+        if code and code != "interrupted":
+            raise JobFailed(code, reason)
+        return not code
 
     async def _once(self, attempt: Attempt, wanted: Wanted) -> Heard:
         """Have a process work on it; what it told until its end."""

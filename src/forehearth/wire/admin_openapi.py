@@ -147,6 +147,14 @@ _PARAMETERS: Mapping[str, tuple[str, Mapping[str, object]]] = {
 }
 
 
+_OPERATION_ID: Mapping[str, object] = {
+    "name": "Operation-Id",
+    "in": "header",
+    "description": "The id of the operation; asked again under it, nothing is begun twice.",
+    "schema": _TEXT,
+}
+
+
 def document(endpoints: Sequence[Endpoint], parameters: Mapping[str, frozenset[str]], version: str) -> dict[str, Any]:
     """The document of these endpoints; `parameters` are those of each, by its name."""
     types = {AdminFailure} | {each for shape in _SHAPES.values() for each in (shape.answer, shape.body) if each}
@@ -180,6 +188,8 @@ def _operation(endpoint: Endpoint, parameters: frozenset[str]) -> dict[str, Any]
         "parameters": [_parameter(name) for name in sorted(parameters)],
         "responses": _responses(endpoint, shape),
     }
+    if endpoint.name == "enrichments.create":
+        written["parameters"].append(_OPERATION_ID)
     if "{id}" in endpoint.path:
         written["parameters"].insert(0, {"name": "id", "in": "path", "required": True, "schema": _TEXT})
     if shape.body is not None:

@@ -33,6 +33,15 @@ deployments:
   all-minilm-l6-v2:
     model: {{type: embeddings, publisher: sentence-transformers}}
     backends: [{{backend: embedded}}]
+  whisper-tiny-en:
+    model: {{type: audio_transcription}}
+    backends: [{{backend: embedded}}]
+  hibari-tts:
+    model: {{type: audio_generation}}
+    backends: [{{backend: embedded}}]
+  tts-1:
+    model: {{type: audio_generation}}
+    backends: [{{backend: embedded, model: hibari-tts}}]
   script:
     backends: [{{backend: script}}]
   vectors:

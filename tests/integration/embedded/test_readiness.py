@@ -1,7 +1,10 @@
 """Whether the engines start on this machine, and what is said where they do not."""
 
+from typing import get_args
+
 import pytest
 
+from forehearth.embedded.pins import Kind
 from forehearth.embedded.readiness import _try, probe
 
 FAILS = {
@@ -14,9 +17,9 @@ FAILS = {
 }
 
 
-@pytest.mark.parametrize("kind", ["chat", "embeddings"])
-async def test_the_engines_start_here(kind: str) -> None:
-    readiness = await probe("chat" if kind == "chat" else "embeddings")
+@pytest.mark.parametrize("kind", get_args(Kind))
+async def test_the_engines_start_here(kind: Kind) -> None:
+    readiness = await probe(kind)
     assert readiness.reason == ""
     assert readiness.ok
 

@@ -34,6 +34,14 @@ def test_without_the_driver_of_postgresql_too(tmp_path: Path) -> None:
     assert "store" not in done.stderr
 
 
+def test_without_the_library_of_topics_too(tmp_path: Path) -> None:
+    source = {"format": "kafka", "brokers": ["127.0.0.1:9"], "topic": "t", "columns": {"text": "string"}}
+    path = job(tmp_path, source=source, deployment={"name": "m", "backend": {"provider": "scripted"}})
+    done = python(f"sys.modules['confluent_kafka'] = None; {COMMANDS}", "enrich", "follow", str(path))
+    assert (done.returncode, done.stderr.count("\n")) == (3, 1)
+    assert "pip install 'forehearth[kafka]'" in done.stderr
+
+
 def test_the_server_and_the_help_do_without() -> None:
     absent = "sys.modules['pyarrow'] = sys.modules['deltalake'] = None"
     done = python(

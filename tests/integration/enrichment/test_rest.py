@@ -130,7 +130,7 @@ def test_a_job_from_its_posting_to_its_report(served):
     assert (told["status"], told["error"], told["incomplete"], told["attempts"]) == ("Succeeded", None, False, 1)
     assert (run["status"], run["rows"], run["done"], run["failed"]) == ("completed", 3, 3, 1)
     assert (run["spent"]["requests"], run["errors"]) == (3, {"content_filter": 1})
-    assert float(run["spent"]["usd"]) > 0
+    assert float(run["spent"]["cost"]) > 0
     assert served.landed(job) == [1, 3]
     assert "retry-after" not in served.client.ask("GET", f"{PATH}/{operation}").head
     report = served.client.ask("GET", f"{PATH}/{operation}/report").json

@@ -84,6 +84,16 @@ async def test_the_first_record_of_an_id_stays(ledger: Ledger):
     assert [(each.id, each.prompt) for each in await everything(ledger)] == [("a", 1), ("b", 4)]
 
 
+async def test_what_comes_together_is_kept_once_each_whatever_number_it_is(ledger: Ledger):
+    """Statements that add many at once take some, single ones the rest; both pass over what is there already."""
+    await ledger.add([record("r00040", prompt=1)])
+    for number in (0, 1, 31, 32, 33, 64, 70):
+        batch = [record(f"r{each:05}", prompt=each + 100) for each in range(number)]
+        await ledger.add([*batch, *batch[:1]])
+    found = {each.id: each.prompt for each in await everything(ledger)}
+    assert found == {f"r{each:05}": 1 if each == 40 else each + 100 for each in range(70)}
+
+
 def many(seed: int) -> list[LedgerRecord]:
     dice = Random(seed)
     return [

@@ -4,6 +4,7 @@ The host honours the bound that it is sent. What it counts is the truth: the lim
 """
 
 import asyncio
+import functools
 import json
 import random
 from collections.abc import Callable
@@ -193,6 +194,12 @@ class Cluster:
         return Worker(compose([held, CountUsage("chat", counts, tokens=tokens)], self.host), leases, counts)
 
 
+@functools.cache
+def _holder(who: str) -> Principal:
+    """The very same object at each call, as a server has it."""
+    return Principal(name=who, kind="key", id=who)
+
+
 def a_call(*, who: str = "key-1", max_tokens: int | None = 200, text: str = "hello", **rest: Any) -> Call:
     """A chat completion."""
     body: dict[str, Any] = {"model": "chat", "messages": [{"role": "user", "content": text}]}
@@ -204,7 +211,7 @@ def a_call(*, who: str = "key-1", max_tokens: int | None = 200, text: str = "hel
         "operation": Operation.CHAT,
         "name": "chat",
         "body": json.dumps(body).encode(),
-        "principal": Principal(name=who, kind="key", id=who),
+        "principal": _holder(who),
         "output": max_tokens,
         "output_members": () if max_tokens is None else ("max_tokens",),
         "started": 0.0,

@@ -344,6 +344,16 @@ def test_counters_of_each_value() -> None:
     assert simulate(Answers((1, 1)), limit, calls=calls) == [True] * 5 + [False] * 2
 
 
+def test_calls_of_one_caller_in_two_projects_are_held_against_each_ones_counter() -> None:
+    limit = LimitSettings(requests_per_minute=1, counter_key=("project", "key"))
+
+    async def calls(worker: Worker, clock: Clock) -> list[bool]:
+        made = [a_call(project=each) for each in ("sales", "desk", "", "sales", "desk", "")]
+        return [isinstance(await worker.call(call), Reply) for call in made]
+
+    assert simulate(Answers((1, 1)), limit, calls=calls) == [True] * 3 + [False] * 3
+
+
 def priced(call: Call, usage: Any) -> Decimal:
     return Decimal("0.001") * usage.prompt + Decimal("0.01") * usage.completion
 

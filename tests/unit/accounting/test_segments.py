@@ -83,3 +83,9 @@ def test_read_in_any_pieces_it_is_the_same(folder: Path, texts: list[str], size:
         end = batch.end
     assert found == payloads
     assert end == path.stat().st_size
+
+
+def test_lines_that_nobody_wants_are_passed_over_unread():
+    data = line(b'["intent",1]') + line(b'["outcome",2]') + b'00000000 ["intent",3]\n' + line(b'["outcome",4]')
+    found = parse(data, 7, over=False, but=b'["intent"')
+    assert found == Batch(payloads=[b'["outcome",2]', b'["outcome",4]'], end=7 + len(data))

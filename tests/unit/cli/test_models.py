@@ -23,7 +23,7 @@ def test_the_list_says_what_is_not_here_yet(said):
     status, out, err = said("list")
     assert (status, err) == (0, "")
     assert "smollm2-135m-instruct" in out
-    assert out.count("to be fetched") == 2
+    assert out.count("to be fetched") == 4
     assert "cache" in out.splitlines()[-1]
 
 

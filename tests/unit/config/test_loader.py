@@ -47,8 +47,14 @@ def test_which_file_is_read(tmp_path):
 
 def test_the_built_in_configuration():
     settings = load(BUILT_IN, providers=PROVIDER_SETTINGS, environ={})
-    assert list(settings.deployments) == ["smollm2-135m-instruct", "all-minilm-l6-v2"]
-    assert {each.model.type for each in settings.deployments.values()} == {"chat_completion", "embeddings"}
+    names = ["smollm2-135m-instruct", "all-minilm-l6-v2", "whisper-tiny-en", "hibari-tts"]
+    assert list(settings.deployments) == names
+    assert [each.model.type for each in settings.deployments.values()] == [
+        "chat_completion",
+        "embeddings",
+        "audio_transcription",
+        "audio_generation",
+    ]
     assert all(each.model.publisher for each in settings.deployments.values())
     contexts = {name: each.model.context_tokens for name, each in settings.deployments.items()}
     assert contexts == {name: model.context_tokens for name, model in CATALOGUE.items()}

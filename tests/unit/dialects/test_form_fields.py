@@ -57,6 +57,12 @@ def test_what_a_form_says() -> None:
     assert fields.read == len("Böhm".encode())
 
 
+def test_only_what_may_be_there_several_times_has_brackets() -> None:
+    fields = read_whole(TYPE, form(field("model[]", "a"), field("file[]", b"x", "b.wav"), FILE), HEARD)
+    assert fields.model_at is None
+    assert [each.size for each in fields.files] == [4]
+
+
 def test_what_is_not_said() -> None:
     asked = heard(field("temperature", ""), field("response_format", ""), field("stream", ""))
     assert (asked.model, asked.response_format, asked.temperature, asked.stream) == ("", "json", None, False)
@@ -68,9 +74,18 @@ WRONG: list[tuple[bytes, str, str]] = [
     (form(field("file", b"x", "")), "file", "no filename"),
     (form(FILE, FILE), "file", "twice"),
     (form(FILE, field("model", "a"), field("model", "b")), "model", "twice"),
-    (form(FILE, field("model", "a"), field("model[]", "b")), "model", "twice"),
+    (
+        form(FILE, field("timestamp_granularities", "a"), field("timestamp_granularities[]", "b")),
+        "timestamp_granularities",
+        "'a'",
+    ),
     (form(FILE, field("prompt", b"\xff")), "prompt", "UTF-8"),
     (form(FILE, field("prompt", "x" * (LONGEST_TEXT + 1))), "prompt", "longer than"),
+    (
+        form(FILE, *(field("timestamp_granularities[]", "x" * 50_000) for _ in range(3))),
+        "timestamp_granularities",
+        "longer than",
+    ),
     (form(FILE, field("response_format", "docx")), "response_format", "'docx'"),
     (form(FILE, field("temperature", "hot")), "temperature", "a number"),
     (form(FILE, field("temperature", "nan")), "temperature", "from 0 to 1"),

@@ -5,7 +5,7 @@ from typing import Any
 
 import httpx2
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from forehearth.core.errors import MalformedBody, UnsupportedMediaType
@@ -93,6 +93,10 @@ FAULTS: list[tuple[bytes, str]] = [
     (part().replace(b'"a"', b'"\xff"') + END, "not UTF-8"),
     (part(more=b"Content-Transfer-Encoding: base64\r\n") + END, "encoded"),
     (part(more=b"".join(b"A%d: 1\r\n" % each for each in range(MOST_HEADERS))) + END, "more than"),
+    (b"--b\r\nContent-Disposition: form-data; name=a\r\n\r\n" + part() + END, "begins with the boundary"),
+    (part(data=b"x\n--b\r\n") + END, "begins a line"),
+    (part(data=b"x\r--b--") + END, "begins a line"),
+    (part(data=b"\n--b") + END, "begins a line"),
     (b"--b\r\n" + LONG, "longer than"),
     (part() * (MOST_PARTS + 1) + END, "more than"),
 ]
@@ -210,7 +214,7 @@ def test_whatever_comes_the_verdict_is_the_same_however_it_is_cut(body: bytes, c
 @given(body=st.binary(max_size=300))
 def test_data_is_not_held_back(body: bytes) -> None:
     parser = Multipart(b"b")
-    parser.feed(b"--b\r\nContent-Disposition: form-data; name=a\r\n\r\n")
+    assert [*parser.feed(b"--b\r\nContent-Disposition: form-data; name=a\r\n\r\n")]
+    assume(b"--b" not in body)
     given_back = b"".join(event for event in parser.feed(body + b"x" * 5) if isinstance(event, bytes))
-    if b"\r\n--b" not in body:
-        assert given_back == body + b"x" * 5
+    assert given_back == body + b"x" * 5

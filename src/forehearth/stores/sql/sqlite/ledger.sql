@@ -18,15 +18,12 @@ ON CONFLICT DO UPDATE SET backend = backend
 RETURNING number;
 
 -- name: add
--- Keep a call, unless there is one of its id.
+-- Keep a call, unless there is one of its id. Many are kept at once, each with a row of values.
 INSERT INTO calls (
     id, at, account, ending, attempts, prompt, completion, cached, reasoning, reserved, amount, queued, first_byte,
     seconds, detail
 )
-VALUES (
-    :id, :at, :account, :ending, :attempts, :prompt, :completion, :cached, :reasoning, :reserved, :amount, :queued,
-    :first_byte, :seconds, :detail
-)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (id) DO NOTHING;
 
 -- name: get
