@@ -1,6 +1,7 @@
 """A job file as frozen values: its members are the file's keys, their docstrings its documentation.
 
-A job enriches a table: each row's prompt is put to a deployment, and the answers become columns beside the row's own.
+A job enriches a table: what a prompt or a function asks of each row is put to a deployment, and the answers become
+columns beside the row's own.
 """
 
 import re
@@ -8,6 +9,7 @@ from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
+from forehearth.core.function_settings import EmbedFunction, ExtractFunction, Function
 from forehearth.core.kafka_settings import KafkaSource
 from forehearth.core.price_settings import ListedAs, Money, PriceSettings
 from forehearth.core.secret import Secret
@@ -181,15 +183,19 @@ class Job(Values, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The table to enrich."""
     key: tuple[Column, ...] = ()
     """The columns that tell rows apart. `merge` needs them."""
-    prompt: Text
-    """What is asked for each row. `{column}` stands for the row's value there; `{{` and `}}` are braces. A row with
-    nothing in one of these columns is not asked about, and gets nothing."""
+    prompt: Text | None = None
+    """What is asked for each row; there is either this or `function`. `{column}` stands for the row's value there; `{{`
+    and `}}` are braces. A row with nothing in one of these columns is not asked about, and gets nothing."""
+    function: Function | None = None
+    """Instead of a prompt: one of the AI functions, over one column. It brings its own words and form of the answer, so
+    that there is no `system` and no `schema` beside it."""
     system: Text | None = None
     """What the model is told before each prompt."""
     schema: dict[str, Any] | None = None
     """JSON Schema of the answer, an object whose properties become columns. Without it the answer is one text."""
-    output: Column = "answer"
-    """Without a schema: the name of the column with the answer."""
+    output: Column | None = None
+    """Without a schema: the name of the column with the answer. It is `answer` unless given, and for a function what is
+    said there; `extract` names its columns by its labels."""
     deployment: JobDeployment
     sink: Sink
     """Where enriched rows go."""
@@ -207,8 +213,8 @@ class Job(Values, frozen=True, kw_only=True, forbid_unknown_fields=True):
     columns: tuple[MetadataColumn, ...] = _ALL_METADATA
     """What is told of each answer beside it, in columns that begin with `_`."""
     private: tuple[Column, ...] = ()
-    """Columns whose values may not leave this machine: `prompt` may name them only where `deployment.backend` is on it.
-    They land beside the answers as all columns do."""
+    """Columns whose values may not leave this machine: `prompt` and `function` may name them only where
+    `deployment.backend` is on it. They land beside the answers as all columns do."""
     lineage: LineageSettings | None = None
     """Who is told what was read and written; nobody, unless given."""
     concurrency: Annotated[int, msgspec.Meta(ge=1, le=1_024)] = 64
@@ -223,6 +229,7 @@ class Job(Values, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     def __post_init__(self) -> None:
         """Refuse what does not fit together. Raises `Unfit`."""
+        self._check_question()
         if self.mode == "merge" and not self.key:
             raise Unfit("merge needs a key", member="mode", hint="add key: [COLUMN]: the columns that tell rows apart")
         if self.mode == "merge" and not isinstance(self.sink, DeltaSink):
@@ -233,11 +240,26 @@ class Job(Values, frozen=True, kw_only=True, forbid_unknown_fields=True):
         if self.limits.usd is not None:
             self._check_prices()
 
+    def _check_question(self) -> None:
+        if self.function is None:
+            if self.prompt is None:
+                hint = "add prompt: TEXT, or function: {name: NAME, column: COLUMN}"
+                raise Unfit("there is neither a prompt nor a function", hint=hint)
+            return
+        for name in ("prompt", "system", "schema"):
+            if getattr(self, name) is not None:
+                hint = f"remove '{name}', or the function"
+                raise Unfit(f"a function has its own words, and no {name} beside it", member=name, hint=hint)
+        if self.output is not None and isinstance(self.function, ExtractFunction):
+            hint = "remove it, or name the labels otherwise"
+            raise Unfit("extract fills a column for each label, and no other", member="output", hint=hint)
+
     def _check_prices(self) -> None:
         if self.prices is None and self.price_as is None:
             hint = "add prices: {input: AMOUNT, output: AMOUNT}, or price_as: PROVIDER/MODEL"
             raise Unfit("a limit in money needs prices", member="limits", hint=hint)
         if self.prices is not None and self.prices.currency != "USD":
             raise Unfit("the limit is in USD and the prices are not", member="prices", hint="give prices in USD")
-        if self.prices is not None and self.prices.output is None:
+        has_answers = not isinstance(self.function, EmbedFunction)
+        if self.prices is not None and self.prices.output is None and has_answers:
             raise Unfit("a limit in money needs a price of answers", member="prices", hint="add output: AMOUNT")

@@ -17,7 +17,7 @@ from forehearth.core.enrichment_settings import CsvSource, Job
 from forehearth.core.errors import Misconfigured
 from forehearth.core.ids import request_ids
 from forehearth.core.kafka_settings import KafkaSource
-from forehearth.enrichment import columns, lineage, spec, tables
+from forehearth.enrichment import columns, embedding, lineage, spec, tables
 from forehearth.enrichment.arrow import pa
 from forehearth.enrichment.asking import Asker, Host
 from forehearth.enrichment.budget import Budget
@@ -71,7 +71,8 @@ def fingerprint_of(job: Job, question: spec.Spec, source_version: str) -> str:
     """What tells a job from one with other results: what is asked of what, and how it lands. Limits are not in it."""
     # The pieces of a topic begin and end where its messages happen to come.
     size = None if isinstance(job.source, KafkaSource) else job.chunk_rows
-    lands = [job.prompt, job.output, job.mode, job.key, job.on_error, job.columns, size, _read_as(job)]
+    asked = job.prompt if job.function is None else job.function
+    lands = [asked, job.output or spec.ANSWER, job.mode, job.key, job.on_error, job.columns, size, _read_as(job)]
     return spec.digest(question.asked().hex(), source_version, *lands).hex()
 
 
@@ -134,7 +135,7 @@ def begin(run: Run, *, only_resume: bool) -> None:
 def asker_of(prepared: Prepared, record: Run, host: Host) -> Asker:
     """Who asks, within what the run has left of the job's limits."""
     job, clock = prepared.file.job, SystemClock()
-    return Asker(
+    return embedding.asker_of(prepared.question)(
         prepared.question,
         host,
         gate=Gate(job.concurrency, clock.monotonic),

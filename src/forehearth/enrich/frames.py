@@ -15,8 +15,8 @@ from forehearth.enrich.work import to_the_end
 from forehearth.enrichment import columns, job_file, job_state, spec
 from forehearth.enrichment.answers import NoCache
 from forehearth.enrichment.arrow import pa, parquet, plain
-from forehearth.enrichment.asking import Asker
 from forehearth.enrichment.budget import Budget, Spent
+from forehearth.enrichment.embedding import asker_of
 from forehearth.enrichment.enricher import Enricher
 from forehearth.enrichment.gate import Gate
 from forehearth.enrichment.job_file import JobFile
@@ -57,7 +57,7 @@ async def _enriched(reader: Any, file: JobFile, environ: Mapping[str, str]) -> A
     question, clock = spec.of_job(file.job), SystemClock()
     columns.check(question, reader.schema)
     async with hosts.opened(file.job.deployment, environ) as host:
-        asker = Asker(
+        asker = asker_of(question)(
             question,
             host,
             gate=Gate(file.job.concurrency, clock.monotonic),

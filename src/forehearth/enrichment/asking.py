@@ -203,7 +203,7 @@ class Asker:
 
     async def _once(self, body: bytes) -> Answer | Failed:
         """Send, and say what came of it: an answer of any kind, or a failure after which to ask again."""
-        held = await self._budget.reserve(len(body), self._spec.max_output_tokens)
+        held = await self._budget.reserve(len(body), self._spec.longest)
         sent = self._clock.monotonic()
         try:
             call = msgspec.structs.replace(self._call, body=body)

@@ -55,13 +55,13 @@ def check(spec: Spec, schema: Any, key: Sequence[str] = ()) -> None:
     has = ", ".join(schema.names)
     for name in (*spec.template.columns, *key):
         if name not in schema.names:
-            what = "prompt" if name in spec.template.columns else "key"
+            what = spec.place if name in spec.template.columns else "key"
             raise Misconfigured(f"{what}: the source has no column '{name}'; it has {has}")
     twice = [name for name in added(spec).names if name in schema.names]
     if twice:
         raise Misconfigured(
-            f"the source has a column '{twice[0]}' already: name the answer's otherwise, in 'schema' or 'output', "
-            "or leave it out in 'columns'"
+            f"the source has a column '{twice[0]}' already: name the answer's otherwise, in 'schema', 'output' or "
+            "'labels', or leave it out in 'columns'"
         )
 
 
@@ -105,12 +105,11 @@ def _texts(column: Any) -> list[str | None]:
 
 
 def _answer_columns(spec: Spec, answers: Sequence[Answer | None]) -> list[Any]:
-    texts = [each.text if each is not None else None for each in answers]
-    if spec.schema is None:
-        return [pa.array(texts, type=pa.string())]
-    read = spec.schema.read
-    rows = [read(text) if text is not None else {} for text in texts]
-    return [pa.array([row.get(name) for row in rows], type=kind) for name, kind in spec.answers.items()]
+    cells = spec.cells
+    nothing = (None,) * len(cells.columns)
+    rows = [nothing if each is None or each.text is None else cells.read(each.text) for each in answers]
+    found = zip(*rows, strict=True) if rows else [()] * len(nothing)
+    return [pa.array(values, type=kind) for values, kind in zip(found, cells.columns.values(), strict=True)]
 
 
 def _metadata(

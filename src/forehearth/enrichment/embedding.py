@@ -13,6 +13,7 @@ from forehearth.core.call import Operation
 from forehearth.core.usage import Usage
 from forehearth.enrichment.answers import Answer
 from forehearth.enrichment.asking import Asker
+from forehearth.enrichment.cells import numbers
 from forehearth.enrichment.spec import Spec
 
 
@@ -34,8 +35,7 @@ class EmbeddingAsker(Asker):
     operation: ClassVar = Operation.EMBEDDINGS
 
     def _opening(self, spec: Spec) -> bytes:
-        request = {"model": spec.model, "encoding_format": "base64", **spec.options}
-        return msgspec.json.encode(request)[:-1] + b',"input":'
+        return msgspec.json.encode(spec.request())[:-1] + b',"input":'
 
     async def ask(self, prompt: str) -> Answer:
         """The vector of a text. Raises `RunStopped` and `LimitReached`."""
@@ -47,5 +47,26 @@ class EmbeddingAsker(Asker):
             raise msgspec.ValidationError("one vector was asked for")
         vector = reply.data[0].embedding
         if isinstance(vector, list):  # a host that does not know the encoding
-            vector = base64.b64encode(struct.pack(f"<{len(vector)}f", *vector)).decode()
+            vector = base64.b64encode(_packed(vector)).decode()
+        if not _is_vector(vector):
+            raise msgspec.ValidationError("the vector cannot be read")
         return Answer(text=vector, model=reply.model, usage=used, unix=unix)
+
+
+def asker_of(spec: Spec) -> type[Asker]:
+    """Who asks by a spec: for answers, or for vectors."""
+    return EmbeddingAsker if spec.embeds else Asker
+
+
+def _packed(vector: list[float]) -> bytes:
+    try:
+        return struct.pack(f"<{len(vector)}f", *vector)
+    except OverflowError:
+        raise msgspec.ValidationError("the vector has a number that is too large") from None
+
+
+def _is_vector(text: str) -> bool:
+    try:
+        return bool(numbers(text).size)
+    except ValueError:
+        return False

@@ -185,7 +185,7 @@ def planned(spec: Spec, counts: Counts, sampled: Sampled, told: Told) -> Plan:
     """What follows from what was counted and asked."""
     prompts, known, size = counts.summed()
     rest = prompts - known - sampled.new
-    prompt, completion = expected(sampled, rest, size - sampled.new_bytes, spec.max_output_tokens)
+    prompt, completion = expected(sampled, rest, size - sampled.new_bytes, spec.longest)
     cost = priced(told.tariff, prompt, completion)
     return Plan(
         job=told.job,
@@ -215,7 +215,7 @@ def expected(sampled: Sampled, prompts: int, size: int, most_output: int) -> tup
         return nothing, nothing
     if not sampled.usages:
         few, many = (round(size / bytes_) for bytes_ in _BYTES_A_TOKEN)
-        return Range(low=few, high=many), Range(low=prompts, high=prompts * most_output)
+        return Range(low=few, high=many), Range(low=min(1, most_output) * prompts, high=prompts * most_output)
     # What a prompt has besides its own text (what the model is told, the schema) is in the host's count, too.
     mean_size = statistics.mean(bytes_ for bytes_, _ in sampled.usages)
     scale = size / prompts / mean_size if mean_size else 1.0

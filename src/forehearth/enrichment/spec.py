@@ -9,10 +9,14 @@ import msgspec
 from forehearth.accounting.tokens import output_member
 from forehearth.core.enrichment_settings import Job, MetadataColumn
 from forehearth.core.settings import ProviderSettings
+from forehearth.enrichment import questions
 from forehearth.enrichment.answer_schema import AnswerSchema
-from forehearth.enrichment.arrow import pa
+from forehearth.enrichment.cells import Cells, members, whole
+from forehearth.enrichment.questions import Question
 from forehearth.enrichment.template import Template
 
+ANSWER: Final = "answer"
+"""The column of an answer that is a text, unless it is called otherwise."""
 _NOT_OF_ANSWERS: Final = frozenset({"api_key", "credential", "connection", "responses"})
 _SIZE: Final = 16
 """Bytes of a digest that tells prompts or jobs apart."""
@@ -24,7 +28,13 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True):
     template: Template
     system: str | None = None
     schema: AnswerSchema | None = None
-    output: str = "answer"
+    output: str = ANSWER
+    filled: Cells | None = None
+    """What an answer becomes, where that is neither the members of the schema nor one text."""
+    embeds: bool = False
+    """Whether it is vectors that are asked for: then nothing is sent but the text, the model and the options."""
+    place: str = "prompt"
+    """Where the job says which columns are shown to the model."""
     model: str
     """The model's name, as the host has it."""
     options: Mapping[str, Any] = {}
@@ -37,16 +47,30 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def answers(self) -> Mapping[str, Any]:
         """The columns that an answer fills, with their Arrow types."""
-        return self.schema.columns if self.schema is not None else {self.output: pa.string()}
+        return self.cells.columns
+
+    @property
+    def cells(self) -> Cells:
+        """What an answer becomes."""
+        if self.filled is not None:
+            return self.filled
+        return members(self.schema) if self.schema is not None else whole(self.output)
+
+    @property
+    def longest(self) -> int:
+        """The most tokens that an answer can have."""
+        return 0 if self.embeds else self.max_output_tokens
 
     def request(self) -> dict[str, Any]:
-        """Everything that is sent besides the messages."""
+        """Everything that is sent besides the messages, or the text to embed."""
+        if self.embeds:
+            return {"model": self.model, "encoding_format": "base64", **self.options}
         bound = {output_member(self.model): self.max_output_tokens}
-        members: dict[str, Any] = {"model": self.model, **self.options, **bound}
+        sent: dict[str, Any] = {"model": self.model, **self.options, **bound}
         if self.schema is not None:
             form = {"name": "answer", "schema": self.schema.sent, "strict": self.schema.is_strict}
-            members["response_format"] = {"type": "json_schema", "json_schema": form}
-        return members
+            sent["response_format"] = {"type": "json_schema", "json_schema": form}
+        return sent
 
     def asked(self) -> bytes:
         """What decides an answer besides the prompt: two questions that are alike in it may share their answers."""
@@ -61,16 +85,33 @@ def of_job(job: Job) -> Spec:
         "seed": deployment.seed,
         "reasoning_effort": deployment.reasoning_effort,
     }
-    return Spec(
-        template=Template(job.prompt),
+    spec = Spec(
+        template=template_of(job),
         system=job.system,
         schema=None if job.schema is None else AnswerSchema(job.schema),
-        output=job.output,
+        output=job.output or ANSWER,
         model=deployment.name,
         options={name: value for name, value in options.items() if value is not None},
         max_output_tokens=deployment.max_output_tokens,
         columns=job.columns,
         host="" if deployment.backend is None else _told_apart(deployment.backend),
+    )
+    if job.function is None:
+        return spec
+    asked, place = questions.of_function(job.function), "function.column"
+    filled = asked.cells if job.output is None else asked.cells.named(job.output)
+    return msgspec.structs.replace(of_question(asked, spec), filled=filled, place=place)
+
+
+def template_of(job: Job) -> Template:
+    """What of a row is shown to the model. Raises `BadTemplate`."""
+    return Template(job.prompt or "") if job.function is None else Template.of_column(job.function.column)
+
+
+def of_question(asked: Question, spec: Spec) -> Spec:
+    """A spec with the question of an AI function."""
+    return msgspec.structs.replace(
+        spec, system=asked.system, schema=asked.schema, filled=asked.cells, embeds=asked.embeds
     )
 
 

@@ -39,6 +39,13 @@ class Template:
         self.columns: Sequence[str] = tuple(dict.fromkeys(columns))
         """The columns that it names, each once."""
 
+    @classmethod
+    def of_column(cls, name: str) -> "Template":
+        """The values of one column, whatever it is called."""
+        template = cls("")
+        template._literals, template._places, template.columns = ["", ""], [name], (name,)
+        return template
+
     def render(self, values: Mapping[str, Sequence[str | None]], rows: int) -> list[str | None]:
         """The prompt of each of so many rows; None where one of its values is missing."""
         if not self._places:

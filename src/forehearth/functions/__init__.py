@@ -13,10 +13,10 @@ import importlib.util
 from typing import Any, Final
 
 from forehearth.core.errors import Misconfigured
+from forehearth.enrichment.labels import ExtractLabel
 from forehearth.functions.asking import RowsFailed
 from forehearth.functions.conf import NOT_GIVEN, Conf, default_conf, session, setup
 from forehearth.functions.endpoints import endpoint
-from forehearth.functions.labels import ExtractLabel
 from forehearth.functions.results import (
     CapacityExceededResult,
     ExceptionResult,

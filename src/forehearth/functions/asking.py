@@ -19,7 +19,7 @@ from forehearth.enrichment.answer_schema import Misfit
 from forehearth.enrichment.answers import Answer, NoCache, RowError
 from forehearth.enrichment.asking import Asker, RunStopped
 from forehearth.enrichment.budget import Budget, Spent
-from forehearth.enrichment.embedding import EmbeddingAsker
+from forehearth.enrichment.embedding import asker_of
 from forehearth.enrichment.enricher import Enricher
 from forehearth.enrichment.gate import Gate
 from forehearth.enrichment.spec import Spec
@@ -119,8 +119,7 @@ async def _asked(question: Question, prompts: Sequence[str | None], conf: Conf, 
         gate, budget = Gate(conf.concurrency, clock.monotonic), Budget(JobLimits(), Spent(), None, clock.monotonic)
 
         def asker(spec: Spec) -> Asker:
-            kind = EmbeddingAsker if question.embeds else Asker
-            return kind(spec, host, gate=gate, budget=budget, clock=clock, patience=conf.patience)
+            return asker_of(spec)(spec, host, gate=gate, budget=budget, clock=clock, patience=conf.patience)
 
         plain = asker(_plain(question.spec)) if isinstance(conf.reasoning_effort, Suggested) else None
         with bar(question.name, distinct, conf.progress_bar_mode) as shown:

@@ -9,12 +9,12 @@ from typing import Any, Final
 
 import numpy as np
 
-from forehearth.enrichment.arrow import pa
+from forehearth.core.function_settings import SENTIMENTS
+from forehearth.enrichment.labels import labels_of
 from forehearth.enrichment.template import Template
 from forehearth.functions import questions
 from forehearth.functions.asking import Answers, ask, cells_of, finished, hear
 from forehearth.functions.conf import Conf
-from forehearth.functions.labels import ExtractLabel, labels_of
 from forehearth.functions.results import NonResult
 
 _ROW: Final = "row of a table, given as JSON,"
@@ -57,7 +57,7 @@ def fix_grammar(inputs: Sequence[Any], conf: Conf) -> Answers:
 
 def analyze_sentiment(inputs: Sequence[Any], conf: Conf, labels: Sequence[str]) -> Answers:
     """A sentiment of each, or None."""
-    return ask(questions.choice("analyze_sentiment", conf, labels or questions.SENTIMENTS), inputs, conf)
+    return ask(questions.choice("analyze_sentiment", conf, labels or SENTIMENTS), inputs, conf)
 
 
 def classify(inputs: Sequence[Any], conf: Conf, labels: Sequence[str]) -> Answers:
@@ -113,31 +113,15 @@ def _alike(one: Any, other: Any) -> Any:
 
 def extract(inputs: Sequence[Any], conf: Conf, wanted: Sequence[Any]) -> tuple[Answers, dict[str, list[Any]]]:
     """What each says of some labels: the answers whole, and the columns of the labels."""
-    labels = labels_of(wanted)
-    answers = ask(questions.extraction(conf, labels), inputs, conf)
-    columns: dict[str, list[Any]] = {}
-    for label in labels:
-        columns[label.label] = [_of_label(label, each) for each in answers.cells]
-        if label.raw_col is not None:
-            columns[label.raw_col] = [each[label.label] if isinstance(each, dict) else each for each in answers.cells]
+    question = questions.extraction(conf, labels_of(wanted))
+    answers = ask(question, inputs, conf)
+    columns = {
+        name: [each[name] if isinstance(each, dict) else each for each in answers.cells]
+        for name in question.spec.answers
+    }
     return answers, columns
 
 
-def _of_label(label: ExtractLabel, answer: Any) -> Any:
-    return label.found(answer[label.label]) if isinstance(answer, dict) else answer
-
-
-def arrow_types(wanted: Sequence[Any], conf: Conf) -> dict[str, Any]:
+def arrow_types(wanted: Sequence[Any], conf: Conf) -> Mapping[str, Any]:
     """The Arrow types of the columns that `extract` gives."""
-    labels = labels_of(wanted)
-    asked = questions.extraction(conf, labels).spec.answers
-    types: dict[str, Any] = {}
-    for label in labels:
-        kind = asked[label.label]
-        if label.raw_col is None:
-            types[label.label] = kind
-        else:
-            value = kind.value_type.field("extraction_text").type
-            types[label.label] = value if label.is_one else pa.list_(value)
-            types[label.raw_col] = kind
-    return types
+    return questions.extraction(conf, labels_of(wanted)).spec.answers

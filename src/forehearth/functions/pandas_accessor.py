@@ -6,10 +6,10 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
+from forehearth.enrichment.labels import ExtractLabel
 from forehearth.functions import columns, stats
 from forehearth.functions.asking import Answers
 from forehearth.functions.conf import Conf
-from forehearth.functions.labels import ExtractLabel
 from forehearth.functions.results import NonResult
 
 ColumnType = Literal["path"] | None

@@ -8,10 +8,10 @@ from typing import Any
 import polars as pl
 
 from forehearth.enrichment.arrow import pa
+from forehearth.enrichment.labels import ExtractLabel
 from forehearth.functions import columns, stats
 from forehearth.functions.asking import Answers
 from forehearth.functions.conf import Conf
-from forehearth.functions.labels import ExtractLabel
 from forehearth.functions.results import NonResult
 
 _ERRORS = pl.Struct({"result": pl.String(), "code": pl.String(), "message": pl.String()})

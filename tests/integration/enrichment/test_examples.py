@@ -1,5 +1,5 @@
 """The examples of enrichment, as their READMEs tell them: every command, in order, against a server that answers by
-script under the name that the embedded model has."""
+script under the name that the embedded model has; where vectors have to mean something, against the embedded model."""
 
 import os
 import re
@@ -77,3 +77,18 @@ def test_nightly(tmp_path: Path, server: ForehearthServer) -> None:
     assert frame["review"].to_list() == [1, 2, 3, 4]
     assert frame["tone"].to_list() == ["negative", "mixed", "negative", "negative"]
     assert frame["_source_version"].n_unique() == 2
+
+
+@pytest.mark.models
+def test_product_search(tmp_path: Path, forehearth: ForehearthServer) -> None:
+    ran, found, again = follow("product-search", tmp_path, forehearth)
+    assert re.search(r"rows\s+20 of 20 landed, 0 of them failed", ran)
+    drink, roses = found.split("similarity")[1:]
+    assert re.search(r"float.*\n.*\n[^\n]*(Vacuum flask|Travel mug)", drink)
+    assert re.search(r"float.*\n.*\n[^\n]*Pruning shears", roses)
+    assert re.search(r"20 of 20 landed, 0 of them failed, 19 answered by what was known", again)
+    frame = pl.read_delta(str(tmp_path / "product-search" / "products"))
+    assert frame.schema["embedding"] == pl.List(pl.Float32)
+    assert (frame.height, frame["sku"].n_unique()) == (20, 20)
+    assert set(frame["embedding"].list.len()) == {384}
+    assert frame["_run_id"].n_unique() == 1

@@ -41,6 +41,7 @@ backends:
 deployments:
   chat: {{backends: [{{backend: script}}]}}
   slow: {{backends: [{{backend: slow}}]}}
+  vectors: {{model: {{type: embeddings}}, backends: [{{backend: script}}]}}
 resources: {{there: {{}}}}
 enrichment: {{directories: [{tables}]}}
 """
@@ -147,6 +148,18 @@ def test_a_job_from_its_posting_to_its_report(served):
     done = [(each["action"], each["detail"]) for each in served.client.ask("GET", "/admin/audit").json["value"]]
     assert ("enrichments.create", f"run {job['name']}") in done
     assert ("enrichments.delete", job["name"]) in done
+
+
+def test_a_function_over_rest(served):
+    function = {"name": "embed", "column": "text"}
+    job = served.job(4, function=function, deployment={"name": "vectors"}, prices={"input": 1})
+    del job["prompt"], job["schema"]
+    assert served.ended(served.begun(job))["status"] == "Succeeded"
+    table = DeltaTable(str(served.tables / job["sink"]["path"])).to_pyarrow_table()
+    assert str(table.schema.field("embedding").type) == "list<element: float>"
+    assert table.column("embedding").null_count == 0
+    answer = served.client.ask("POST", PATH, job | {"function": {"name": "embed", "columns": "text"}})
+    assert (answer.status, answer.json["error"]["details"][0]["target"]) == (400, "function.columns")
 
 
 def test_the_poller_of_azures_core_follows_it_to_its_end(served):

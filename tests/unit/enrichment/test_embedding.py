@@ -42,7 +42,8 @@ async def answer(said, **options):
     host, clock = Vectors(said), SystemClock()
     budget = Budget(JobLimits(), Spent(), None, clock.monotonic)
     asker = EmbeddingAsker(
-        spec(**options), Host(provider=host, sender=host), gate=Gate(1, clock.monotonic), budget=budget, clock=clock,
+        spec(embeds=True, **options), Host(provider=host, sender=host), gate=Gate(1, clock.monotonic),
+        budget=budget, clock=clock,
         retries=0,
     )  # fmt: skip
     return host, await asker.ask("Ü")
@@ -65,7 +66,19 @@ async def test_a_refusal_is_the_row_s():
     assert (found.text, found.error.code) == (None, "context_length_exceeded")
 
 
-@pytest.mark.parametrize("said", [giving(), giving(PACKED, PACKED), Response(status=200, body=b'{"object": "list"}')])
+UNREADABLE = [
+    giving(),
+    giving(PACKED, PACKED),
+    giving(""),
+    giving([]),
+    giving("AAA="),
+    giving("no base64"),
+    giving([1e300]),
+    Response(status=200, body=b'{"object": "list"}'),
+]
+
+
+@pytest.mark.parametrize("said", UNREADABLE)
 async def test_what_is_not_one_vector_is_a_failure_of_the_host(said):
     _, found = await answer(said)
     assert (found.error.code, found.error.message) == (

@@ -5,6 +5,7 @@ import pytest
 from forehearth import enrich
 from forehearth.config.problems import ConfigError
 from forehearth.core.enrichment_settings import ParquetSource
+from forehearth.core.function_settings import LabelSettings, SummarizeFunction
 
 GOOD = """\
 version: 1
@@ -178,3 +179,81 @@ def test_what_is_wrong_is_told_by_its_place(tmp_path, lines, says, hint):
     assert says in str(wrong.value)
     assert hint in str(wrong.value)
     assert "secret@" not in str(wrong.value)
+
+
+FUNCTION = GOOD.replace('prompt: "Summarise: {text}"', "function: {name: summarize, column: text}")
+
+
+def test_a_function_stands_in_the_place_of_a_prompt(tmp_path):
+    job = read(tmp_path, FUNCTION).job
+    assert (job.function, job.prompt, job.output) == (SummarizeFunction(column="text"), None, None)
+    labels = "[city, {label: rooms, type: integer, max_items: 1}]"
+    function = read(
+        tmp_path, FUNCTION.replace("summarize, column: text", f"extract, column: text, labels: {labels}")
+    ).job.function
+    assert function.labels == ("city", LabelSettings(label="rooms", type="integer", max_items=1))
+
+
+WRONG_FUNCTIONS = [
+    ("{name: sumarize, column: text}", "", "function.name: there is no name 'sumarize'", "did you mean 'summarize'?"),
+    ("{name: similarity, column: text}", "", "function.name: there is no name 'similarity'", "it is one of"),
+    ("{column: text}", "", "function: the key 'name' is missing", "it is one of 'analyze_sentiment'"),
+    ("{name: summarize}", "", "function: the key 'column' is missing", "The column with the texts."),
+    ("{name: embed, column: text, labels: [a]}", "", "function.labels: unknown key 'labels'", ""),
+    ("{name: translate, column: text}", "", "the key 'to_lang' is missing", "such as `spanish`"),
+    ("{name: classify, column: text, labels: []}", "", "function.labels: expected a list of at least one item", ""),
+    ("{name: embed, column: text}", "prompt: x", "prompt: a function has its own words", "remove 'prompt'"),
+    ("{name: embed, column: text}", "system: x", "system: a function has its own words", "remove 'system'"),
+    (
+        "{name: embed, column: text}",
+        "schema: {type: object}",
+        "schema: a function has its own words",
+        "or the function",
+    ),
+    ("", "", "there is neither a prompt nor a function", "add prompt: TEXT"),
+    ("{name: embed, column: text}", "output: _v", "output: the column '_v' begins with '_'", "another name"),
+    ("{name: extract, column: text, labels: [_a]}", "", "function.labels: the column '_a'", "another name"),
+    ("{name: extract, column: text, labels: [a]}", "output: b", "output: extract fills a column for each", "remove it"),
+    (
+        "{name: extract, column: text, labels: [a, {label: b, raw_col: a}]}",
+        "",
+        "'a' is there twice",
+        "a name of its own",
+    ),
+    (
+        "{name: extract, column: text, labels: [{label: when, properties: {format: date}}]}",
+        "",
+        "function.labels: when.items.format: 'format' is not taken for the type string",
+        "taken here are",
+    ),
+    ("{name: summarize, column: text}", "private: [text]", "function.column: the column 'text' is private", "another"),
+    (
+        "{name: embed, column: text}",
+        "deployment: {name: e, temperature: 0}",
+        "deployment.temperature: embed makes vectors, which have no temperature",
+        "remove it",
+    ),
+    (
+        "{name: summarize, column: text}",
+        "prices: {input: 1}\nlimits: {usd: 5}",
+        "prices: a limit in money needs a price of answers",
+        "add output",
+    ),
+]
+
+
+@pytest.mark.parametrize(("function", "lines", "says", "hint"), WRONG_FUNCTIONS)
+def test_what_is_wrong_with_a_function_is_told_by_its_place(tmp_path, function, lines, says, hint):
+    text = FUNCTION.replace("function: {name: summarize, column: text}", f"function: {function}" if function else "")
+    if lines.startswith("deployment"):
+        text = text.replace("deployment: {name: chat}", "")
+    with pytest.raises(ConfigError) as wrong:
+        read(tmp_path, f"{text}\n{lines}\n")
+    assert len(wrong.value.problems) == 1
+    assert says in str(wrong.value)
+    assert hint in str(wrong.value)
+
+
+def test_vectors_need_no_price_of_answers(tmp_path):
+    text = FUNCTION.replace("summarize", "embed") + "prices: {input: 1}\nlimits: {usd: 5}\n"
+    assert read(tmp_path, text).job.prices.output is None

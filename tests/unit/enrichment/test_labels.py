@@ -3,7 +3,7 @@
 import pytest
 
 from forehearth.enrichment.answer_schema import AnswerSchema
-from forehearth.functions.labels import ExtractLabel, asked_of, labels_of
+from forehearth.enrichment.labels import ExtractLabel, asked_of, labels_of
 
 STRING = {"type": "string"}
 
