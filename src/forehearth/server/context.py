@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from forehearth.core.secret import Secret
 from forehearth.core.settings import Settings
+from forehearth.http.turning_away import turn_away
 from forehearth.server.data_directory import DataDirectory
 from forehearth.server.health import Health
 from forehearth.server.listening import Listener
@@ -44,3 +45,9 @@ class WorkerContext:
     takes them out, too."""
     ready: Callable[[], None]
     """To be called once, when connections are accepted."""
+
+    def turn_away(self) -> None:
+        """Let no connection begin any more, unless this worker ends alone: then the others take in who comes."""
+        if self.shutdown.whole:
+            for each in self.listeners:
+                turn_away(each.socket)

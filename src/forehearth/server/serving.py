@@ -128,7 +128,13 @@ async def _serve(context: WorkerContext, gateway: Gateway, routes: Sequence[Base
         routes=routes,
     )
     entrance = as_api_management(gateway, settings.prefixes, settings.subscription_key)
-    server = HttpServer(entrance, pages, limits=settings.limits, grace_seconds=settings.grace_seconds)
+    server = HttpServer(
+        entrance,
+        pages,
+        limits=settings.limits,
+        grace_seconds=settings.grace_seconds,
+        on_drain=context.turn_away,
+    )
     listeners = [Listener(socket=each.socket, tls=context.tls if each.tls else None) for each in context.listeners]
     cut = asyncio.create_task(_cut_when_overdue(context, server))
     announced = asyncio.create_task(_announce_when_started(context, server))

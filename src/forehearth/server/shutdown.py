@@ -16,14 +16,17 @@ class Shutdown:
         """Nothing new is taken any more."""
         self.overdue = asyncio.Event()
         """What is still in flight is cut off now."""
+        self.whole = False
+        """Whether the whole server ends, and not this process alone."""
         self._close: asyncio.TimerHandle | None = None
         self._cut: asyncio.TimerHandle | None = None
 
-    def begin(self, grace: float) -> None:
+    def begin(self, grace: float, *, whole: bool = False) -> None:
         """Begin to end; what is in flight has `grace` seconds. Said again, the earlier cut holds.
 
-        A grace too short for a notice has none.
+        A grace too short for a notice has none. `whole` says that the other workers end, too.
         """
+        self.whole = self.whole or whole
         self.begun.set()
         loop = asyncio.get_running_loop()
         now = loop.time()

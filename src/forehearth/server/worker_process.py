@@ -9,6 +9,7 @@ import resource
 import signal
 import sys
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -120,7 +121,7 @@ def _listen_for_the_end(shutdown: Shutdown, lifeline: Lifeline, grace: float) ->
 
     def begin(seconds: float) -> None:
         with contextlib.suppress(RuntimeError):  # the loop is closed: the end is over
-            loop.call_soon_threadsafe(shutdown.begin, seconds)
+            loop.call_soon_threadsafe(partial(shutdown.begin, seconds, whole=True))
 
     lifeline.follow(told=lambda stop: begin(stop.grace), orphaned=lambda: begin(0.0))
     loop.add_signal_handler(signal.SIGTERM, shutdown.begin, grace)

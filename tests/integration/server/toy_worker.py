@@ -70,6 +70,7 @@ async def run_worker(context: WorkerContext) -> None:
     server = HttpServer(
         Toy(context.metrics, context.key.reveal()),
         create_app(health=context.health, metrics=context.metrics_page, new_id=lambda: "id"),
+        on_drain=context.turn_away,
     )
     listeners = [Listener(socket=each.socket, tls=context.tls if each.tls else None) for each in context.listeners]
     async with asyncio.TaskGroup() as tasks:
