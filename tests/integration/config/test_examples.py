@@ -22,12 +22,14 @@ EXAMPLES = {
     "azure-openai.yaml": {"gpt-4o", "text-embedding-3-small", "mistral-large", "default"},
     "azure-provisioned.yaml": {"gpt-4o", "local-small", "default"},
     "embedded.yaml": {"smollm2-135m-instruct", "all-minilm-l6-v2", "default"},
+    "low-code.yaml": {"smollm2-135m-instruct", "all-minilm-l6-v2", "order-desk", "default"},
     "scripted-faults.yaml": {"scripted-chat", "scripted-embeddings", "flaky-chat", "failover-chat", "default"},
     "three-teams.yaml": {"large", "small"},
     "vllm-beside-azure.yaml": {"chat", "small", "embeddings", "gpt-4o", "default"},
 }
+EMBEDDED = {"embedded.yaml", "low-code.yaml"}
 CASES = [
-    pytest.param(name, models, id=name, marks=[pytest.mark.models] if name == "embedded.yaml" else [])
+    pytest.param(name, models, id=name, marks=[pytest.mark.models] if name in EMBEDDED else [])
     for name, models in EXAMPLES.items()
 ]
 
