@@ -18,6 +18,10 @@ PROGRAM = Path(sys.executable).parent / "forehearth"
 PATIENCE = 180.0
 """Seconds until a server must be ready. Long, because the first one on a machine fetches its models."""
 
+SOONER = signal.SIGTERM if signal.getsignal(signal.SIGINT) is signal.SIG_IGN else signal.SIGINT
+"""What ends a server that is ready: Ctrl-C gives no notice of a second to load balancers. Those who had it ignored when
+they started the tests have servers that ignore it too."""
+
 HTTP = re.compile(r"http://(?:127\.0\.0\.1|localhost|\[::1\]):(\d+)")
 HTTPS = re.compile(r"https://(?:127\.0\.0\.1|localhost|\[::1\]):(\d+)")
 
@@ -129,12 +133,14 @@ def forehearth_server(
     server = ForehearthServer(
         process=process, data_dir=data_dir, log=log, given_key=variables.get("FOREHEARTH_API_KEY")
     )
+    how = signal.SIGTERM
     try:
         if wait:
             wait_until_ready(server)
+            how = SOONER
         yield server
     finally:
-        server.stop()
+        server.stop(how)
 
 
 def wait_until_ready(server: ForehearthServer, patience: float = PATIENCE) -> None:

@@ -31,6 +31,7 @@ case "$*" in
     case ${{BREAK-}} in npm:*) echo "${{BREAK#npm:}}" >&2; exit 1 ;; esac
     mkdir -p node_modules/sqlite3 ;;
 *node-gyp.js*) echo "database" >> "$CALLS" ;;
+*"-m compileall"*) echo "compiled" >> "$CALLS.compiled" ;;
 *"-m pip install"*"--editable ."*) echo "project" >> "$CALLS" ;;
 *"-m pip install"*)
     echo "packages ${{*: -1}}" >> "$CALLS"
@@ -209,6 +210,7 @@ def test_the_tests_need_more_and_leave_it_there(checkout: Checkout) -> None:
     checkout.install()
     assert checkout.install("--dev").returncode == 0
     assert checkout.calls == ["packages requirements-dev.lock", "project", "npm"]
+    assert (checkout.folder / "calls.compiled").read_text() == "compiled\n"
     assert checkout.install().returncode == 0
     assert checkout.calls == []
 

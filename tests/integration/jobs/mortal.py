@@ -37,6 +37,8 @@ STOP_EVERY = 6
 """After so many kills one is stopped and woken instead."""
 LONGEST_STEP = 0.01
 """Seconds that the work of a step takes, at most."""
+AT_WORK, PATIENCE = 0.8, 2.0
+"""How many of those that are killed have done something before, and the seconds that each gets for it at most."""
 
 
 class Found(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,8 +96,17 @@ class _Storm:
         self._living = [self._fork() for _ in range(PROCESSES)]
 
     def kill_one(self) -> None:
-        self._kill(self._living.pop(self.dice.randrange(len(self._living))))
+        child = self._living.pop(self.dice.randrange(len(self._living)))
+        if self.dice.random() < AT_WORK:
+            self._see_at_work(child)
+        self._kill(child)
         self._living.append(self._fork())
+
+    def _see_at_work(self, child: int) -> None:
+        """Wait until it has done something, or its time for that is over: others may have it all."""
+        deadline = time.monotonic() + PATIENCE
+        while f" {child}\n" not in self._notes.read_text() and time.monotonic() < deadline:
+            time.sleep(0.005)
 
     def stop_one(self) -> None:
         """Stop one for longer than its lease, wake it, and let it try to go on."""
