@@ -1,9 +1,9 @@
 """The server: listeners, the ASGI application's lifespan, and how it all ends. The caller owns signals and says when.
 
-The end, after `stop` is set: readiness is told; connections that wait in the listeners' queues are taken in and the
-listeners closed; what is in flight is finished, each answer saying `connection: close`; a connection with nothing in
-flight stays readable for a moment, because its next request may be on the way. What is left after the grace
-is cut off.
+The end, after `stop` is set: readiness is told; no connection begins any more, those that wait in the listeners' queues
+are taken in and the listeners closed; what is in flight is finished, each answer saying `connection: close`; a
+connection with nothing in flight stays readable for a moment, because its next request may be on the way. What is left
+after the grace is cut off.
 """
 
 import asyncio
@@ -24,6 +24,7 @@ from forehearth.http.asgi import Application, EntranceApplication, contained
 from forehearth.http.border import Border
 from forehearth.http.log import LOG, terse, uvicorn_quietened
 from forehearth.http.protocol import InboundProtocol
+from forehearth.http.turning_away import turn_away
 from forehearth.ports.entrance import Entrance
 
 BACKLOG = 2048
@@ -31,7 +32,8 @@ DEFAULT_LIMITS = InboundLimits()
 NOT_SENT = 128 * 1024
 """Bytes that the kernel holds for a client beyond what is on its way: a stalled reader costs this, not megabytes."""
 POLL_SECONDS = 0.02
-MOMENT_SECONDS = 0.001
+MOMENT_SECONDS = 0.02
+"""How long a listener takes in those whose connections were being made when new ones are turned away."""
 GREETING_SECONDS = 1.0
 """How long a TLS handshake that had begun before the end may still take."""
 CUT_SECONDS = 0.5
@@ -217,6 +219,7 @@ class _Door:
         """
         if self._server is None:
             return
+        turn_away(self._queue)
         loop = asyncio.get_running_loop()
         closed = loop.create_future()
         loop.call_later(MOMENT_SECONDS, loop.call_soon, self._close_now, self._server, closed)

@@ -128,7 +128,6 @@ def test_sigterm_finishes_what_is_in_flight_tells_readiness_and_resets_nothing(t
 
         def knock() -> None:
             while True:
-                time.sleep(0.02)  # of many at once, one may come as the listener closes, and be reset: see status.md
                 try:
                     results.append(server.get("/pid"))
                 except ConnectionRefusedError:
