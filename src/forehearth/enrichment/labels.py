@@ -103,8 +103,9 @@ def asked_of(labels: Sequence[ExtractLabel]) -> dict[str, Any]:
 def _members(given: dict[str, Any], required: list[str] | None) -> dict[str, Any]:
     """The keywords of an object. Members that are not required may be null: strict hosts want all of them named."""
     keywords = given if given.keys() <= _OF_OBJECTS and "properties" in given else {"properties": given}
-    members: dict[str, Any] = keywords["properties"]
-    needed = keywords.get("required", required)
+    members, needed = keywords["properties"], keywords.get("required", required)
+    if not isinstance(members, Mapping) or not isinstance(needed, list | None):
+        return keywords  # which is refused where the schema is read
     return {
         "properties": {
             name: member if needed is None or name in needed else _nullable(member) for name, member in members.items()
@@ -113,12 +114,15 @@ def _members(given: dict[str, Any], required: list[str] | None) -> dict[str, Any
     }
 
 
-def _nullable(schema: Mapping[str, Any]) -> dict[str, Any]:
-    kinds = schema.get("type", "string")
-    listed = [kinds] if isinstance(kinds, str) else list(kinds)
+def _nullable(schema: Any) -> Any:
+    """The same, or null. What is no schema stays as it is, and is refused where it is read."""
+    kinds = schema.get("type", "string") if isinstance(schema, Mapping) else None
+    if not isinstance(kinds, str | list):
+        return schema
+    listed = [kinds] if isinstance(kinds, str) else kinds
     if "null" in listed:
         return dict(schema)
     nullable = {**schema, "type": [*listed, "null"]}
-    if "enum" in schema:
+    if isinstance(schema.get("enum"), list):
         nullable["enum"] = [*schema["enum"], None]
     return nullable

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from openai import OpenAI
 
 from tests.conftest import ROOT, StartForehearth
 from tests.forehearth_server import PROGRAM, ForehearthServer
@@ -92,3 +93,7 @@ def test_product_search(tmp_path: Path, forehearth: ForehearthServer) -> None:
     assert (frame.height, frame["sku"].n_unique()) == (20, 20)
     assert set(frame["embedding"].list.len()) == {384}
     assert frame["_run_id"].n_unique() == 1
+    client = OpenAI(base_url=f"{forehearth.url}/openai/v1", api_key=forehearth.key)
+    row = frame.row(by_predicate=pl.col("sku") == "P-107", named=True)
+    theirs = client.embeddings.create(model="all-minilm-l6-v2", input=row["description"]).data[0].embedding
+    assert row["embedding"] == pytest.approx(theirs, abs=1e-5)

@@ -1,6 +1,7 @@
 """Functions in job files, against a host that answers by script: what lands, in which columns, what it costs."""
 
 import json
+import os
 import struct
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from deltalake import DeltaTable
 from forehearth import enrich
 from forehearth.cli.main import run as command
 from forehearth.core.errors import Misconfigured
+from forehearth.enrich.following import Follower
 from forehearth.enrichment import report
 from forehearth.transport.scripted.embedding import direction
 from tests.integration.enrichment.jobs import job, landed, run
@@ -119,6 +121,18 @@ async def test_lineage_says_of_which_column_a_vector_is(tmp_path: Path) -> None:
     fields = event["outputs"][0]["facets"]["columnLineage"]["fields"]
     assert [each["field"] for each in fields["embedding"]["inputFields"]] == ["text"]
     assert {"name": "embedding", "type": "list<item: float>"} in event["outputs"][0]["facets"]["schema"]["fields"]
+
+
+async def test_vectors_of_what_comes_in(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    source = {"format": "csv", "path": "in"}
+    file = enrich.load(wanted(tmp_path, EMBED, source=source))
+    for day in range(2):
+        incoming = tmp_path / "in" / f"{day}.csv"
+        incoming.write_text(f"id,text\n{day},a lamp of day {day}\n")
+        os.utime(incoming, (1_700_000_000 + day, 1_700_000_000 + day))
+        assert await Follower(file, enrich.state_folder(file, None)).follow(None) is None
+    assert landed(tmp_path).column("embedding").to_pylist() == [vector(f"a lamp of day {day}") for day in range(2)]
 
 
 def test_functions_from_python(tmp_path: Path) -> None:

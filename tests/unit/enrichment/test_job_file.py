@@ -257,3 +257,27 @@ def test_what_is_wrong_with_a_function_is_told_by_its_place(tmp_path, function, 
 def test_vectors_need_no_price_of_answers(tmp_path):
     text = FUNCTION.replace("summarize", "embed") + "prices: {input: 1}\nlimits: {usd: 5}\n"
     assert read(tmp_path, text).job.prices.output is None
+
+
+@pytest.mark.parametrize(
+    "label",
+    [
+        "type: object, properties: {properties: 5}",
+        "type: object, properties: {a: 5}, required: []",
+        "type: object, properties: {a: [x], b: {type: 5}}, required: [b]",
+        "type: object, properties: {properties: {a: {type: string}}, required: 5}",
+        "type: object",
+        "max_items: 1, properties: {enum: 5}",
+        "max_items: 1, properties: {type: 5}",
+        "max_items: 1, properties: {type: [5, {}]}",
+        "type: array",
+        "type: array, properties: {items: 5}",
+        "properties: {minLength: a}, raw_col: why",
+    ],
+)
+def test_a_label_that_is_no_schema_is_told_at_the_labels(tmp_path, label):
+    function = f"{{name: extract, column: text, labels: [{{label: found, {label}}}]}}"
+    with pytest.raises(ConfigError) as wrong:
+        read(tmp_path, FUNCTION.replace("{name: summarize, column: text}", function))
+    assert [each.path for each in wrong.value.problems] == ["function.labels"]
+    assert "function.labels: found" in str(wrong.value)
