@@ -17,7 +17,7 @@ from tests.soak.length import part
 
 KILLS = 24
 ROWS = 40_000
-STORED = 8_000
+STORED = 20_000
 """Rows into a storage, each commit of which is some ten calls."""
 STORAGES = {"s3": s3, "onelake": onelake}
 Storage = Callable[[Path], AbstractContextManager[dict[str, Any]]]

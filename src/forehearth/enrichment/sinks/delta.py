@@ -6,6 +6,7 @@ whose state was looked at: had another run committed the same fingerprint meanwh
 conflicting, the table is loaded anew, and the number is looked at again.
 """
 
+import contextlib
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -17,6 +18,9 @@ from forehearth.enrichment.sink import Chunk, SinkFailed
 _TRIES: Final = 50
 _APPLICATION: Final = "forehearth.application"
 _NUMBER: Final = "forehearth.chunk"
+_RENEWED: Final = 20
+"""Commits after which the table is loaded anew from a checkpoint: what the library keeps of each commit that it made
+grows, and makes each next one slower."""
 _PAUSE: Final = 0.05
 """Seconds before a commit that met another one is made again."""
 
@@ -34,6 +38,7 @@ class DeltaTableSink:
         self._options = dict(options) if options else None
         self._table: Any = None
         self._columns: Any = schema
+        self._commits = 0
 
     def landed(self) -> int:
         """See `sink.Sink`. Nothing is made where there is no table yet."""
@@ -53,6 +58,7 @@ class DeltaTableSink:
                 if self._version() >= chunk.number:
                     return False
                 self._commit(chunk)
+                self._renew()
             except exceptions.CommitFailedError:
                 self._table = None
                 time.sleep(_PAUSE)
@@ -112,6 +118,13 @@ class DeltaTableSink:
     def _made(self) -> Any:
         deltalake.DeltaTable.create(self._where, schema=self._schema, mode="ignore", storage_options=self._options)
         return self._load()
+
+    def _renew(self) -> None:
+        self._commits += 1
+        if self._commits % _RENEWED == 0:
+            with contextlib.suppress(exceptions.DeltaError):  # without it the next load reads more, and that is all
+                self._table.create_checkpoint()
+            self._table = self._load()
 
     def _fitted(self, rows: Any) -> Any:
         """The rows with the table's columns, in its order and types; nothing in those that they do not have."""
