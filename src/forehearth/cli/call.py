@@ -8,7 +8,16 @@ from typing import Final
 import click
 
 from forehearth.cli.calling import Wire
-from forehearth.cli.connection import Credential, Wish, address_of, auth_of, authority_of, credential_of, on_connection
+from forehearth.cli.connection import (
+    Credential,
+    Wish,
+    address_of,
+    auth_of,
+    authority_of,
+    credential_of,
+    on_connection,
+    shown_of,
+)
 from forehearth.cli.deployments import deployment_for
 from forehearth.cli.output import CommandFailed, Exit, say_json
 from forehearth.cli.refusals import refused, unreachable
@@ -66,19 +75,23 @@ def call(
     auth = auth_of(wish, wanted)
     address = address_of(wish, secure=auth == "token")
     ca = authority_of(wish, address)
+
+    def asked_of(name: str) -> Ask:
+        said = Prompt(text=prompt, deployment=name, stream=not no_stream, version=api_version)
+        return ask(wanted, address, said)
+
+    if show and deployment:
+        _show(asked_of(deployment), shown_of(wish, address, wanted, auth), ca, as_json=as_json)
+        return
     credential = credential_of(wish, address, wanted, auth)
 
     async def act() -> None:
         async with HttpClient() as client:
             wire = Wire(client=client, ca=ca)
             name = deployment or await deployment_for(wire, address, credential)
-            asked = ask(
-                wanted,
-                address,
-                Prompt(text=prompt, deployment=name, stream=not no_stream, version=api_version),
-            )
+            asked = asked_of(name)
             if show:
-                _show(asked, credential, ca, as_json=as_json)
+                _show(asked, credential.shown, ca, as_json=as_json)
                 return
             text = await spoken(wire, asked, credential, quiet=as_json)
             if as_json:
@@ -123,9 +136,9 @@ def _about(asked: Ask, credential: Credential) -> Circumstances:
     return Circumstances(shape=asked.shape, address=asked.address, auth=credential.auth, deployment=asked.deployment)
 
 
-def _show(asked: Ask, credential: Credential, ca: Path | None, *, as_json: bool) -> None:
-    as_curl = shown.curl(asked, credential.shown, ca)
-    as_python = shown.python(asked, credential.shown)
+def _show(asked: Ask, credential: shown.Credential, ca: Path | None, *, as_json: bool) -> None:
+    as_curl = shown.curl(asked, credential, ca)
+    as_python = shown.python(asked, credential)
     if as_json:
         say_json({"method": asked.method, "url": asked.url, "body": asked.body, "curl": as_curl, "python": as_python})
         return

@@ -119,6 +119,18 @@ def credential_of(wish: Wish, address: Address, shape: Shape, auth: Auth) -> Cre
     return _token(wish, address, shape)
 
 
+def shown_of(wish: Wish, address: Address, shape: Shape, auth: Auth) -> shown.Credential:
+    """Where that credential is found, for who only shows what would be sent: on Azure it need not be there yet."""
+    if auth == "token" and not wish.token and not is_here(urlsplit(address.origin).hostname or ""):
+        return _azure_token(shape)
+    try:
+        return credential_of(wish, address, shape, auth).shown
+    except NoCredential:
+        if not address.is_azure:
+            raise
+        return shown.key_in(KEY_VARIABLES[-1])
+
+
 def _key(wish: Wish, address: Address) -> Credential:
     variables = KEY_VARIABLES if address.is_azure else KEY_VARIABLES[:1]
     for name in variables:
@@ -144,9 +156,7 @@ def _token(wish: Wish, address: Address, shape: Shape) -> Credential:
         by_hand = shown.token_by(f"${TOKEN_VARIABLE}")
         return Credential(auth="token", secret=clean(wish.token, "token"), shown=by_hand)
     if not is_here(urlsplit(address.origin).hostname or ""):
-        resource = shape.scope.removesuffix("/.default")
-        azure = shown.token_by(f"$(az account get-access-token --resource {resource} --query accessToken -o tsv)")
-        return Credential(auth="token", secret=entra(shape.scope), shown=azure)
+        return Credential(auth="token", secret=entra(shape.scope), shown=_azure_token(shape))
     option = "" if wish.data_dir is None else f" --data-dir '{wish.data.path}'"
     who = "" if wish.user == DEFAULT_USER else f" --user {wish.user}"
     given = issuer_of(wish.data_dir, None).token(wish.user, shape.scope)["access_token"]
@@ -154,6 +164,11 @@ def _token(wish: Wish, address: Address, shape: Shape) -> Credential:
         f"$(forehearth token --scope {shape.scope}{who}{option})", (f'eval "$(forehearth login{who}{option})"',)
     )
     return Credential(auth="token", secret=Secret(given), shown=local)
+
+
+def _azure_token(shape: Shape) -> shown.Credential:
+    resource = shape.scope.removesuffix("/.default")
+    return shown.token_by(f"$(az account get-access-token --resource {resource} --query accessToken -o tsv)")
 
 
 def entra(scope: str) -> Secret:

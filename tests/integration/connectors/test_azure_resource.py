@@ -136,6 +136,16 @@ def test_the_key_of_azure_is_named_by_its_variable(azure, server):
     assert server.key not in out
 
 
+@pytest.mark.parametrize(
+    ("auth", "named"), [("key", "$AZURE_OPENAI_API_KEY"), ("token", "$(az account get-access-token --resource ")]
+)
+def test_a_request_is_shown_before_there_is_a_credential(azure, monkeypatch, auth, named):
+    monkeypatch.delenv("AZURE_OPENAI_API_KEY")
+    status, out, _, hosts = azure("call", "--show", "--auth", auth, "--deployment", "gpt-4o", "Hello.")
+    assert (status, hosts) == (0, set())
+    assert named in out
+
+
 def test_a_resource_goes_before_the_server_that_the_environment_names(azure, monkeypatch, server):
     monkeypatch.setenv("FOREHEARTH_URL", server.tls_url)
     assert azure("call", "--deployment", "gpt-4o", "Hello.") == (0, "Hello.\n", "", {OPENAI})
