@@ -52,7 +52,7 @@ async def test_rows_land_once_through_many_deaths(
 async def test_two_runs_at_once_land_each_row_once(
     tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
-    figures = await at_once(tmp_path, part(10_000, least=2_000), 12)
+    figures = await at_once(tmp_path, part(40_000, least=20_000), 12)
     told(figures, record_property)
     require_once(figures)
     assert figures.repaid <= AT_ONCE
@@ -73,7 +73,7 @@ async def test_messages_land_once_through_many_deaths(
 async def test_two_followers_at_once_land_each_message_once(
     tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
-    rows, topic = part(10_000, least=2_000), Brokers()
+    rows, topic = part(40_000, least=20_000), Brokers()
     topic.put(range(rows))
     figures = await at_once(tmp_path, rows, 14, source=topic.source())
     told(figures, record_property)
