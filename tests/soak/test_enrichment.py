@@ -95,6 +95,6 @@ async def test_rows_land_once_in_a_storage(
         assert figures.kills >= kills * 0.9
         assert figures.repaid <= 0.01 + kills * CONCURRENCY / STORED
         other = sink | {"path": f"{sink['path']}-of-two"}
-        figures = await at_once(tmp_path / "at-once", part(2_000, least=1_000), 16, sink=other)
+        figures = await at_once(tmp_path / "at-once", part(12_000, least=1_000), 16, sink=other)
         told(figures, record_property)
         require_once(figures)
