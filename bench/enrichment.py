@@ -25,6 +25,7 @@ import uvloop
 
 from bench import payloads
 from bench.alone import alone
+from bench.pipelines.measured import CONCURRENCY, QUESTION
 from bench.processes import Cores
 from bench.upstream import upstream
 from forehearth import enrich
@@ -45,7 +46,6 @@ WORK = Path(__file__).parent / ".work"
 AIM = 5_000
 MEGABYTE = 1024 * 1024
 CHUNK = 1_000
-CONCURRENCY = 64
 SCHEMA = {
     "type": "object",
     "properties": {
@@ -55,7 +55,6 @@ SCHEMA = {
     },
 }
 ANSWER = {"team": "billing", "urgency": 4, "summary": "A customer was charged twice and wants the money back."}
-PROMPT = "Which team is this ticket for, how urgent is it, and what is it about?\n\n{text}"
 _TEXT = "I was charged twice for order {} and nobody answers the telephone. Please refund me, or tell me whom to ask."
 
 
@@ -68,7 +67,7 @@ def batches(rows: int) -> Iterator[Any]:
 
 async def core(rows: int, url: str, land: Callable[[Any], None] = lambda _: None) -> None:
     """The core alone. `land` is given what comes out."""
-    spec = Spec(template=Template(PROMPT), schema=AnswerSchema(SCHEMA), model="bench", max_output_tokens=256)
+    spec = Spec(template=Template(QUESTION), schema=AnswerSchema(SCHEMA), model="bench", max_output_tokens=256)
     clock = SystemClock()
     async with HttpClient() as client:
         provider = OpenAICompatible("bench", OpenAICompatibleSettings(base_url=url))
@@ -100,7 +99,7 @@ async def job(rows: int, url: str) -> None:
         content = {
             "version": 1,
             "source": {"format": "parquet", "path": "in.parquet"},
-            "prompt": PROMPT,
+            "prompt": QUESTION,
             "schema": SCHEMA,
             "deployment": {
                 "name": "bench",

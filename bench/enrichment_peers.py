@@ -25,6 +25,7 @@ from bench.enrichment import ANSWER, WORK, batches, measured
 from bench.errors import BenchError, FailedError
 from bench.pipelines.page import NAME, markdown, svg
 from bench.processes import Cores
+from bench.state.files import say, write
 from bench.upstream import upstream
 
 _ROOT = Path(__file__).resolve().parent.parent
@@ -164,25 +165,13 @@ def measure(rounds: int, memory: Sequence[int]) -> dict[str, Any]:
             figures = one(each, WORK, cores)
             for name, value in figures.items():
                 found["rows"][each.name][name].append(round(value, 1))
-            _say(f"round {turn + 1}/{rounds} {each.title}: {figures['cpu']:,.0f} rows per CPU-second")
+            say(f"round {turn + 1}/{rounds} {each.title}: {figures['cpu']:,.0f} rows per CPU-second")
     for rows in memory:
         with upstream(WORK, core=cores.load, reply=reply(0)) as host:
             figures = measured("job", rows, host.base_url, cores.gateway)
         found["memory"].append({"rows": rows, **{name: round(value, 1) for name, value in figures.items()}})
-        _say(f"a job over {rows:,} rows: {figures['peak']:,.0f} MB, {figures['cpu']:,.0f} rows per CPU-second")
+        say(f"a job over {rows:,} rows: {figures['peak']:,.0f} MB, {figures['cpu']:,.0f} rows per CPU-second")
     return found
-
-
-def _write(found: dict[str, Any], folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / f"{NAME}.json").write_text(json.dumps(found, indent=1) + "\n")
-    (folder / f"{NAME}.md").write_text(markdown(found))
-    (folder / f"{NAME}.svg").write_text(svg(found))
-    _say(f"written: {folder / f'{NAME}.md'}")
-
-
-def _say(words: str) -> None:
-    print(words, file=sys.stderr, flush=True)
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -202,10 +191,10 @@ def main(words: Sequence[str] | None = None) -> int:
             with alone(WORK):
                 found = measure(options.rounds, options.memory)
     except BenchError as error:
-        _say(f"bench: {error}")
+        say(f"bench: {error}")
         return 1
     if options.out:
-        _write(found, options.out)
+        write(found, options.out, NAME, page=markdown, chart=svg)
     else:
         print(json.dumps(found))
     return 0

@@ -28,6 +28,7 @@ from bench.stacks.base import fresh_key
 from bench.state.asking import Client
 from bench.state.cases import CASES, Case, Stage
 from bench.state.chart import svg
+from bench.state.files import say, write
 from bench.state.page import NAME, markdown
 from bench.upstream import upstream
 
@@ -112,7 +113,7 @@ def measure(plan: Plan, work: Path) -> dict[str, Any]:
             for each in CASES if turn % 2 == 0 else reversed(CASES):
                 cost = _cost(each, stage, client, started, plan.calls)
                 found["rows"][each.name]["us"].append(round(cost, 1))
-            _say(f"round {turn + 1} of {plan.rounds}: {_gist(found['rows'])}")
+            say(f"round {turn + 1} of {plan.rounds}: {_gist(found['rows'])}")
     return found
 
 
@@ -128,18 +129,6 @@ def _cost(case: Case, stage: Stage, client: Client, started: Running, calls: int
 
 def _gist(rows: dict[str, Any]) -> str:
     return ", ".join(f"{name} {each['us'][-1]:.0f}" for name, each in rows.items())
-
-
-def _write(found: dict[str, Any], folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / f"{NAME}.json").write_text(json.dumps(found, indent=1) + "\n")
-    (folder / f"{NAME}.md").write_text(markdown(found))
-    (folder / f"{NAME}.svg").write_text(svg(found))
-    _say(f"written: {folder / f'{NAME}.md'}")
-
-
-def _say(words: str) -> None:
-    print(words, file=sys.stderr, flush=True)
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -158,10 +147,10 @@ def main(words: Sequence[str] | None = None) -> int:
             with alone(WORK):
                 found = measure(Plan(rounds=options.rounds, calls=options.calls), WORK)
     except BenchError as error:
-        _say(f"bench: {error}")
+        say(f"bench: {error}")
         return 1
     if options.out:
-        _write(found, options.out)
+        write(found, options.out, NAME, page=markdown, chart=svg)
     if options.json:
         print(json.dumps(found))
     else:

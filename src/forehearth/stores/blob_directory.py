@@ -11,7 +11,6 @@ Where links cannot be made, every name has bytes of its own. What is kept was wr
 
 import asyncio
 import contextlib
-import errno
 import fcntl
 import hashlib
 import os
@@ -25,8 +24,8 @@ from typing import Any, Final, ParamSpec, Self, TypeVar
 from forehearth.core.blob import Blob, BlobMissing
 from forehearth.core.clock import Clock
 from forehearth.core.document import StoreFailed
-from forehearth.core.errors import StorageFull
 from forehearth.ports.blobs import Wanted
+from forehearth.stores.disk import explained
 
 PIECE: Final = 256 * 1024
 """Bytes that are read at a time."""
@@ -37,7 +36,6 @@ _FOLDER: Final = 0o700
 _FILE: Final = 0o600
 _NAME: Final = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,254}")
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
-_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -335,12 +333,7 @@ async def _run(threads: ThreadPoolExecutor, do: Callable[[], _T]) -> _T:
         return await asyncio.get_running_loop().run_in_executor(threads, do)
 
 
-@contextlib.contextmanager
-def _explained() -> Iterator[None]:
-    """What the system says, in the words of the port."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno in _FULL:
-            raise StorageFull("There is no room left on the server's disk to keep files.") from None
-        raise StoreFailed(f"files cannot be kept or read: {error.strerror}") from error
+def _explained() -> contextlib.AbstractContextManager[None]:
+    return explained(
+        no_room="There is no room left on the server's disk to keep files.", failed="files cannot be kept or read"
+    )

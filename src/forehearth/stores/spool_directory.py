@@ -5,7 +5,6 @@ Everything that blocks is done in threads.
 
 import asyncio
 import contextlib
-import errno
 import os
 import tempfile
 from collections.abc import AsyncGenerator, Callable, Iterator
@@ -15,13 +14,12 @@ from pathlib import Path
 from typing import IO, Final, TypeVar
 
 from forehearth.core.document import StoreFailed
-from forehearth.core.errors import StorageFull
+from forehearth.stores.disk import explained
 
 PIECE: Final = 256 * 1024
 """Bytes that are read at a time."""
 _THREADS: Final = 4
 _FOLDER: Final = 0o700
-_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 _T = TypeVar("_T")
 
@@ -87,12 +85,11 @@ async def _run(threads: ThreadPoolExecutor, do: Callable[[], _T]) -> _T:
 
 @contextlib.contextmanager
 def _explained() -> Iterator[None]:
-    """What the system says, in the words of the port."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno in _FULL:
-            raise StorageFull("There is no room left on the server's disk for what is uploaded.") from None
-        raise StoreFailed(f"what is uploaded cannot be put by: {error.strerror}") from error
-    except ValueError:  # the file was closed: its call is over
-        raise StoreFailed("the body that was put by is gone") from None
+    with explained(
+        no_room="There is no room left on the server's disk for what is uploaded.",
+        failed="what is uploaded cannot be put by",
+    ):
+        try:
+            yield
+        except ValueError:  # the file was closed: its call is over
+            raise StoreFailed("the body that was put by is gone") from None
