@@ -102,13 +102,11 @@ class Journal:
         is written as it comes.
         """
         root.mkdir(mode=_PRIVATE_FOLDER, exist_ok=True)
-        draft = root / f".{name}"
-        draft.mkdir(mode=_PRIVATE_FOLDER)
-        # It has its name only when it is locked: whoever looks for journals that nobody holds does not find it before.
-        lock = _created(draft / _LOCK)
-        fcntl.flock(lock, fcntl.LOCK_EX)
         folder = root / name
-        draft.rename(folder)
+        with _alone(root):  # whoever looks for journals that nobody holds finds it locked
+            folder.mkdir(mode=_PRIVATE_FOLDER)
+            lock = _created(folder / _LOCK)
+            fcntl.flock(lock, fcntl.LOCK_EX)
         return cls(folder, lock, segment_bytes=segment_bytes, write=write, lost=lost, soon=soon)
 
     @property
@@ -270,21 +268,42 @@ def taken_over(root: Path, mine: Path | None = None) -> Iterator[list[Path]]:
     """The folders of journals whose workers are gone, held against others meanwhile. `mine` is not one of them."""
     with contextlib.ExitStack() as stack:
         folders: list[Path] = []
-        for folder in sorted(root.iterdir()) if root.is_dir() else ():
-            if folder == mine or not _NAME.fullmatch(folder.name):
-                continue
-            try:
-                lock = os.open(folder / _LOCK, os.O_RDWR | os.O_CLOEXEC)
-            except (FileNotFoundError, NotADirectoryError):
-                continue  # somebody has just done with it
-            stack.callback(os.close, lock)
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                continue
-            if os.fstat(lock).st_nlink:  # else somebody was quicker, and has done with it
-                folders.append(folder)
+        if root.is_dir():
+            with _alone(root):
+                folders = [each for each in sorted(root.iterdir()) if each != mine and _is_left(each, stack)]
         yield folders
+
+
+def _is_left(folder: Path, held: contextlib.ExitStack) -> bool:
+    """Whether it is a journal that nobody holds; then it is `held` from now on."""
+    if not _NAME.fullmatch(folder.name):
+        return False
+    try:
+        lock = os.open(folder / _LOCK, os.O_RDWR | os.O_CLOEXEC)
+    except NotADirectoryError:
+        return False
+    except FileNotFoundError:
+        # None is being made now: this is what is left of one whose worker died while it made or removed it.
+        with contextlib.suppress(OSError):
+            folder.rmdir()
+        return False
+    held.callback(os.close, lock)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return bool(os.fstat(lock).st_nlink)  # else somebody was quicker, and has done with it
+
+
+@contextlib.contextmanager
+def _alone(root: Path) -> Iterator[None]:
+    """While no other process makes a journal there or looks for those that nobody holds."""
+    descriptor = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def segments(folder: Path) -> list[Path]:
@@ -297,7 +316,8 @@ def remove(folder: Path) -> None:
     for each in segments(folder):
         each.unlink()
     (folder / _LOCK).unlink(missing_ok=True)
-    folder.rmdir()
+    with contextlib.suppress(FileNotFoundError):  # without its lock, whoever comes by removes it
+        folder.rmdir()
 
 
 def segment_name(number: int) -> str:

@@ -1,6 +1,8 @@
 """A worker's journal: what is written is there, whatever the disk does, and what is under way goes along."""
 
+import fcntl
 import os
+import threading
 from errno import ENOSPC
 from pathlib import Path
 from typing import Any
@@ -214,11 +216,37 @@ def test_the_journal_of_a_live_worker_is_not_taken_over(opened):
         assert folders == []
 
 
-def test_a_journal_that_is_being_made_is_not_taken_over(tmp_path):
-    (tmp_path / ".0-1").mkdir()
-    (tmp_path / ".0-1" / "lock").touch()
+def test_a_journal_that_is_being_made_is_not_taken_over(opened, tmp_path, monkeypatch):
+    looked: list[list[Path]] = []
+    lock = fcntl.flock
+
+    def look() -> None:
+        with taken_over(tmp_path / "journal") as folders:
+            looked.append(folders)
+
+    other = threading.Thread(target=look)
+
+    def locked(file: int, how: int) -> None:
+        if Path(f"/proc/self/fd/{file}").readlink().name == "lock" and not other.ident:
+            other.start()
+            other.join(0.2)  # it has to wait until the journal is made; if it did not, it would be done by now
+            assert looked == []
+        lock(file, how)
+
+    monkeypatch.setattr(fcntl, "flock", locked)
+    journal = opened()
+    other.join()
+    assert looked == [[]]
+    assert journal.folder.is_dir()
+
+
+def test_what_is_left_of_a_journal_that_has_no_lock_is_removed(tmp_path):
+    (tmp_path / "0-1").mkdir()
+    (tmp_path / "0-2").mkdir()
+    (tmp_path / "0-2" / "something").touch()
     with taken_over(tmp_path) as folders:
         assert folders == []
+    assert [each.name for each in tmp_path.iterdir()] == ["0-2"]
 
 
 def test_removing_can_be_interrupted_and_done_again(opened, monkeypatch):
