@@ -10,6 +10,7 @@ import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
@@ -18,7 +19,7 @@ from forehearth.accounting.journal import Journal, remove, segment_name, taken_o
 from forehearth.accounting.journal import segments as segments_of
 from forehearth.core.clock import Clock
 from forehearth.core.document import StoreFailed
-from forehearth.core.ledger import Intent, LedgerRecord
+from forehearth.core.ledger import Ending, Intent, LedgerRecord, Outcome, Outcomes, outcome_of
 from forehearth.ports.ledger import LedgerStore
 from forehearth.ports.ledger_meter import LedgerMeter
 
@@ -27,7 +28,8 @@ FOLD_SECONDS = 0.5
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 30.0
 
 _log = logging.getLogger("forehearth.ledger")
-_decoder = msgspec.json.Decoder(Intent | LedgerRecord)
+_decoder = msgspec.json.Decoder(Intent | Outcomes | LedgerRecord)
+_ending_in = msgspec.json.Decoder(Ending).decode
 _INTENT = b'["intent"'
 
 Sleep = Callable[[float], Awaitable[object]]
@@ -51,20 +53,16 @@ class Fold(msgspec.Struct, frozen=True, kw_only=True):
             for folder in folders:
                 await self._take_over(folder)
 
-    async def add(self, records: Sequence[Intent | LedgerRecord], under_way: dict[str, Intent] | None = None) -> None:
-        """Keep the outcomes among these; in `under_way` are then the intents that have none."""
-        outcomes = []
-        for record in records:
-            if isinstance(record, LedgerRecord):
-                outcomes.append(record)
-                if under_way is not None:
-                    under_way.pop(record.id, None)
-            elif under_way is not None:
-                under_way[record.id] = record
-        if outcomes:
-            await self._keep(outcomes)
+    async def add(self, found: "_Found", under_way: dict[str, Intent] | None = None) -> None:
+        """Keep the outcomes of these; in `under_way` are then the intents that have none."""
+        if under_way is not None:
+            under_way.update((each.id, each) for each in found.intents)
+            for outcome in found.outcomes:
+                under_way.pop(outcome.id, None)
+        if found.outcomes:
+            await self._keep(found.outcomes)
 
-    async def _keep(self, outcomes: Sequence[LedgerRecord]) -> None:
+    async def _keep(self, outcomes: Sequence[Outcome]) -> None:
         """Keep them; one that the store does not take at all is in no other one's way."""
         try:
             await self.store.add(outcomes)
@@ -78,8 +76,8 @@ class Fold(msgspec.Struct, frozen=True, kw_only=True):
             _log.error("the record of call %s cannot be kept: %s", outcomes[0].id, type(error).__name__)
             self.meter.unwritten("lost")
             return
-        for flag, count in Counter(each.flag for each in outcomes).items():
-            self.meter.folded(flag, count)
+        for ending, count in Counter(bytes(each.ending) for each in outcomes).items():
+            self.meter.folded(_ending_in(ending).flag, count)
 
     async def _take_over(self, folder: Path) -> None:
         under_way: dict[str, Intent] = {}
@@ -91,7 +89,7 @@ class Fold(msgspec.Struct, frozen=True, kw_only=True):
                 await self.add(_decoded(batch, path), under_way)
                 end = batch.end
         if under_way:
-            await self.add([self.booked(each) for each in under_way.values()])
+            await self._keep([outcome_of(self.booked(each)) for each in under_way.values()])
             _log.warning("%d calls were under way when their worker ended: booked as reserved", len(under_way))
         await asyncio.to_thread(remove, folder)
 
@@ -155,15 +153,29 @@ class Folding:
         return over
 
 
-def _decoded(batch: segments.Batch, path: Path) -> list[Intent | LedgerRecord]:
+class _Found(NamedTuple):
+    """What is in a batch, each in its order."""
+
+    intents: list[Intent]
+    outcomes: list[Outcome]
+
+
+def _decoded(batch: segments.Batch, path: Path) -> _Found:
     """The records of a batch."""
-    records: list[Intent | LedgerRecord] = []
+    found = _Found([], [])
     damaged = batch.damaged
     for payload in batch.payloads:
         try:
-            records.append(_decoder.decode(payload))
+            record = _decoder.decode(payload)
         except msgspec.DecodeError:
             damaged += 1
+            continue
+        if isinstance(record, Outcomes):
+            found.outcomes.extend(record.calls)
+        elif isinstance(record, Intent):
+            found.intents.append(record)
+        else:
+            found.outcomes.append(outcome_of(record))
     if damaged:
         _log.error("%d records of the journal %s cannot be read and are passed over", damaged, path)
-    return records
+    return found

@@ -3,12 +3,10 @@
     journal/0-1764150000123456789/lock      held as long as the worker lives
     journal/0-1764150000123456789/000001    a segment, in the form that `segments` has
 
-An intent is one `write` without waiting for the disk, so it survives whatever becomes of the process. Outcomes go along
-with the next intent, or in a `write` of their own at the loop's next turn: of those few that a kill catches in between,
-the intent is left, and they are booked as reserved, as a call under way is. Once a second a thread has what was written
-brought to the disk: a power loss takes a second of it at the most. Folding takes the records from the segments to the
-ledger. A segment begins with the intents of the calls that were under way then, so those before it are needed no more
-as soon as they are folded.
+A record is one `write` without waiting for the disk, so it survives whatever becomes of the process: the intent of a
+call, or what became of some calls together. Once a second a thread has what was written brought to the disk: a power
+loss takes a second of it at the most. Folding takes the records from the segments to the ledger. A segment begins with
+the intents of the calls that were under way then, so those before it are needed no more as soon as they are folded.
 """
 
 import contextlib
@@ -18,9 +16,8 @@ import os
 import re
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from errno import ENOSPC
-from itertools import islice
 from pathlib import Path
 from typing import Self
 
@@ -29,18 +26,13 @@ from forehearth.accounting.segments import line
 SEGMENT_BYTES = 16 * 1024 * 1024
 SYNC_SECONDS = 1.0
 MOST_OWED = 10_000
-"""Outcomes that wait for room on the disk."""
-_TOGETHER = 64
-"""Records that are written at once, at the most."""
+"""Calls whose outcomes wait for room on the disk."""
 _PRIVATE_FOLDER, _PRIVATE_FILE = 0o700, 0o600
 _LOCK = "lock"
 _NAME = re.compile(r"[0-9]+-[0-9]+")
 """How journals are named. Nothing else under their root is touched, whatever it is."""
 
 _log = logging.getLogger("forehearth.ledger")
-
-Soon = Callable[[Callable[[], object]], object]
-"""Has something called at the loop's next turn, as its `call_soon` does."""
 
 
 class Unwritable(Exception):
@@ -58,16 +50,15 @@ class Journal:
         segment_bytes: int,
         write: Callable[[int, bytes], int],
         lost: Callable[[int], None],
-        soon: Soon | None,
     ) -> None:
         self.folder = folder
         self._lock = lock
         self._segment_bytes = segment_bytes
         self._write = write
         self._lost = lost
-        self._soon = soon
         self._open: dict[str, bytes] = {}
-        self._owed: dict[str, bytes] = {}
+        self._owed: deque[tuple[Sequence[str], bytes]] = deque()
+        """What became of some calls, and which ones; not written yet."""
         self._torn = False
         self._refused = False
         """Whether the disk did not take what was written last."""
@@ -94,12 +85,10 @@ class Journal:
         segment_bytes: int = SEGMENT_BYTES,
         write: Callable[[int, bytes], int] = os.write,
         lost: Callable[[int], None] = lambda _: None,
-        soon: Soon | None = None,
     ) -> Self:
         """Begin one, in a folder of that `name` under `root`. Raises `OSError`.
 
-        `lost` is told how many records could not be kept at all. `soon` has outcomes written together; without it each
-        is written as it comes.
+        `lost` is told of how many calls the outcome could not be kept at all.
         """
         root.mkdir(mode=_PRIVATE_FOLDER, exist_ok=True)
         folder = root / name
@@ -107,7 +96,7 @@ class Journal:
             folder.mkdir(mode=_PRIVATE_FOLDER)
             lock = _created(folder / _LOCK)
             fcntl.flock(lock, fcntl.LOCK_EX)
-        return cls(folder, lock, segment_bytes=segment_bytes, write=write, lost=lost, soon=soon)
+        return cls(folder, lock, segment_bytes=segment_bytes, write=write, lost=lost)
 
     @property
     def segment(self) -> int:
@@ -126,36 +115,36 @@ class Journal:
 
     @property
     def owed(self) -> int:
-        """Outcomes that wait to be written."""
-        return len(self._owed)
+        """Calls whose outcomes wait to be written."""
+        return sum(len(calls) for calls, _ in self._owed)
 
     def begin(self, call: str, payload: bytes) -> None:
         """Write down what a call is about to do. Raises `Unwritable`: then it is not written."""
-        if self._refused and not self.pay():
-            raise Unwritable
         text = line(payload)
-        if not self._append(text):
+        if (self._owed and not self.pay()) or not self._append(text):
             raise Unwritable
         self._open[call] = text
 
-    def end(self, call: str, payload: bytes) -> None:
-        """Write down what became of it, soon. Where there is no room, that is done as soon as there is."""
-        owed = self._owed
-        owed[call] = line(payload)
-        if self._refused:
-            if len(owed) > MOST_OWED:
-                del owed[next(iter(owed))]
-                self._lost(1)
-        elif self._soon is None or len(owed) >= _TOGETHER:
-            self.pay()
-        elif len(owed) == 1:
-            self._soon(self.pay)
+    def end(self, calls: Sequence[str], payload: bytes) -> None:
+        """Write down what became of some calls. Where there is no room, that is done as soon as there is."""
+        self._owed.append((calls, line(payload)))
+        if not self.pay() and self.owed > MOST_OWED:
+            calls, _ = self._owed.popleft()
+            self._lost(len(calls))
 
     def pay(self) -> bool:
-        """Write the outcomes that wait; whether none waits any more."""
-        while self._owed:
-            if not self._append():
+        """Write the outcomes that wait; whether none waits any more.
+
+        Those that the disk took in part are written again: of two records of a call the ledger keeps the first.
+        """
+        owed = self._owed
+        while owed:
+            calls, text = owed[0]
+            if not self._append(text):
                 return False
+            owed.popleft()
+            for call in calls:
+                self._open.pop(call, None)
         return True
 
     def sync(self) -> None:
@@ -185,29 +174,10 @@ class Journal:
             os.close(file)
         self._file = -1  # a call that ends after this writes nowhere, whoever has that number then
 
-    def _append(self, text: bytes = b"") -> bool:
-        """Write the outcomes that wait, as many as go at once, and then this; whether the disk took all of it.
-
-        Those that it took in part are written again: of two records of a call the ledger keeps the first.
-        """
+    def _append(self, text: bytes) -> bool:
+        """Whether the disk took all of it."""
         if self._size >= self._rotates_at:
             self._rotate()
-        owed = self._owed
-        if not owed:
-            return self._written_whole(text)
-        paid = owed if len(owed) <= _TOGETHER else dict(islice(owed.items(), _TOGETHER))
-        if not self._written_whole(b"".join([*paid.values(), text])):
-            return False
-        for call in paid:
-            self._open.pop(call, None)
-        if paid is owed:
-            owed.clear()
-        else:
-            for call in paid:
-                del owed[call]
-        return True
-
-    def _written_whole(self, text: bytes) -> bool:
         if self._torn:
             text = b"\n" + text  # what is left of the record before is a line of its own, which is no record
         try:
@@ -217,11 +187,11 @@ class Journal:
             return False
         self._size += written
         self._torn = written < len(text)
-        if not self._torn:
-            self._refused = False
-            return True
-        self._complain("there was room for a part of it")
-        return False
+        if self._torn:
+            self._complain("there was room for a part of it")
+            return False
+        self._refused = False
+        return True
 
     def _complain(self, why: str) -> None:
         if not self._refused:

@@ -56,7 +56,7 @@ def intent(call: Call, served: Served) -> tuple[object, ...]:
 
 
 def outcome(call: Call, served: Served, seconds: float) -> tuple[object, ...]:
-    """What became of a call, which took so many seconds: a `LedgerRecord`."""
+    """What became of a call, which took so many seconds: an `Outcome`."""
     record = call.record
     usage, flag = record.usage, ""
     if usage is None:
@@ -69,30 +69,22 @@ def outcome(call: Call, served: Served, seconds: float) -> tuple[object, ...]:
     if account is None or account[-1] != served.name:  # it fell through to another one, which did not send it
         account = _account(call, served)
     amount, currency, version = _UNKNOWN if price is None else (price.amount, price.currency, price.version)
+    backend, model, counted = record.backend, record.model, usage.counted
     return (
-        "outcome",
         call.request_id,
         record.arrived,
         account,
-        record.backend,
-        record.model,
+        (backend, model, counted, currency, version, record.status, record.outcome, record.cache, flag),
         len(record.attempts),
         usage.prompt,
         usage.completion,
         min(usage.cached, usage.prompt),
         usage.reasoning,
-        usage.counted,
         record.reserved,
         amount,
-        currency,
-        version,
         record.queued,
         record.first_byte,
         seconds,
-        record.status,
-        record.outcome,
-        record.cache,
-        flag,
         (call.started, record.estimated, record.attempts, record.limits, record.words[:MOST_WORDS]),
     )
 

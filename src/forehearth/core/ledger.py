@@ -70,8 +70,51 @@ class Detail(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     """What each policy said."""
 
 
+class Ending(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False):
+    """What many calls have in common of how they ended; the members are those of a `LedgerRecord`."""
+
+    backend: str
+    model: str
+    counted: bool
+    currency: str
+    price_version: str
+    status: int
+    outcome: str
+    cache: str
+    flag: Flag
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False):
+    """A `LedgerRecord` on its way to the ledger: what calls have in common is passed on as it was written."""
+
+    id: str
+    at: float
+    account: msgspec.Raw
+    """An `Account`."""
+    ending: msgspec.Raw
+    """An `Ending`."""
+    attempts: int
+    prompt: int
+    completion: int
+    cached: int
+    reasoning: int
+    reserved: int
+    amount: int | None
+    queued: float
+    first_byte: float | None
+    seconds: float
+    detail: msgspec.Raw
+    """A `Detail`, or `NOTHING`."""
+
+
+class Outcomes(msgspec.Struct, frozen=True, array_like=True, tag="outcomes"):
+    """Calls that ended together."""
+
+    calls: list[Outcome]
+
+
 class LedgerRecord(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="outcome", gc=False):
-    """One call, when it was over."""
+    """One call, when it was over. Older servers wrote it to their journals as it is."""
 
     id: str
     at: float
@@ -113,6 +156,32 @@ class LedgerRecord(msgspec.Struct, frozen=True, kw_only=True, array_like=True, t
     flag: Flag = ""
     detail: msgspec.Raw = NOTHING
     """A `Detail` as it was written, for only a few are ever read; `NOTHING` where it is kept no more."""
+
+
+_ENDING = Ending.__struct_fields__
+_OWN = tuple(each for each in Outcome.__struct_fields__ if each not in ("account", "ending"))
+_account_in = msgspec.json.Decoder(Account).decode
+_ending_in = msgspec.json.Decoder(Ending).decode
+
+
+def outcome_of(record: LedgerRecord) -> Outcome:
+    """A record, on its way to the ledger."""
+    ending = Ending(**{name: getattr(record, name) for name in _ENDING})
+    return Outcome(
+        account=msgspec.Raw(msgspec.json.encode(record.account)),
+        ending=msgspec.Raw(msgspec.json.encode(ending)),
+        **{name: getattr(record, name) for name in _OWN},
+    )
+
+
+def record_of(outcome: Outcome) -> LedgerRecord:
+    """What is read of it."""
+    ending = _ending_in(outcome.ending)
+    return LedgerRecord(
+        account=_account_in(outcome.account),
+        **{name: getattr(ending, name) for name in _ENDING},
+        **{name: getattr(outcome, name) for name in _OWN},
+    )
 
 
 def detail_of(record: LedgerRecord) -> Detail | None:

@@ -4,7 +4,7 @@ Two layers of an onion. `outcomes` is the outermost one, so that a call which a 
 written down, too; `intents` is the one just around the backends, where it is known what was reserved.
 """
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from functools import partial
 
 import msgspec
@@ -23,18 +23,29 @@ _AGAIN = 1.0
 """Seconds after which there may be room again."""
 
 
+Soon = Callable[[Callable[[], object]], object]
+"""Has something called at the loop's next turn, as its `call_soon` does."""
+
+
 class WriteDown:
     """The two layers for all deployments of a worker. `served` has them by their labels.
 
-    With `refuses`, a call that cannot be written down is not sent.
+    With `refuses`, a call that cannot be written down is not sent. What became of the calls that end in one turn of the
+    loop is written together in its next one, by `soon`; without it each is written as it ends. Of those that a kill
+    catches in between there is the intent, and they are booked as reserved, as calls under way are.
     """
 
-    def __init__(self, journal: Journal, clock: Clock, meter: LedgerMeter, *, refuses: bool = True) -> None:
+    def __init__(
+        self, journal: Journal, clock: Clock, meter: LedgerMeter, *, refuses: bool = True, soon: Soon | None = None
+    ) -> None:
         self.served: dict[str, Served] = {}
         self._journal = journal
         self._clock = clock
         self._refuses = refuses
         self._meter = meter
+        self._soon = soon
+        self._ended: list[tuple[Call, float]] = []
+        """Calls that are over, and when that was; not written yet."""
         self._encode = msgspec.json.Encoder().encode
 
     def outcomes(self, call: Call, proceed: Proceed) -> Awaitable[Reply]:
@@ -58,6 +69,18 @@ class WriteDown:
                 ) from None
         return proceed(call)
 
-    def _end(self, call: Call, record: CallRecord) -> None:
-        found = outcome(call, self.served[record.deployment], self._clock.monotonic() - call.started)
-        self._journal.end(call.request_id, self._encode(found))
+    def write_ended(self) -> None:
+        """Write down what became of the calls that are over."""
+        ended, self._ended = self._ended, []
+        if ended:
+            served = self.served
+            found = [outcome(call, served[call.record.deployment], end - call.started) for call, end in ended]
+            self._journal.end([call.request_id for call, _ in ended], self._encode(("outcomes", found)))
+
+    def _end(self, call: Call, record: CallRecord) -> None:  # noqa: ARG002 - what is owed at the end gets it
+        ended = self._ended
+        ended.append((call, self._clock.monotonic()))
+        if self._soon is None:
+            self.write_ended()
+        elif len(ended) == 1:
+            self._soon(self.write_ended)

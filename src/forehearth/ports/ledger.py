@@ -3,13 +3,13 @@
 from collections.abc import Collection, Sequence
 from typing import Protocol
 
-from forehearth.core.ledger import Grouping, LedgerRecord, Span, Sum
+from forehearth.core.ledger import Grouping, LedgerRecord, Outcome, Span, Sum
 
 
 class LedgerStore(Protocol):
     """Keeps records. What it has answered to is on the disk, whatever happens to the machine. Raises `StoreFailed`."""
 
-    async def add(self, records: Sequence[LedgerRecord]) -> None:
+    async def add(self, outcomes: Sequence[Outcome]) -> None:
         """Keep these, all or none. One whose id is there already is left out: the first one stays."""
         ...
 

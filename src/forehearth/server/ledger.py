@@ -73,7 +73,8 @@ async def opened_ledger(
     async with _store(context.data) as store:
         meter, root = context.metrics.ledger, context.data.path / FOLDER
         journal = _journal(root, context.index, clock, meter)
-        writing = WriteDown(journal, clock, meter, refuses=settings.unwritable == "refuse")
+        soon = asyncio.get_running_loop().call_soon
+        writing = WriteDown(journal, clock, meter, refuses=settings.unwritable == "refuse", soon=soon)
         fold = Fold(root=root, store=store, booked=_booking(writing.served), meter=meter, clock=clock)
         folding = Folding(journal, fold)
         tasks = [
@@ -81,11 +82,12 @@ async def opened_ledger(
             asyncio.create_task(_prune(store, settings, clock, sleep)),
         ]
         try:
-            yield Ledger(writing, LedgerOffice(store, _folded_by(folding), asyncio.sleep))
+            yield Ledger(writing, LedgerOffice(store, _folded_by(writing, folding), asyncio.sleep))
         finally:
             for task in tasks:
                 task.cancel()
             await asyncio.wait(tasks)
+            writing.write_ended()
             journal.close()
             try:
                 await folding.finish()
@@ -111,13 +113,11 @@ async def _store(data: DataDirectory) -> AsyncIterator[SqliteLedger]:
 
 
 def _journal(root: Path, worker: int, clock: Clock, meter: LedgerMeter) -> Journal:
-    soon = asyncio.get_running_loop().call_soon
-
     def lost(count: int) -> None:
         meter.unwritten("lost", count)
 
     try:
-        return Journal.create(root, new_name(worker, int(clock.unix() * 1e9)), lost=lost, soon=soon)
+        return Journal.create(root, new_name(worker, int(clock.unix() * 1e9)), lost=lost)
     except OSError as error:
         raise Misconfigured(f"the journal in {root} cannot be written: {error.strerror}") from error
 
@@ -146,8 +146,9 @@ async def _prune(store: SqliteLedger, settings: LedgerSettings, clock: Clock, sl
         await sleep(PRUNE_SECONDS)
 
 
-def _folded_by(folding: Folding) -> Callable[[], Awaitable[None]]:
+def _folded_by(writing: WriteDown, folding: Folding) -> Callable[[], Awaitable[None]]:
     async def fold() -> None:
+        writing.write_ended()
         try:
             await folding.fold()
         except OSError as error:

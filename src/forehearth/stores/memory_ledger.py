@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from forehearth.core.ledger import NOTHING, Grouping, LedgerRecord, Span, Sum
+from forehearth.core.ledger import NOTHING, Grouping, LedgerRecord, Outcome, Span, Sum, record_of
 
 
 class MemoryLedger:
@@ -14,10 +14,10 @@ class MemoryLedger:
     def __init__(self) -> None:
         self._records: dict[str, LedgerRecord] = {}
 
-    async def add(self, records: Sequence[LedgerRecord]) -> None:
+    async def add(self, outcomes: Sequence[Outcome]) -> None:
         """See `ports.ledger`."""
-        for record in records:
-            self._records.setdefault(record.id, record)
+        for outcome in outcomes:
+            self._records.setdefault(outcome.id, record_of(outcome))
 
     async def prune(self, before: float, explained_before: float) -> int:
         """See `ports.ledger`."""

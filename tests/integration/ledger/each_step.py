@@ -40,7 +40,7 @@ def main(folder: Path) -> int:
 def _abandoned(root: Path, number: int) -> None:
     """A journal whose worker is gone."""
     journal = Journal.create(root, f"1-{number}")
-    journal.end("call", b"outcome")
+    journal.end(["call"], b"outcome")
     journal.close()
 
 

@@ -78,7 +78,7 @@ async def _live(folder: Path, number: int, dice: Random) -> None:
             open_calls.append(call)
         else:
             call = open_calls.pop(dice.randrange(1, len(open_calls)))  # the first one lasts
-            journal.end(call, encoded(record(call)))
+            journal.end([call], encoded(record(call)))
             os.write(notes["ended"], f"{call}\n".encode())
     folding.result()
 

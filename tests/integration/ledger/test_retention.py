@@ -14,7 +14,7 @@ from forehearth.stores.sqlite.ledger import SqliteLedger
 from forehearth.telemetry.cells import Cells
 from forehearth.telemetry.metrics import Metrics
 from forehearth.testing.clock import VirtualClock
-from tests.unit.accounting.books import record
+from tests.unit.accounting.books import outcomes, record
 
 DAY = 86_400.0
 PATIENCE = 20.0
@@ -22,7 +22,7 @@ PATIENCE = 20.0
 
 async def written(folder: Path, at: float) -> None:
     database = open_database(folder / FILE, schema="ledger", flushed=True)
-    await SqliteLedger(database).add([record("call", at=at)])
+    await SqliteLedger(database).add(outcomes(record("call", at=at)))
     await database.aclose()
 
 

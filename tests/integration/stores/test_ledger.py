@@ -16,7 +16,7 @@ from forehearth.core.record import Attempt, Touched
 from forehearth.stores.memory_ledger import MemoryLedger
 from forehearth.stores.sqlite.database import open_database
 from forehearth.stores.sqlite.ledger import _SQL, SqliteLedger
-from tests.unit.accounting.books import everything, record
+from tests.unit.accounting.books import everything, outcomes, record
 
 Ledger = MemoryLedger | SqliteLedger
 HERE = Span(resource="here")
@@ -68,28 +68,28 @@ def rich(name: str) -> LedgerRecord:
 
 async def test_what_is_kept_is_had_again(ledger: Ledger):
     wanted = [rich("a"), record("b", amount=None, currency="", detail=None), record("c", first_byte=None)]
-    await ledger.add(wanted)
+    await ledger.add(outcomes(*wanted))
     assert [await ledger.get("here", each) for each in "abc"] == wanted
 
 
 async def test_nobody_has_another_resources_records(ledger: Ledger):
-    await ledger.add([record("a", resource="there")])
+    await ledger.add(outcomes(record("a", resource="there")))
     assert await ledger.get("here", "a") is None
     assert await ledger.sums(HERE, ("key",)) == []
 
 
 async def test_the_first_record_of_an_id_stays(ledger: Ledger):
-    await ledger.add([record("a", prompt=1), record("a", prompt=2)])
-    await ledger.add([record("a", prompt=3), record("b", prompt=4)])
+    await ledger.add(outcomes(record("a", prompt=1), record("a", prompt=2)))
+    await ledger.add(outcomes(record("a", prompt=3), record("b", prompt=4)))
     assert [(each.id, each.prompt) for each in await everything(ledger)] == [("a", 1), ("b", 4)]
 
 
 async def test_what_comes_together_is_kept_once_each_whatever_number_it_is(ledger: Ledger):
     """Statements that add many at once take some, single ones the rest; both pass over what is there already."""
-    await ledger.add([record("r00040", prompt=1)])
+    await ledger.add(outcomes(record("r00040", prompt=1)))
     for number in (0, 1, 31, 32, 33, 64, 70):
         batch = [record(f"r{each:05}", prompt=each + 100) for each in range(number)]
-        await ledger.add([*batch, *batch[:1]])
+        await ledger.add(outcomes(*batch, *batch[:1]))
     found = {each.id: each.prompt for each in await everything(ledger)}
     assert found == {f"r{each:05}": 1 if each == 40 else each + 100 for each in range(70)}
 
@@ -136,7 +136,7 @@ SPANS = [
 async def test_sums_are_those_of_the_reference(sqlite: SqliteLedger):
     memory = MemoryLedger()
     for store in (memory, sqlite):
-        await store.add(many(1))
+        await store.add(outcomes(*many(1)))
     ways: list[tuple[Grouping, ...]] = [(), *((each,) for each in get_args(Grouping))]
     ways += [("key", "deployment"), ("deployment", "key"), ("day", "key", "model"), ("month", "outcome", "backend")]
     for span, by in itertools.product(SPANS, ways):
@@ -145,7 +145,7 @@ async def test_sums_are_those_of_the_reference(sqlite: SqliteLedger):
 
 async def test_days_and_months_are_those_of_utc(ledger: Ledger):
     edge = datetime(2027, 1, 31, 23, 59, 59, 999_000, tzinfo=UTC).timestamp()
-    await ledger.add([record("a", at=edge), record("b", at=edge + 0.001), record("c", at=edge + 86_400)])
+    await ledger.add(outcomes(record("a", at=edge), record("b", at=edge + 0.001), record("c", at=edge + 86_400)))
     days = await ledger.sums(HERE, ("day",))
     assert [(each.group["day"], each.calls) for each in days] == [("2027-01-31", 1), ("2027-02-01", 2)]
     months = await ledger.sums(HERE, ("month",))
@@ -154,14 +154,16 @@ async def test_days_and_months_are_those_of_utc(ledger: Ledger):
 
 async def test_sums_of_money_are_exact_beyond_the_numbers_of_sqlite(ledger: Ledger):
     large, small = 9 * 10**18, 1
-    await ledger.add([record(f"l{each}", amount=large) for each in range(50)])
-    await ledger.add([record(f"s{each}", amount=small) for each in range(7)])
+    await ledger.add(outcomes(*(record(f"l{each}", amount=large) for each in range(50))))
+    await ledger.add(outcomes(*(record(f"s{each}", amount=small) for each in range(7))))
     (found,) = await ledger.sums(HERE, ())
     assert found.amount == 50 * large + 7 * small
 
 
 async def test_an_unknown_price_is_counted_and_adds_nothing(ledger: Ledger):
-    await ledger.add([record("a", amount=None, currency=""), record("b", amount=5), record("c", amount=0, currency="")])
+    await ledger.add(
+        outcomes(record("a", amount=None, currency=""), record("b", amount=5), record("c", amount=0, currency=""))
+    )
     found = await ledger.sums(HERE, ("deployment",))
     assert [(each.currency, each.amount, each.calls, each.unpriced) for each in found] == [
         ("", 0, 2, 1),
@@ -170,7 +172,7 @@ async def test_an_unknown_price_is_counted_and_adds_nothing(ledger: Ledger):
 
 
 async def test_old_records_go_and_old_details_before_them(ledger: Ledger):
-    await ledger.add([record(f"r{day}", at=day * DAY) for day in range(10)])
+    await ledger.add(outcomes(*(record(f"r{day}", at=day * DAY) for day in range(10))))
     gone = 0
     while found := await ledger.prune(3 * DAY, 6 * DAY):
         gone += found
@@ -185,27 +187,27 @@ async def test_old_records_go_and_old_details_before_them(ledger: Ledger):
 async def test_details_are_forgotten_in_the_order_in_which_records_came(sqlite: SqliteLedger):
     """One that came late is not passed over, and one that is younger than those after it only holds them up."""
     times = [1.0, 9.0, 2.0, 3.0]
-    await sqlite.add([record(f"r{number}", at=at) for number, at in enumerate(times)])
+    await sqlite.add(outcomes(*(record(f"r{number}", at=at) for number, at in enumerate(times))))
     assert [await sqlite.prune(0.0, 5.0) for _ in range(2)] == [1, 0]
-    await sqlite.add([record("r4", at=0.5)])
+    await sqlite.add(outcomes(record("r4", at=0.5)))
     assert [await sqlite.prune(0.0, 9.5) for _ in range(2)] == [4, 0]
     assert [each.id for each in await everything(sqlite) if each.detail != NOTHING] == []
 
 
 async def test_after_all_records_are_gone_new_ones_are_forgotten_in_their_turn(sqlite: SqliteLedger):
-    await sqlite.add([record(f"r{number}", at=1.0) for number in range(5)])
+    await sqlite.add(outcomes(*(record(f"r{number}", at=1.0) for number in range(5))))
     assert await sqlite.prune(2.0, 2.0) == 5
-    await sqlite.add([record("new", at=1.0)])
+    await sqlite.add(outcomes(record("new", at=1.0)))
     assert await sqlite.prune(0.0, 2.0) == 1
 
 
 async def test_who_has_no_calls_any_more_is_forgotten(sqlite: SqliteLedger):
     """A name must not outlast the records of its calls; and who calls again is there again."""
-    await sqlite.add([record("a", at=1.0, caller_name="gone"), record("b", at=9.0, caller_name="here")])
+    await sqlite.add(outcomes(record("a", at=1.0, caller_name="gone"), record("b", at=9.0, caller_name="here")))
     await sqlite.prune(5.0, 5.0)
     query = "SELECT caller_name FROM accounts"
     assert await sqlite._database.read(lambda connection: connection.execute(query).fetchall()) == [("here",)]
-    await sqlite.add([record("c", at=9.0, caller_name="gone")])
+    await sqlite.add(outcomes(record("c", at=9.0, caller_name="gone")))
     found = await sqlite.sums(HERE, ("key",))
     assert [(each.group["key"], each.calls) for each in found] == [("gone", 1), ("here", 1)]
 
@@ -239,11 +241,11 @@ async def test_a_store_that_cannot_be_written_says_so_and_keeps_nothing_of_a_bat
     other.execute("CREATE TRIGGER full BEFORE INSERT ON calls WHEN NEW.id = 'c' BEGIN SELECT RAISE(ABORT, 'full'); END")
     store = SqliteLedger(database)
     with pytest.raises(StoreFailed):
-        await store.add([record("a"), record("b"), record("c")])
+        await store.add(outcomes(record("a"), record("b"), record("c")))
     assert await everything(store) == []
     other.execute("DROP TRIGGER full")
     other.close()
-    await store.add([record("a"), record("c")])
+    await store.add(outcomes(record("a"), record("c")))
     assert len(await everything(store)) == 2
     await database.aclose()
 
@@ -251,7 +253,7 @@ async def test_a_store_that_cannot_be_written_says_so_and_keeps_nothing_of_a_bat
 async def test_what_was_done_later_for_a_request_is_found_with_it(ledger: Ledger):
     mine = [record(name, at=1.0 + place) for place, name in enumerate(("id-1", "id-1-2", "id-1-3"))]
     others = [record("id-12"), record("id-1.5"), record("id-2"), record("id-1-4", resource="there")]
-    await ledger.add([*mine[::-1], *others])
+    await ledger.add(outcomes(*mine[::-1], *others))
     assert await ledger.of_request("here", "id-1", 10) == mine
     assert await ledger.of_request("here", "id-1", 2) == mine[:2]
     assert await ledger.of_request("here", "id-1-2", 10) == mine[1:2]

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from forehearth.core.ledger import NOTHING, Account, Detail, Intent, LedgerRecord
+from forehearth.core.ledger import NOTHING, Account, Detail, Intent, LedgerRecord, Outcome, Outcomes, outcome_of
 from forehearth.stores.memory_ledger import MemoryLedger
 from forehearth.stores.sqlite.ledger import SqliteLedger
 
@@ -58,9 +58,14 @@ def record(name: str, *, detail: Detail | None = _DETAIL, **others: Any) -> Ledg
     return LedgerRecord(**{"id": name, "account": account(**own), **usual, **others})
 
 
-def encoded(noun: msgspec.Struct) -> bytes:
+def encoded(noun: Intent | LedgerRecord) -> bytes:
     """As it stands in a journal."""
-    return msgspec.json.encode(noun)
+    return msgspec.json.encode(Outcomes([outcome_of(noun)]) if isinstance(noun, LedgerRecord) else noun)
+
+
+def outcomes(*records: LedgerRecord) -> list[Outcome]:
+    """Records, as a store is given them."""
+    return list(map(outcome_of, records))
 
 
 class Counts:

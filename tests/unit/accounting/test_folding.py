@@ -10,7 +10,7 @@ from forehearth.accounting.folding import Fold, Folding
 from forehearth.accounting.journal import Journal, segments
 from forehearth.accounting.outcomes import crashed
 from forehearth.core.document import StoreFailed
-from forehearth.core.ledger import Intent, LedgerRecord
+from forehearth.core.ledger import Intent, LedgerRecord, Outcome
 from forehearth.stores.memory_ledger import MemoryLedger
 from forehearth.testing.clock import VirtualClock
 from tests.unit.accounting.books import Counts, encoded, everything, intent, record
@@ -29,11 +29,11 @@ class Failing(MemoryLedger):
         self.fails: dict[int, Exception | Ended] = {}
         self.fails_after: dict[int, Ended] = {}
 
-    async def add(self, records: Sequence[LedgerRecord]) -> None:
+    async def add(self, outcomes: Sequence[Outcome]) -> None:
         self.asked += 1
         if self.asked in self.fails:
             raise self.fails[self.asked]
-        await super().add(records)
+        await super().add(outcomes)
         if self.asked in self.fails_after:
             raise self.fails_after[self.asked]
 
@@ -59,7 +59,7 @@ def journal(tmp_path: Path):
 
 def call(journal: Journal, name: str) -> None:
     journal.begin(name, encoded(intent(name)))
-    journal.end(name, encoded(record(name)))
+    journal.end([name], encoded(record(name)))
 
 
 async def test_outcomes_come_to_the_ledger_and_segments_go(journal):
@@ -84,7 +84,7 @@ async def test_a_call_under_way_is_in_nobodys_ledger(journal):
         call(journal, f"c{number}")
     await folding.fold()
     assert "long" not in await kept(store)
-    journal.end("long", encoded(record("long")))
+    journal.end(["long"], encoded(record("long")))
     await folding.fold()
     assert (await kept(store))["long"].outcome == "ok"
 
@@ -162,10 +162,10 @@ async def test_a_store_that_is_away_is_asked_again(journal):
 
 async def test_a_record_that_cannot_be_kept_is_in_no_other_ones_way(journal):
     class Choosy(MemoryLedger):
-        async def add(self, records: Sequence[LedgerRecord]) -> None:
-            if any(each.id == "odd" for each in records):
+        async def add(self, outcomes: Sequence[Outcome]) -> None:
+            if any(each.id == "odd" for each in outcomes):
                 raise OverflowError("int too large")
-            await super().add(records)
+            await super().add(outcomes)
 
     store = Choosy()
     fold = folds(store, journal.folder.parent)
@@ -190,7 +190,7 @@ async def test_only_journals_are_taken_over(journal, tmp_path):
 
 async def test_damaged_records_are_passed_over_and_told(journal, caplog, tmp_path):
     call(journal, "a")
-    journal.end("odd", b'["outcome"]')
+    journal.end(["odd"], b'["outcome"]')
     call(journal, "b")
     journal.close()
     path = segments(journal.folder)[0]
@@ -222,10 +222,10 @@ async def test_a_journal_with_calls_under_way_stays_for_the_next_start(journal, 
     assert (await kept(store))["a"].flag == "crashed"
 
 
-async def test_records_of_an_older_program_lack_what_is_new(journal, tmp_path):
-    """Members are only ever added at the end, so what an older server left is read."""
-    older = msgspec.json.decode(encoded(record("a")))[:-1]
-    journal.end("a", msgspec.json.encode(older))
+async def test_records_of_an_older_program_are_read(journal, tmp_path):
+    """It wrote each record by itself, and members are only ever added at the end."""
+    older = msgspec.json.decode(msgspec.json.encode(record("a")))[:-1]
+    journal.end(["a"], msgspec.json.encode(older))
     journal.close()
     store = MemoryLedger()
     await folds(store, tmp_path / "journal").take_over()

@@ -52,56 +52,25 @@ def payloads(folder: Path) -> list[bytes]:
 def test_what_is_written_is_there_at_once(opened):
     journal = opened()
     journal.begin("a", b"intent a")
-    journal.end("a", b"outcome a")
+    journal.end(["a"], b"outcome a")
     assert payloads(journal.folder) == [b"intent a", b"outcome a"]
     assert journal.under_way == 0
 
 
-def test_outcomes_go_along_with_the_next_intent_or_at_the_next_turn(opened):
-    turns: list[Any] = []
-    writes: list[bytes] = []
-
-    def write(file: int, data: bytes) -> int:
-        writes.append(data)
-        return os.write(file, data)
-
-    journal = opened(write=write, soon=turns.append)
-    journal.begin("a", b"intent a")
-    journal.end("a", b"outcome a")
-    journal.end("b", b"outcome b")
-    assert (payloads(journal.folder), journal.owed, len(turns)) == ([b"intent a"], 2, 1)
-    journal.begin("c", b"intent c")
-    assert (len(writes), journal.owed, journal.under_way) == (2, 0, 1)
-    turns.pop()()
-    assert len(writes) == 2
-    journal.end("c", b"outcome c")
-    turns.pop()()
-    assert (len(writes), journal.under_way) == (3, 0)
-    journal.end("d", b"outcome d")
-    journal.close()
-    assert payloads(journal.folder)[1:] == [b"outcome a", b"outcome b", b"intent c", b"outcome c", b"outcome d"]
-
-
-def test_no_more_outcomes_wait_for_the_next_turn_than_are_written_at_once(opened):
-    journal = opened(soon=lambda _: None)
-    for number in range(100):
-        journal.end(str(number), b"outcome %d" % number)
-    assert journal.owed < 64
-
-
 def test_outcomes_that_were_written_in_part_are_written_again(opened):
     disk = Disk()
-    journal = opened(write=disk.write, soon=lambda _: None)
+    journal = opened(write=disk.write)
     for name in "abc":
-        journal.end(name, b"outcome " + name.encode())
-    disk.room = 2 * len(segments.line(b"outcome a")) + 5
-    with pytest.raises(Unwritable):
-        journal.begin("d", b"intent d")
-    assert journal.owed == 3
+        journal.begin(name, b"intent " + name.encode())
+    disk.room = len(segments.line(b"outcomes ab")) - 1
+    journal.end(["a", "b"], b"outcomes ab")
+    journal.end(["c"], b"outcome c")
+    assert (journal.owed, journal.under_way) == (3, 3)
     disk.room = None
     journal.begin("d", b"intent d")
-    again = [b"outcome a", b"outcome b", b"outcome c", b"intent d"]
-    assert payloads(journal.folder) == [b"outcome a", b"outcome b", *again]
+    assert (journal.owed, journal.under_way) == (0, 1)
+    written = [b"outcomes ab", b"outcomes ab", b"outcome c", b"intent d"]
+    assert payloads(journal.folder)[3:] == written
 
 
 def test_a_new_segment_begins_with_what_is_under_way(opened):
@@ -109,7 +78,7 @@ def test_a_new_segment_begins_with_what_is_under_way(opened):
     journal.begin("long", b"intent long")
     for number in range(40):
         journal.begin(str(number), b"intent %d" % number)
-        journal.end(str(number), b"outcome %d" % number)
+        journal.end([str(number)], b"outcome %d" % number)
     assert journal.segment > 3
     newest = journals.segments(journal.folder)[-1]
     assert segments.read(newest, 0, over=True).payloads[0] == b"intent long"
@@ -132,7 +101,7 @@ def test_a_full_disk_refuses_intents_and_owes_outcomes(opened):
     disk.room = 0
     with pytest.raises(Unwritable):
         journal.begin("b", b"intent b")
-    journal.end("a", b"outcome a")
+    journal.end(["a"], b"outcome a")
     assert (journal.owed, journal.under_way) == (1, 1)
     with pytest.raises(Unwritable):
         journal.begin("c", b"intent c")
@@ -151,7 +120,7 @@ def test_a_short_write_at_any_byte_spoils_no_other_record(opened):
         with pytest.raises(Unwritable):
             journal.begin("b", b"intent b")
         disk.room = room  # the rest of the disk is full again, in the middle of the next one
-        journal.end("a", b"outcome a")
+        journal.end(["a"], b"outcome a")
         assert journal.owed == 1
         disk.room = None
         assert journal.pay()
@@ -168,7 +137,7 @@ def test_the_outcomes_that_wait_for_room_are_bounded(opened, monkeypatch, tmp_pa
     journal = Journal.create(tmp_path / "other", "0-1", write=disk.write, lost=lost.append)
     disk.room = 0
     for number in range(5):
-        journal.end(str(number), b"outcome %d" % number)
+        journal.end([str(number)], b"outcome %d" % number)
     assert (journal.owed, lost) == (3, [1, 1])
     disk.room = None
     journal.pay()
@@ -182,12 +151,12 @@ def test_where_no_new_segment_can_be_made_it_goes_on_in_the_old_one(opened):
     (journal.folder / "000002").parent.chmod(0o700)
     (journal.folder / "000002").touch()  # the name is taken
     for number in range(20):
-        journal.end(str(number), b"outcome %d" % number)
+        journal.end([str(number)], b"outcome %d" % number)
     assert journal.segment == 1
     (journal.folder / "000002").unlink()
-    journal.end("last", b"outcome last")
+    journal.end(["last"], b"outcome last")
     for number in range(20):
-        journal.end(str(number), b"outcome %d" % number)
+        journal.end([str(number)], b"outcome %d" % number)
     assert journal.segment > 1
     assert len(payloads(journal.folder)) == 41
 
@@ -196,7 +165,7 @@ def test_after_its_end_nothing_is_written_anywhere(opened, tmp_path):
     journal = opened()
     journal.close()
     other = os.open(tmp_path / "other", os.O_CREAT | os.O_WRONLY)
-    journal.end("late", b"outcome late")
+    journal.end(["late"], b"outcome late")
     os.close(other)
     assert (tmp_path / "other").read_bytes() == b""
     assert payloads(journal.folder) == []
@@ -252,7 +221,7 @@ def test_what_is_left_of_a_journal_that_has_no_lock_is_removed(tmp_path):
 def test_removing_can_be_interrupted_and_done_again(opened, monkeypatch):
     journal = opened(segment_bytes=30)
     for number in range(5):
-        journal.end(str(number), b"outcome %d" % number)
+        journal.end([str(number)], b"outcome %d" % number)
     journal.close()
     removed: list[str] = []
     unlink = Path.unlink
@@ -287,6 +256,6 @@ def test_what_was_written_is_brought_to_the_disk(opened, monkeypatch):
     journal.sync()
     assert brought == []
     for number in range(5):
-        journal.end(str(number), b"outcome %d" % number)
+        journal.end([str(number)], b"outcome %d" % number)
     journal.sync()
     assert brought == ["0-1", "000002", "000001"]

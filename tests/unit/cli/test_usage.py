@@ -18,7 +18,7 @@ from forehearth.core.record import Attempt, Touched
 from forehearth.server.data_directory import open_data_directory
 from forehearth.stores.sqlite.database import open_database
 from forehearth.stores.sqlite.ledger import SqliteLedger
-from tests.unit.accounting.books import encoded, intent, record
+from tests.unit.accounting.books import encoded, intent, outcomes, record
 
 CONFIG = """
 version: 1
@@ -58,7 +58,7 @@ def said(data: Path, capsys: pytest.CaptureFixture[str]) -> Said:
 def keep(data: Path, *records: LedgerRecord) -> None:
     async def add() -> None:
         database = open_database(data / "ledger.db", schema="ledger")
-        await SqliteLedger(database).add(records)
+        await SqliteLedger(database).add(outcomes(*records))
         await database.aclose()
 
     asyncio.run(add())

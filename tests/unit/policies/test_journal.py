@@ -15,17 +15,17 @@ from forehearth.accounting.outcomes import MOST_WORDS, Price, Served, crashed
 from forehearth.core.call import Call, Operation
 from forehearth.core.errors import AllDown, LedgerUnwritable
 from forehearth.core.exchange import Reply
-from forehearth.core.ledger import Account, Detail, Intent, LedgerRecord, detail_of
+from forehearth.core.ledger import Account, Detail, Intent, LedgerRecord, Outcomes, detail_of, record_of
 from forehearth.core.principal import Principal
 from forehearth.core.record import Attempt, CallRecord, Touched
 from forehearth.core.usage import Usage
-from forehearth.policies.journal import WriteDown
+from forehearth.policies.journal import Soon, WriteDown
 from forehearth.policies.onion import Proceed, compose
 from forehearth.testing.clock import VirtualClock
 from tests.unit.accounting.books import Counts, intent
 
 REPLY = Reply(status=200)
-decode = msgspec.json.Decoder(Intent | LedgerRecord).decode
+decode = msgspec.json.Decoder(Intent | Outcomes).decode
 BOUND = Usage(prompt=70, completion=4_096, counted=True)
 
 
@@ -38,13 +38,13 @@ def price_of(backend: str, model: str, usage: Usage) -> Price | None:
 class Office:
     """A journal in a folder, and what writes to it."""
 
-    def __init__(self, folder: Path, *, refuses: bool = True) -> None:
+    def __init__(self, folder: Path, *, refuses: bool = True, soon: Soon | None = None) -> None:
         self.room = True
         self.lost: list[int] = []
         self.journal = Journal.create(folder, "0-1", write=self._write, lost=self.lost.append)
         self.clock = VirtualClock()
         self.counts = Counts()
-        self.writing = WriteDown(self.journal, self.clock, self.counts, refuses=refuses)
+        self.writing = WriteDown(self.journal, self.clock, self.counts, refuses=refuses, soon=soon)
         for label, resource in (("chat", "here"), ("there/chat", "there"), ("small", "here")):
             name = label.rpartition("/")[2]
             self.writing.served[label] = Served(resource=resource, name=name, price_of=price_of, bound=lambda _: BOUND)
@@ -55,8 +55,12 @@ class Office:
         return os.write(file, data)
 
     def written(self) -> list[Intent | LedgerRecord]:
-        paths = segments_of(self.journal.folder)
-        return [decode(each) for path in paths for each in segments.read(path, 0, over=True).payloads]
+        found: list[Intent | LedgerRecord] = []
+        for path in segments_of(self.journal.folder):
+            for payload in segments.read(path, 0, over=True).payloads:
+                each = decode(payload)
+                found += map(record_of, each.calls) if isinstance(each, Outcomes) else [each]
+        return found
 
     def way(self, *between: Any, rest: Proceed | None = None) -> Proceed:
         return compose([self.writing.outcomes, *between, self.writing.intents], rest or _answer)
@@ -373,6 +377,31 @@ async def test_without_room_calls_are_served_where_that_is_wanted(tmp_path: Path
     (found,) = office.written()
     assert isinstance(found, LedgerRecord)
     assert found.prompt == 12
+    office.journal.close()
+
+
+async def test_what_ends_in_one_turn_is_written_together_in_the_next_one(tmp_path: Path):
+    turns: list[Any] = []
+    office = Office(tmp_path / "journal", soon=turns.append)
+    for number in range(3):
+        call = office.call(request_id=f"id-{number}")
+        await office.way()(call)
+        await office.clock.advance(0.5)
+        over(call)
+    assert (len(turns), office.journal.under_way) == (1, 3)
+    size = office.journal.size
+    turns.pop()()
+    (path,) = segments_of(office.journal.folder)
+    assert len(segments.read(path, size, over=True).payloads) == 1
+    found = office.written()[3:]
+    assert [(each.id, each.seconds) for each in found if isinstance(each, LedgerRecord)] == [
+        ("id-0", 0.5),
+        ("id-1", 0.5),
+        ("id-2", 0.5),
+    ]
+    assert office.journal.under_way == 0
+    office.writing.write_ended()
+    assert len(office.written()) == 6
     office.journal.close()
 
 

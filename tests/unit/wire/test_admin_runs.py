@@ -12,7 +12,7 @@ from forehearth.core.place import Place
 from forehearth.core.record import Attempt
 from forehearth.responses.caller import Asker
 from forehearth.stores.memory_ledger import MemoryLedger
-from tests.unit.accounting.books import record
+from tests.unit.accounting.books import outcomes, record
 from tests.unit.admin.offices import TestOffice
 from tests.unit.identity.keyed import OTHER, RESOURCE
 from tests.unit.responses.stage import somebody
@@ -72,7 +72,8 @@ async def test_a_run_is_shown_with_all_that_it_did(ran: Ran):
     job = await ran.begin()
     await ran.tell(job, ADDED, item("weather", "in_progress"))
     await ran.tell(job, DONE, item("weather", "completed"))
-    await ran.ledger.add([ran.called("id-1", begun + 1), ran.called("id-1-2", begun + 2), ran.called("id-12", begun)])
+    called = (ran.called("id-1", begun + 1), ran.called("id-1-2", begun + 2), ran.called("id-12", begun))
+    await ran.ledger.add(outcomes(*called))
     shown = (await ran.door.ask("GET", "/admin/runs/resp_1")).json
     assert (shown["id"], shown["kind"], shown["project"], shown["endpoint"]) == ("resp_1", "response", "sales", None)
     assert (shown["status"], shown["ended"], shown["seconds"], shown["requests"]) == (

@@ -9,7 +9,7 @@ from forehearth.admin.usage import PATIENCE, LedgerOffice
 from forehearth.core.ledger import Detail, LedgerRecord
 from forehearth.core.record import Attempt, Touched
 from forehearth.stores.memory_ledger import MemoryLedger
-from tests.unit.accounting.books import record
+from tests.unit.accounting.books import outcomes, record
 from tests.unit.admin.offices import TestOffice
 from tests.unit.identity.keyed import OTHER, RESOURCE
 from tests.unit.wire.admin_door import AdminDoor
@@ -37,7 +37,7 @@ class Book:
 
     async def _sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
-        await self.ledger.add(self.on_sleep)
+        await self.ledger.add(outcomes(*self.on_sleep))
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def own(name: str, **others: object) -> LedgerRecord:
 
 async def test_usage_by_deployment_is_what_is_shown_when_nothing_is_said(book: Book):
     await book.ledger.add(
-        [
+        outcomes(
             own("a", amount=10**12, cached=3, reasoning=4, cache="miss"),
             own("b", amount=5 * 10**11, flag="cut", outcome="client_left"),
             own("c", amount=7, currency="EUR"),
@@ -60,7 +60,7 @@ async def test_usage_by_deployment_is_what_is_shown_when_nothing_is_said(book: B
             own("e", amount=0, currency="", prompt=0, completion=0, cache="hit"),
             own("f", deployment="small", amount=None, currency=""),
             own("g", resource=OTHER),
-        ]
+        )
     )
     answer = await book.door.ask("GET", "/admin/usage")
     assert answer.status == 200
@@ -100,13 +100,13 @@ async def test_usage_by_deployment_is_what_is_shown_when_nothing_is_said(book: B
 
 async def test_usage_of_a_time_of_a_key_and_of_all_that_can_be_named(book: Book):
     await book.ledger.add(
-        [
+        outcomes(
             own("a"),
             own("b", at=JANUARY + DAY),
             own("c", at=JANUARY + DAY, caller_name="desk", caller_id="key_2"),
             own("d", at=JANUARY + DAY, project="sales", product="gold", deployment="small"),
             own("e", at=JANUARY + 2 * DAY),
-        ]
+        )
     )
 
     async def calls(query: str) -> list[tuple[str, ...]]:
@@ -123,12 +123,12 @@ async def test_usage_of_a_time_of_a_key_and_of_all_that_can_be_named(book: Book)
 
 async def test_as_a_table_for_spreadsheets(book: Book):
     await book.ledger.add(
-        [
+        outcomes(
             own("a", amount=10**12, caller_name="=cmd()"),
             own("b", amount=7, currency="EUR", caller_name="=cmd()"),
             own("c", amount=None, currency="", caller_name='a "b", c'),
             own("d", amount=0, currency="", prompt=0, completion=0, caller_name="idle"),
-        ]
+        )
     )
     answer = await book.door.ask("GET", "/admin/usage?by=key&format=csv")
     assert answer.headers["content-type"] == "text/csv; charset=utf-8"
@@ -180,7 +180,11 @@ async def test_a_request_is_explained(book: Book):
         words=(("routing", "It spilled over."),),
     )
     await book.ledger.add(
-        [own("a", project="sales", product="gold", reserved=540, queued=0.1, first_byte=0.6, detail=detail, amount=25)]
+        outcomes(
+            own(
+                "a", project="sales", product="gold", reserved=540, queued=0.1, first_byte=0.6, detail=detail, amount=25
+            )
+        )
     )
     answer = await book.door.ask("GET", "/admin/requests/a")
     assert answer.status == 200
@@ -222,7 +226,9 @@ async def test_a_request_is_explained(book: Book):
 
 
 async def test_of_an_old_request_the_words_are_gone(book: Book):
-    await book.ledger.add([own("a", detail=None, amount=None, currency="", price_version="", status=0, flag="crashed")])
+    await book.ledger.add(
+        outcomes(own("a", detail=None, amount=None, currency="", price_version="", status=0, flag="crashed"))
+    )
     found = (await book.door.ask("GET", "/admin/requests/a")).json
     assert (found["tried"], found["limits"], found["words"], found["tokens"]["estimated"]) == (None, None, None, None)
     assert found["cost"] == {"amount": None, "currency": None, "priceVersion": None}
@@ -236,7 +242,7 @@ async def test_what_another_worker_wrote_just_now_is_waited_for(book: Book):
 
 
 async def test_a_request_that_nobody_made_is_not_waited_for_long(book: Book):
-    await book.ledger.add([record("a", resource=OTHER)])
+    await book.ledger.add(outcomes(record("a", resource=OTHER)))
     answer = await book.door.ask("GET", "/admin/requests/a")
     assert (answer.status, answer.code) == (404, "NotFound")
     assert "There is no record of a request 'a'" in answer.json["error"]["message"]

@@ -2,13 +2,12 @@
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from itertools import chain
-from operator import itemgetter
 from typing import Any, Final, cast, get_args
 
 import apsw
 import msgspec
 
-from forehearth.core.ledger import NOTHING, Account, Grouping, LedgerRecord, Span, Sum
+from forehearth.core.ledger import NOTHING, Account, Ending, Grouping, LedgerRecord, Outcome, Span, Sum
 from forehearth.stores.queries import queries
 from forehearth.stores.sqlite.database import Database
 
@@ -24,37 +23,10 @@ _ROWS: Final = 32
 """Calls that one statement adds: at each one the thread lets go of the interpreter, and waits to have it again."""
 _ADD_MANY: Final = _SQL["add"].replace(_ROW, ", ".join([_ROW] * _ROWS))
 _ACCOUNT: Final = Account.__struct_fields__
-_ENDING: Final = (
-    "backend",
-    "model",
-    "counted",
-    "currency",
-    "price_version",
-    "status",
-    "outcome",
-    "cache",
-    "flag",
-)
-_OWN: Final = (
-    "id",
-    "at",
-    "attempts",
-    "prompt",
-    "completion",
-    "cached",
-    "reasoning",
-    "reserved",
-    "amount",
-    "queued",
-    "first_byte",
-    "seconds",
-    "detail",
-)
+_ENDING: Final = Ending.__struct_fields__
+_OWN: Final = tuple(each for each in Outcome.__struct_fields__ if each not in ("account", "ending"))
 """What no other call has in common with one, in the order of the columns."""
 _NO_DETAIL: Final = bytes(NOTHING)
-_PLACES: Final = {name: place for place, name in enumerate(LedgerRecord.__struct_fields__)}
-_ending: Final = itemgetter(*(_PLACES[name] for name in _ENDING))
-_figures: Final = itemgetter(*(_PLACES[name] for name in _OWN[2:-1]))
 
 
 class SqliteLedger:
@@ -63,12 +35,12 @@ class SqliteLedger:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def add(self, records: Sequence[LedgerRecord]) -> None:
+    async def add(self, outcomes: Sequence[Outcome]) -> None:
         """See `ports.ledger`."""
 
         def work(connection: apsw.Connection) -> None:
-            account, ending = _numbers(connection, "account"), _numbers(connection, "ending")
-            rows = [_row(each, account, ending) for each in records]
+            account, ending = _numbers(connection, "account", Account), _numbers(connection, "ending", Ending)
+            rows = [_row(each, account, ending) for each in outcomes]
             many = len(rows) - len(rows) % _ROWS
             for first in range(0, many, _ROWS):
                 connection.execute(_ADD_MANY, tuple(chain.from_iterable(rows[first : first + _ROWS])))
@@ -107,34 +79,26 @@ class SqliteLedger:
         return await self._database.read(lambda connection: connection.execute(_SQL[name], wanted).fetchall())
 
 
-def _numbers(connection: apsw.Connection, name: str) -> Callable[[tuple[Any, ...]], int]:
+def _numbers(connection: apsw.Connection, name: str, noun: type[Account | Ending]) -> Callable[[bytes], int]:
     """What gives the number of an account, or of a way to end, for one transaction: later it may be gone."""
-    known: dict[tuple[Any, ...], int] = {}
+    known: dict[bytes, int] = {}
 
-    def number(values: tuple[Any, ...]) -> int:
-        found = known.get(values)
+    def number(written: bytes) -> int:
+        found = known.get(written)
         if found is None:
+            values = msgspec.structs.astuple(msgspec.json.decode(written, type=noun))
             ((found,),) = connection.execute(_SQL[name], values)
-            known[values] = cast("int", found)
+            known[written] = cast("int", found)
         return cast("int", found)
 
     return number
 
 
-def _row(
-    record: LedgerRecord, account: Callable[[tuple[Any, ...]], int], ending: Callable[[tuple[Any, ...]], int]
-) -> tuple[Any, ...]:
+def _row(outcome: Outcome, account: Callable[[bytes], int], ending: Callable[[bytes], int]) -> tuple[Any, ...]:
     """The values of a call, in the order of the columns."""
-    values = msgspec.structs.astuple(record)
-    detail = bytes(record.detail)
-    return (
-        record.id,
-        record.at,
-        account(msgspec.structs.astuple(record.account)),
-        ending(_ending(values)),
-        *_figures(values),
-        None if detail == _NO_DETAIL else detail.decode(),
-    )
+    id_, at, who, how, *figures, detail = msgspec.structs.astuple(outcome)
+    told = bytes(detail)
+    return id_, at, account(bytes(who)), ending(bytes(how)), *figures, None if told == _NO_DETAIL else told
 
 
 def _record(row: Sequence[Any]) -> LedgerRecord:
