@@ -23,8 +23,15 @@ class Plan:
     builds up (a call at 256 connections costs more than at 32), and a stack once behind would never catch up."""
     rate_stream_connections: int = 256
     """The same for streams, which last 20 ms each."""
+    pairs: int = 4
+    """How often in a turn latency is taken at a rate, each time straight to the mock and then through the stack."""
+    window: float = 0.5
+    """Seconds of each. Where the machine itself stands still, as virtual ones do for milliseconds at a time, a p99 is
+    that of the pause; of short windows most have none, and the median is of those."""
+    window_warmup: float = 0.3
     rate_samples: int = 300
-    """A slow stack's run at a fixed rate is made longer until about so many calls were due."""
+    """A slow stack's window is made longer until about so many calls were due. Longer than `seconds`, it is the only
+    one of its turn."""
     longest: float = 15.0
     """But never longer than this."""
     growth_calls: int = 300_000
@@ -42,6 +49,7 @@ QUICK = Plan(
     seconds=1.0,
     warmup=0.3,
     settle=1.0,
+    pairs=2,
     rate_samples=100,
     longest=6.0,
     growth_calls=60_000,

@@ -19,7 +19,7 @@ class Cost:
 
 @dataclass(frozen=True, kw_only=True)
 class Added:
-    """Milliseconds over calling the mock directly at the same rate; medians of the rounds."""
+    """Milliseconds over calling the mock directly at the same rate; medians of the rounds' medians."""
 
     rate: float | None = None
     p50: float | None = None

@@ -2,6 +2,7 @@
 
 import contextlib
 import http.client
+import statistics
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -201,17 +202,23 @@ def _rates(bench: Bench, door: Door, turn: Turn) -> None:
 
 
 def _latency(bench: Bench, door: Door, stream: Stream | None, rate: float) -> dict[str, Any]:
-    """Latency at a fixed rate of arrivals, through the stack and straight to the mock, one after the other."""
+    """Latency at a fixed rate of arrivals: of each figure the median of the turn's pairs."""
     plan = bench.plan
-    seconds = max(plan.seconds, min(plan.longest, plan.rate_samples / rate))
+    window = max(plan.window, min(plan.longest, plan.rate_samples / rate))
     connections = plan.rate_stream_connections if stream else plan.rate_call_connections
-    how = {"connections": connections, "seconds": seconds, "rate": rate, "warmup": plan.warmup}
-    straight = Door(bench, DIALOGUE, bench.upstream.port, bench.work / "turns" / "direct", None)
+    how = {"connections": connections, "seconds": window, "rate": rate, "warmup": plan.window_warmup}
     (bench.work / "turns" / "direct").mkdir(parents=True, exist_ok=True)
+    straight = Door(bench, DIALOGUE, bench.upstream.port, bench.work / "turns" / "direct", None)
+    found = [_pair(straight, door, stream, how) for _ in range(plan.pairs if window <= plan.seconds else 1)]
+    medians: dict[str, Any] = {name: statistics.median(each[name] for each in found) for name in found[0]}
+    return medians | {"rate": rate, "pairs": found}
+
+
+def _pair(straight: Door, door: Door, stream: Stream | None, how: dict[str, Any]) -> dict[str, float]:
+    """Straight to the mock, and then through the stack."""
     without, _ = straight.send(straight.order(stream, **how))
     through, cpu_us = door.send(door.order(stream, **how))
     return {
-        "rate": rate,
         "samples": through.latency.count,
         "errors": through.errors,
         "core_share": cpu_us / 1e6 / through.seconds,

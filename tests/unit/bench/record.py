@@ -7,6 +7,8 @@ PLAN = {
     "shares": [50, 80],
     "rounds": 4,
     "stream_connections": 32,
+    "pairs": 4,
+    "window": 0.5,
     "growth_calls": 300_000,
     "growth_settled": 60_000,
 }
