@@ -42,6 +42,8 @@ class Budget:
         self.settings = settings
         self.unit, self.period = settings.measure
         self.in_tokens = self.unit == "tokens"
+        self.is_settled = self.unit in ("tokens", "amount")
+        """Whether it is known in the end only what a call takes of it."""
         self.name = f"{section}.{place}.limits[{index}].{settings.key}"
         if resource:
             self.name = f"resources.{resource}.{self.name}"
@@ -60,7 +62,7 @@ class Budget:
         """`x-ratelimit-limit-*`, and the names of what remains and of when it is reset; None where there are none."""
         self.left_header, self.used_header = _named_headers(self)
         """The names that the settings give to what is left, and to what a call used."""
-        self.is_told = any((self.rate_headers, self.left_header, self.used_header))
+        self.is_named = self.left_header is not None or self.used_header is not None
         self._price_of = price_of
         self._value_of = _VALUES.get(self.keys[0]) if len(self.keys) == 1 else None
 
@@ -163,13 +165,14 @@ class Reservation(msgspec.Struct):
         usage = record.usage or used(record)
         tokens = 0 if usage is None else usage.prompt + usage.completion
         for budget, hold in held:
-            if budget.unit == "calls":
+            if usage is not None and budget.is_settled:
+                unused = hold.amount - (tokens if budget.in_tokens else budget.used(self.call, usage))
+                if unused:
+                    hold.lease.give(unused, hold.stamp)
+                if unused < 0:
+                    self.exceeded(budget.name, -unused)
+            elif budget.unit == "calls":
                 hold.settle(0)
-            elif usage is not None and budget.unit != "requests":
-                reserved, real = hold.amount, tokens if budget.in_tokens else budget.used(self.call, usage)
-                hold.settle(real)
-                if real > reserved:
-                    self.exceeded(budget.name, real - reserved)
 
 
 def used(record: CallRecord) -> Usage | None:

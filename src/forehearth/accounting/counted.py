@@ -62,10 +62,6 @@ class Hold(msgspec.Struct):
             self.amount = used
             self.lease.give(unused, self.stamp)
 
-    def frees_in(self, now: float) -> float:
-        """Seconds until there is more, as far as this worker knows."""
-        return self.lease.frees_in(self.left + 1, now)
-
     def renew(self) -> bool:
         """Let it count from now on, if it was taken before. False, and nothing is held, where that does not fit."""
         stamp = self.lease.retake(self.amount, self.stamp)

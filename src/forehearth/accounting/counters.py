@@ -38,12 +38,21 @@ class Holding(Protocol):
     tail: float
     """See `core.counter.Ask`. Both are 0 for what is no share."""
 
+    @property
+    def stamp(self) -> float:
+        """When what was taken last counts."""
+        ...
+
     def free(self, now: float) -> int:
         """How much can be taken now (monotonic, as everywhere here). Below 0, so much is owed."""
         ...
 
     def take(self, amount: int, now: float) -> float:
         """Take what is free, and return when it counts."""
+        ...
+
+    def spend(self, amount: int, now: float) -> int | None:
+        """Take so much if it is free; what is free then, or None where it was not."""
         ...
 
     def give(self, amount: int, stamp: float) -> None:
@@ -74,12 +83,13 @@ class Holding(Protocol):
 class Windowed:
     """A lease of a fixed window. It ends with the window, by either clock: the calendar may be set ahead."""
 
-    __slots__ = ("_by_minute", "_clock", "_ends", "_ends_unix", "_free", "_window", "lasts", "tail")
+    __slots__ = ("_by_minute", "_clock", "_ends", "_ends_unix", "_free", "lasts", "stamp", "tail")
 
     def __init__(self, clock: Clock, period: Period) -> None:
         self._clock = clock
         self._by_minute = period is Period.MINUTE
-        self._window = 0
+        self.stamp = 0
+        """The window."""
         self._free = 0
         self._ends = 0.0
         self._ends_unix = 0.0
@@ -90,30 +100,38 @@ class Windowed:
         return self._free if now < self._ends and (self._by_minute or self._is_current(now)) else 0
 
     def take(self, amount: int, now: float) -> float:  # noqa: ARG002 - the protocol's shape
-        """See `Holding`. The stamp is the window."""
+        """See `Holding`."""
         self._free -= amount
-        return self._window
+        return self.stamp
+
+    def spend(self, amount: int, now: float) -> int | None:
+        """See `Holding`."""
+        left = self._free - amount
+        if left < 0 or now >= self._ends or not (self._by_minute or self._is_current(now)):
+            return None
+        self._free = left
+        return left
 
     def give(self, amount: int, stamp: float) -> None:
         """See `Holding`. Of a window that is over, nothing comes back."""
-        if stamp == self._window:
+        if stamp == self.stamp:
             self._free += amount
 
     def counts(self, stamp: float, now: float) -> bool:
         """See `Holding`."""
-        return stamp == self._window and self._is_current(now)
+        return stamp == self.stamp and self._is_current(now)
 
     def lay_down(self, now: float, keep: int = 0) -> LaidDown:
         """See `Holding`."""
         free = self._free if self._is_current(now) else 0
         given, over = max(0, free - keep), max(0, -free)
         self._free = free - given + over
-        return LaidDown(given, over, self._window)
+        return LaidDown(given, over, self.stamp)
 
     def pick_up(self, grant: Grant, asked: float) -> None:
         """See `Holding`."""
-        if grant.window != self._window:
-            self._window, self._free = grant.window, 0
+        if grant.window != self.stamp:
+            self.stamp, self._free = grant.window, 0
         self._free += sum(grant.granted) + grant.spare
         self._ends = asked + grant.ends_in
         self._ends_unix = self._clock.unix() - (self._clock.monotonic() - asked) + grant.ends_in
@@ -133,7 +151,7 @@ class Windowed:
 class _Share:
     """A part of a limit, held until it lapses, of which some is in use."""
 
-    __slots__ = ("_held", "_lapses", "_used", "lasts", "tail")
+    __slots__ = ("_held", "_lapses", "_used", "lasts", "stamp", "tail")
 
     def __init__(self, *, lasts: float, tail: float) -> None:
         self._held = 0
@@ -141,6 +159,19 @@ class _Share:
         self._lapses = 0.0
         self.lasts = lasts
         self.tail = tail
+        self.stamp = 0.0
+
+    def spend(self, amount: int, now: float) -> int | None:
+        """See `Holding`."""
+        left = self.free(now) - amount
+        if left < 0:
+            return None
+        self.stamp = self.take(amount, now)
+        return left
+
+    def take(self, amount: int, now: float) -> float:
+        """See `Holding`."""
+        raise NotImplementedError
 
     def free(self, now: float) -> int:
         """See `Holding`."""

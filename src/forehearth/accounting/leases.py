@@ -85,19 +85,18 @@ class Lease:
         self.lock = asyncio.Lock()
         """Held by whoever asks the store about this counter."""
 
-    def take(self, amount: int, now: float) -> Hold | None:
-        """What is free here, at once; None where it is not enough, or others come first."""
-        return None if self._pump is not None or self._contended else self._taken(amount, now)
-
-    def _taken(self, amount: int, now: float) -> Hold | None:
+    def take(self, amount: int, now: float, *, in_turn: bool = False) -> Hold | None:
+        """What is free here, at once; None where it is not enough, or others come first, unless it is `in_turn`."""
+        if (self._contended or self._pump is not None) and not in_turn:
+            return None
         holding = self._holding
-        free = holding.free(now)
-        if free < amount:
+        left = holding.spend(amount, now)
+        if left is None:
             return None
         self._taken_at = now
         if not self.is_watched:
             self._leases.watch(self)
-        return Hold(self, amount, holding.take(amount, now), self._left + free - amount)
+        return Hold(self, amount, holding.stamp, self._left + left)
 
     def may_have(self, amount: int, now: float) -> bool:
         """Whether so much is free here, or the store may have it: no refusal is remembered."""
@@ -228,7 +227,7 @@ class Lease:
             if waiting.taken.done():
                 continue
             waiting.asked = amount == 0
-            if amount and (hold := self._taken(amount, now)) is not None:
+            if amount and (hold := self.take(amount, now, in_turn=True)) is not None:
                 self._turns.served(waiting.demand.tenant, waiting)
                 waiting.taken.set_result(hold)
 

@@ -4,8 +4,8 @@ Names and meaning of the headers are those of Azure OpenAI (`x-ratelimit-*`, of 
 and of API Management (under the names that a limit's settings give).
 """
 
-import math
 from datetime import UTC, datetime
+from math import ceil, inf
 
 from forehearth.accounting.budgets import Budget, Held
 from forehearth.accounting.counted import Denied, Hold
@@ -19,24 +19,25 @@ _NEVER: Header = (b"x-should-retry", b"false")
 
 def headers(held: Held, usage: Usage | None, now: float) -> list[Header]:
     """Of an answer; `usage` is what it used, where that is known before its head goes out."""
+    used = None if usage is None else usage.prompt + usage.completion
     told: list[Header] = []
-    tightest: dict[str, tuple[int, Budget, Hold]] = {}
-    used = 0 if usage is None else usage.prompt + usage.completion
-    for budget, hold in held:
-        if not budget.is_told:  # what is told is of tokens or of requests
+    tokens = requests = None
+    least_tokens = least_requests = inf
+    for pair in held:
+        budget, hold = pair
+        if budget.is_named:
+            told += _named(budget, _left(budget, hold, used), used)
+        if budget.rate_headers is None:
             continue
-        left = hold.left
-        if usage is not None and budget.in_tokens:
-            left += hold.amount - used
-        left = max(0, left)
-        if budget.rate_headers is not None and (budget.unit not in tightest or left < tightest[budget.unit][0]):
-            tightest[budget.unit] = (left, budget, hold)
-        if budget.left_header is not None:
-            told.append((budget.left_header, b"%d" % left))
-        if budget.used_header is not None and usage is not None:
-            told.append((budget.used_header, b"%d" % used))
-    for left, budget, hold in tightest.values():
-        told += _rate(budget, left, hold.frees_in(now))
+        if not budget.in_tokens:
+            if hold.left < least_requests:
+                requests, least_requests = pair, hold.left
+        elif hold.left < least_tokens:  # of all limits of tokens a call takes the same
+            tokens, least_tokens = pair, hold.left
+    for tightest in (tokens, requests):
+        if tightest is not None:
+            budget, hold = tightest
+            told += _rate(budget, _left(budget, hold, used), hold.lease.frees_in(hold.left + 1, now))
     return told
 
 
@@ -59,15 +60,28 @@ def refusal(call: Call, deployment: str, budget: Budget, need: int, denied: Deni
     return error
 
 
+def _left(budget: Budget, hold: Hold, used: int | None) -> int:
+    """What is left when the call is over."""
+    left = hold.left if used is None or not budget.in_tokens else hold.left + hold.amount - used
+    return max(0, left)
+
+
+def _named(budget: Budget, left: int, used: int | None) -> list[Header]:
+    told = [] if budget.left_header is None else [(budget.left_header, b"%d" % left)]
+    if budget.used_header is not None and used is not None:
+        told.append((budget.used_header, b"%d" % used))
+    return told
+
+
 def _rate(budget: Budget, left: int, frees_in: float) -> list[Header]:
     if budget.rate_headers is None:
         return []
     limit, remaining, reset = budget.rate_headers
-    return [limit, (remaining, b"%d" % left), (reset, b"%d" % math.ceil(frees_in))]
+    return [limit, (remaining, b"%d" % left), (reset, b"%d" % ceil(frees_in))]
 
 
 def _seconds(denied: Denied) -> int:
-    return max(1, math.ceil(denied.frees_in))
+    return max(1, ceil(denied.frees_in))
 
 
 def _words(call: Call, deployment: str, budget: Budget, need: int, denied: Denied, unix: float) -> str:

@@ -25,6 +25,7 @@ LONGEST_COUNTED = 262_144
 """Characters of prompt that are counted; a longer one would hold up all other calls, and is bounded by its bytes."""
 VOCABULARIES = "bpe_openai._bindings"
 """An extra: loaded where a deployment names a vocabulary."""
+_COMPLETIONS = Operation.COMPLETIONS
 _ONLY_COMPLETION_TOKENS = re.compile(r"(^|/)(o[1-9]|gpt-[5-9])", re.IGNORECASE)
 
 _log = logging.getLogger("forehearth.limits")
@@ -98,7 +99,7 @@ class TokenBounds:
         if call.form is not None:
             whole, images = call.form.texts, call.form.images
         prompt = whole - size + images * settings.image + settings.overhead
-        own = COMPLETION_OUTPUT if call.operation is Operation.COMPLETIONS else settings.output
+        own = COMPLETION_OUTPUT if call.operation is _COMPLETIONS else settings.output
         output = own if call.output is None else call.output
         output = output if longest is None else min(output, longest)
         return Bounds(prompt=prompt, output=output, choices=call.choices, by_caller=call.output is not None)

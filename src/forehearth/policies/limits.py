@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
+from msgspec.structs import replace
 
 from forehearth.accounting.budgets import Budget, Held, Reservation
 from forehearth.accounting.counted import Denied, Hold
@@ -47,7 +48,9 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     """What a caller's calls in a project are held against."""
 
     principal: Principal
-    applying: Applying
+    budgets: Sequence[Budget]
+    longest: int | None
+    """Both as in `Applying`."""
     leases: tuple[tuple[Budget, Lease], ...] | None
     """One for each budget; None where every call says anew which counters it is held against."""
     generation: int
@@ -90,26 +93,33 @@ class HoldToLimits:
         self._leases = leases
         self._now = leases.clock.monotonic
         self._meter = meter
+        self._exceeded = meter.exceeded
         self._applying: dict[tuple[str, str], Applying] = {}
         self._standings: dict[tuple[int, str], Standing] = {}
         """Of callers and projects; a caller is known by being the very same object, which it is as long as it calls."""
 
     async def __call__(self, call: Call, proceed: Proceed) -> Reply:
         """Reserve, pass on, and leave the settlement to the record's end. Raises `TooManyRequests`, `QuotaExceeded`."""
-        standing = self._standing(call)
-        budgets, longest = standing.applying.budgets, standing.applying.longest
+        principal = call.principal
+        standing = self._standings.get((id(principal), call.project))
+        if standing is None or standing.principal is not principal or standing.generation != self._leases.generation:
+            standing = self._stand(call)
+        budgets, longest = standing.budgets, standing.longest
         if not budgets and longest is None:
             return await proceed(call)
         bounds, now = self._tokens.of(call, longest), self._now()
-        held = _taken_at_once(call, standing.leases or self._leased(call, budgets), bounds, now)
+        total = bounds.total
+        held = _taken_at_once(call, standing.leases or self._leased(call, budgets), bounds, total, now)
         if held is None:
             held, bounds = await self._take_in_turn(call, budgets, bounds, now)
-        reservation = Reservation(call, held, self._meter.exceeded)
+            total = bounds.total
+        reservation = Reservation(call, held, self._exceeded)
         record = call.record
         record.at_end(reservation.settle)
-        record.estimated, record.reserved = bounds.prompt, bounds.total
+        record.estimated, record.reserved = bounds.prompt, total
+        touches = record.limits.append
         for budget, hold in held:
-            record.limits.append(Touched(name=budget.name, reserved=hold.amount, left=hold.left))
+            touches(Touched(name=budget.name, reserved=hold.amount, left=hold.left))
         try:
             reply = await proceed(call if call.output == bounds.output else self._tokens.bounded(call, bounds))
         except ForehearthError as error:
@@ -121,8 +131,10 @@ class HoldToLimits:
         if not told:
             return reply
         # What a backend says of its own limits is not what this caller has left.
-        kept = [header for header in reply.headers if not header[0].startswith(_RATES)]
-        return msgspec.structs.replace(reply, headers=kept + told)
+        for header in reply.headers:
+            if not header[0].startswith(_RATES):
+                told.append(header)
+        return replace(reply, headers=told)
 
     def _that_apply(self, call: Call) -> Applying:
         key = (call.principal.product, call.project)
@@ -131,20 +143,18 @@ class HoldToLimits:
             found = self._applying[key] = self._limits.applying(*key)
         return found
 
-    def _standing(self, call: Call) -> Standing:
-        principal, project = call.principal, call.project
-        key = (id(principal), project)
-        found = self._standings.get(key)
-        if found is not None and found.principal is principal and found.generation == self._leases.generation:
-            return found
+    def _stand(self, call: Call) -> Standing:
+        """Find out what a caller is held against, and remember it."""
+        principal = call.principal
         applying = self._that_apply(call)
         budgets = applying.budgets
         is_settled = all(each.is_of_caller for each in budgets)
         if len(self._standings) >= _REMEMBERED:
             self._standings.clear()
-        found = self._standings[key] = Standing(
+        found = self._standings[id(principal), call.project] = Standing(
             principal=principal,
-            applying=applying,
+            budgets=budgets,
+            longest=applying.longest,
             leases=self._leased(call, budgets) if is_settled else None,
             generation=self._leases.generation,
         )
@@ -184,9 +194,10 @@ class HoldToLimits:
             self._meter.waited(waited)
 
 
-def _taken_at_once(call: Call, leases: Sequence[tuple[Budget, Lease]], bounds: Bounds, now: float) -> Held | None:
-    """Take all of it from memory; None, and nothing is taken, where something is missing."""
-    total = bounds.total
+def _taken_at_once(
+    call: Call, leases: Sequence[tuple[Budget, Lease]], bounds: Bounds, total: int, now: float
+) -> Held | None:
+    """Take all of it from memory; None, and nothing is taken, where something is missing. `total` is of the bounds."""
     held: list[tuple[Budget, Hold]] = []
     for budget, lease in leases:
         hold = lease.take(total if budget.in_tokens else budget.need(call, bounds), now)

@@ -69,6 +69,22 @@ def test_a_sliding_share_is_free_again_a_minute_after_each_instant() -> None:
     assert held.frees_in(90, 1_060.0 + STEP) == 1_001.0 + STEP + 60.0 - (1_060.0 + STEP)
 
 
+def test_what_is_not_free_is_not_spent() -> None:
+    windowed, sliding, slots = Windowed(Hands(), Period.DAY), Sliding(), Slots()
+    windowed.pick_up(Grant(granted=(10,), window=7, ends_in=50.0), asked=1_000.0)
+    for share in (sliding, slots):
+        share.pick_up(Grant(held=10, ends_in=5.0), asked=1_000.0)
+    for held in (windowed, sliding, slots):
+        assert held.spend(11, 1_000.0) is None
+        assert held.spend(7, 1_000.0) == 3
+        assert held.spend(4, 1_000.0) is None
+        held.give(7, held.stamp)
+        assert held.free(1_000.0) == 10
+        assert held.spend(10, 1_000.0) == 0
+        held.give(5, held.stamp)
+        assert held.spend(1, 1_050.0) is None
+
+
 def test_a_share_that_lapsed_is_not_used() -> None:
     for held in (Sliding(), Slots()):
         held.pick_up(Grant(held=5, ends_in=held.lasts), asked=1_000.0)
