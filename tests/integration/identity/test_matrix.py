@@ -188,6 +188,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     status: int
     body: bytes
     request_id: str = ""
+    headers: Mapping[str, str] = {}
 
     @property
     def error(self) -> Mapping[str, Any]:
@@ -202,11 +203,11 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
 class Client:
     """Asks one server over one connection, which is opened anew where the server closes it."""
 
-    def __init__(self, server: ForehearthServer, user: str) -> None:
-        """`user` is the token of somebody who may do everything in each project."""
+    def __init__(self, server: ForehearthServer, user: str, host: str | None = None) -> None:
+        """`user` is the token of somebody who may do everything in each project; `host` is another resource's."""
         self._connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
         self._user = {"authorization": f"Bearer {user}"}
-        self._administrator = {"api-key": server.key}
+        self._administrator = {"api-key": server.key} | ({} if host is None else {"host": host})
         self._numbers = itertools.count()
         self.administered: Mapping[str, Callable[[], str]] = {
             "/admin/keys/": lambda: str(self.new_key()["id"]),
@@ -232,8 +233,9 @@ class Client:
         given = dict(headers) if raw is None else {"content-type": kind, **headers}
         self._connection.request(method, target, raw, given)
         response = self._connection.getresponse()
-        request_id = response.headers.get("x-request-id", "")
-        return Answer(status=response.status, body=response.read(), request_id=request_id)
+        said = {name.lower(): value for name, value in response.headers.items()}
+        request_id = said.get("x-request-id", "")
+        return Answer(status=response.status, body=response.read(), request_id=request_id, headers=said)
 
     def new_name(self) -> str:
         """A name that no key had before."""
