@@ -16,7 +16,16 @@ import pytest
 from tests.conftest import StartForehearth
 from tests.forehearth_server import ForehearthServer
 from tests.integration.identity.loopback_issuer import LoopbackIssuer
-from tests.integration.identity.test_matrix import BODIES, DEFINITION, RESPONSE, UPLOAD, VERSIONS, Client, served
+from tests.integration.identity.test_matrix import (
+    BODIES,
+    DEFINITION,
+    RESPONSE,
+    UPLOAD,
+    VERSIONS,
+    Answer,
+    Client,
+    served,
+)
 
 CONFIG = """
 version: 1
@@ -82,6 +91,11 @@ class Asker:
         query = next(query for start, query in VERSIONS if path.startswith(start.format(project=world.project)))
         target = path + (query.replace("?", "&") if "?" in path else query)
         answer = self._client.ask(method, target, body, world.headers)
+        return self.answered(answer)
+
+    @staticmethod
+    def answered(answer: Answer) -> tuple[int, str, str]:
+        """The same, of an answer."""
         headers = [f"{name}: {value}" for name, value in answer.headers.items() if name not in OF_THE_REQUEST]
         return answer.status, answer.body.decode(errors="replace"), "\n".join(headers)
 

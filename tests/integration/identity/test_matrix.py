@@ -208,7 +208,7 @@ class Client:
         self._connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
         self._user = {"authorization": f"Bearer {user}"}
         self._administrator = {"api-key": server.key} | ({} if host is None else {"host": host})
-        self._numbers = itertools.count()
+        self._names = (f"{'matrix' if host is None else 'theirs'}-{number}" for number in itertools.count())
         self.administered: Mapping[str, Callable[[], str]] = {
             "/admin/keys/": lambda: str(self.new_key()["id"]),
             "/admin/role-assignments/": self.new_assignment,
@@ -239,7 +239,7 @@ class Client:
 
     def new_name(self) -> str:
         """A name that no key had before."""
-        return f"matrix-{next(self._numbers)}"
+        return next(self._names)
 
     def new_assignment(self) -> str:
         """The id of a role assignment that was not there before: of a role that all assign who may assign any."""
@@ -305,13 +305,13 @@ class Client:
         return caller.headers if "host" in caller.headers else self._user
 
     def new_key(self, resource: str | None = None) -> Mapping[str, Any]:
-        """A key that was not there before: its `id`, and its text as `key`."""
+        """A key that was not there before: its `id` and `name`, and its text as `key`."""
         body = {"name": self.new_name()}
         target = "/admin/keys" if resource is None else f"/admin/keys?resource={resource}"
         answer = self.ask("POST", target, body, self._administrator)
         assert answer.status // 100 == 2, answer
         made = json.loads(answer.body)
-        return {"id": made["id"], "key": made["key"]}
+        return {"id": made["id"], "key": made["key"], "name": body["name"]}
 
 
 def lines() -> list[Line]:
