@@ -487,10 +487,17 @@ def test_every_endpoint_answers_every_caller_as_expected(
         found = fault(line, expected, callers[name], ask(client, line, callers[name]))
         if found is not None:
             wrong.append(f"{line.name}, {name}: {found}")
+    record_property("endpoints", len(lines()))
     record_property("cells", len(cells))
     record_property("wrong cells", len(wrong))
-    print(f"{len(cells)} cells, {len(wrong)} wrong")  # noqa: T201 - the figure, for who runs it
     assert not wrong, "\n".join(wrong)
+
+
+def test_the_page_says_how_many_there_are(repository_root: Path):
+    page = " ".join((repository_root / "docs" / "reference" / "roles.md").read_text().split())
+    found = lines()
+    callers = len(found[0].cells)
+    assert f"{len(found)} endpoints and {callers} callers, {len(found) * callers:,} cells" in page
 
 
 def test_another_path_of_an_endpoint_opens_nothing_more(client: Client, callers: Mapping[str, Caller], record_property):
