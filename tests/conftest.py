@@ -26,6 +26,20 @@ def pytest_collection() -> Generator[None, object, object]:
         return (yield)
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Tell the figures that tests recorded: how many cells were asked for, and how many were wrong."""
+    reports = [each for some in terminalreporter.stats.values() for each in some if getattr(each, "when", "") == "call"]
+    figures = [
+        f"{value:>8,} {name}  ({each.nodeid.partition('::')[0]})"
+        for each in reports
+        for name, value in each.user_properties
+        if isinstance(value, int | float)
+    ]
+    if figures:
+        terminalreporter.section("figures")
+        terminalreporter.write("".join(f"{line}\n" for line in figures))
+
+
 @pytest.fixture(scope="session")
 def repository_root() -> Path:
     """The folder that is the repository."""

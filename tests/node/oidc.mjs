@@ -1,10 +1,12 @@
-// A certified OpenID Connect server (the oidc-provider package), with one client and two keys. It prints its issuer,
-// and changes its signing key when it is told "rotate" on standard input.
+// A certified OpenID Connect server (the oidc-provider package), with three clients and two keys. It prints its issuer,
+// and changes its signing key when it is told "rotate" on standard input. Of two clients tokens say a group and a role.
 import { createServer } from "node:http";
 import { createInterface } from "node:readline";
 import { exportJWK, generateKeyPair } from "jose";
 import Provider from "oidc-provider";
 
+const SECRET = "robots-secret-0123456789";
+const SAID = { grouped: { groups: ["others", "builders"] }, enrolled: { roles: ["Model.Call"] } };
 const AUDIENCE = "https://ai.azure.com";
 
 async function signingKey(kid) {
@@ -17,9 +19,10 @@ let handle;
 
 async function provide(issuer, kid) {
   const provider = new Provider(issuer, {
-    clients: [
-      { client_id: "robot", client_secret: "robots-secret-0123456789", grant_types: ["client_credentials"], redirect_uris: [], response_types: [] },
-    ],
+    clients: ["robot", ...Object.keys(SAID)].map((client_id) => (
+      { client_id, client_secret: SECRET, grant_types: ["client_credentials"], redirect_uris: [], response_types: [] }
+    )),
+    extraTokenClaims: (_, token) => SAID[token.clientId],
     jwks: { keys: [await signingKey(kid)] },
     features: {
       devInteractions: { enabled: false },

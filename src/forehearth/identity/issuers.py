@@ -1,6 +1,7 @@
 """Whose tokens are trusted, and what for."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 
 import msgspec
 
@@ -10,6 +11,7 @@ from forehearth.core.identity_settings import EntraSettings, IdentitySettings, O
 from forehearth.core.issuers import DEVELOPMENT, ENTRA, entra_issuers, is_safe
 from forehearth.identity.key_sets import KeySet
 from forehearth.ports.fetch import Fetch
+from forehearth.ports.turns import Turns
 
 AUDIENCES = frozenset(
     {
@@ -40,37 +42,40 @@ class TrustedIssuer(msgspec.Struct, frozen=True, kw_only=True):
     """Where it is a directory: what its tokens must have as `tid`."""
 
 
-def trusted_issuers(settings: IdentitySettings, fetch: Fetch, clock: Clock) -> dict[str, TrustedIssuer]:
-    """Every issuer of the configuration, by its `iss`.
+def trusted_issuers(
+    settings: IdentitySettings, fetch: Fetch, clock: Clock, turns: Turns | None = None
+) -> dict[str, TrustedIssuer]:
+    """Every issuer of the configuration, by its `iss`. `turns` are those of all workers who ask them for keys.
 
     Raises `Misconfigured` where two are the same, one has a name that means another, or its keys could be anybody's.
     """
-    found = {issuer.iss: issuer for issuer in _entra(settings.entra, fetch, clock)} if settings.entra else {}
+    key_sets = partial(KeySet, fetch=fetch, clock=clock, turns=turns)
+    found = {issuer.iss: issuer for issuer in _entra(settings.entra, key_sets)} if settings.entra else {}
     for name, each in settings.oidc.items():
         if name in _TAKEN:
             raise Misconfigured(f"identity.oidc.{name}: this name is taken: choose another")
         if each.issuer in found:
             other = found[each.issuer].name
             raise Misconfigured(f"identity.oidc.{name}.issuer: {other} has the same: name an issuer once")
-        found[each.issuer] = _oidc(name, each, fetch, clock)
+        found[each.issuer] = _oidc(name, each, key_sets)
     return found
 
 
-def _entra(settings: EntraSettings, fetch: Fetch, clock: Clock) -> Iterator[TrustedIssuer]:
+def _entra(settings: EntraSettings, key_sets: Callable[..., KeySet]) -> Iterator[TrustedIssuer]:
     """A directory's two issuers. Both forms of token are signed with the same keys."""
     authority = settings.authority.rstrip("/")
     _check("identity.entra.authority", authority)
     audiences = AUDIENCES | {each.removesuffix("/") for each in settings.audiences}
     for tenant in (each.lower() for each in settings.tenants):
         forms = entra_issuers(authority, tenant)
-        keys = KeySet(forms[1], url=f"{authority}/{tenant}/discovery/v2.0/keys", fetch=fetch, clock=clock)
+        keys = key_sets(forms[1], url=f"{authority}/{tenant}/discovery/v2.0/keys")
         for iss in forms:
             yield TrustedIssuer(
                 name=ENTRA, iss=iss, audiences=audiences, algorithms=_ENTRA_ALGORITHMS, keys=keys, tenant=tenant
             )
 
 
-def _oidc(name: str, settings: OidcSettings, fetch: Fetch, clock: Clock) -> TrustedIssuer:
+def _oidc(name: str, settings: OidcSettings, key_sets: Callable[..., KeySet]) -> TrustedIssuer:
     where = "issuer" if settings.keys_url is None else "keys_url"
     _check(f"identity.oidc.{name}.{where}", settings.keys_url or settings.issuer)
     return TrustedIssuer(
@@ -78,7 +83,7 @@ def _oidc(name: str, settings: OidcSettings, fetch: Fetch, clock: Clock) -> Trus
         iss=settings.issuer,
         audiences=frozenset(each.removesuffix("/") for each in settings.audiences),
         algorithms=frozenset(settings.algorithms),
-        keys=KeySet(settings.issuer, url=settings.keys_url, fetch=fetch, clock=clock),
+        keys=key_sets(settings.issuer, url=settings.keys_url),
     )
 
 

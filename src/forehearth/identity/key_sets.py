@@ -1,15 +1,16 @@
 """The public keys of one issuer: fetched when they are needed, kept, and fetched again at a bounded rate.
 
 A key id that is not known may be a new key, or nonsense that somebody sends to have us fetch. So between two fetches
-of one issuer there are at least 30 seconds, whoever asks, and all who wait share one fetch. In the pause an unknown
-key id is refused at once.
+of one issuer there are at least 30 seconds, whoever asks in whichever worker, and all who wait share one fetch. In the
+pause an unknown key id is refused at once.
 """
 
 import asyncio
+import contextlib
 import json
 import logging
 import math
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, SECP384R1, EllipticCurvePublicKey
@@ -22,6 +23,7 @@ from forehearth.core.clock import Clock
 from forehearth.core.errors import ForehearthError
 from forehearth.core.issuers import is_safe
 from forehearth.ports.fetch import Fetch
+from forehearth.ports.turns import Heard, Turns
 
 PAUSE_SECONDS = 30.0
 """Between two fetches of one issuer's keys."""
@@ -54,14 +56,30 @@ class VerifyingKey:
         return bool(self.key == other.key) and self.algorithms.keys() == other.algorithms.keys()
 
 
+class Alone:
+    """The `ports.turns.Turns` of whoever has nobody to share with."""
+
+    heard: Heard | None = None
+
+    @contextlib.asynccontextmanager
+    async def of(self, issuer: str) -> AsyncIterator["Alone"]:  # noqa: ARG002 - the protocol's shape
+        """See `ports.turns`."""
+        yield self
+
+    def tell(self, heard: Heard) -> None:
+        """See `ports.turns`."""
+
+
 class KeySet:
     """One issuer's keys. Without a `url`, its discovery document is asked where they are."""
 
-    def __init__(self, issuer: str, *, url: str | None, fetch: Fetch, clock: Clock) -> None:
+    def __init__(self, issuer: str, *, url: str | None, fetch: Fetch, clock: Clock, turns: Turns | None = None) -> None:
+        """`turns` are those of all workers who ask the same issuers."""
         self._issuer = issuer
         self._url = url
         self._fetch = fetch
         self._clock = clock
+        self._turns: Turns = Alone() if turns is None else turns
         self._keys: dict[str, VerifyingKey] = {}
         self._fetched = -math.inf
         self._tried = -math.inf
@@ -98,21 +116,39 @@ class KeySet:
     def _begin(self) -> asyncio.Task[None]:
         if self._fetching is None:
             self._tried = self._clock.monotonic()
-            self.fetches += 1
             self._fetching = asyncio.get_running_loop().create_task(self._refresh())
         return self._fetching
 
     async def _refresh(self) -> None:
         try:
-            found = read_keys(await self._fetch(self._url or await self._discovered()))
-        except (ForehearthError, ValueError) as error:
-            reason = error.message if isinstance(error, ForehearthError) else str(error)
-            _log.warning("the keys of the issuer %s could not be fetched: %s", self._issuer, reason)
-        else:
-            self._keys = {key_id: self._kept(key_id, key) for key_id, key in found.items()}
-            self._fetched = self._clock.monotonic()
+            async with self._turns.of(f"{self._issuer} {self._url or ''}") as turn:
+                heard = turn.heard
+                if heard is None or not 0 <= self._clock.monotonic() - heard.at < PAUSE_SECONDS:
+                    heard = await self._asked()
+                    turn.tell(heard)
+            self._tried = heard.at
+            if heard.document is not None:
+                found = read_keys(heard.document)
+                self._keys = {key_id: self._kept(key_id, key) for key_id, key in found.items()}
+                self._fetched = heard.at
+        except (ValueError, OSError) as error:
+            self._failed(str(error))
         finally:
             self._fetching = None
+
+    async def _asked(self) -> Heard:
+        """What the issuer says now."""
+        at = self._clock.monotonic()
+        self.fetches += 1
+        try:
+            document = await self._fetch(self._url or await self._discovered())
+        except (ForehearthError, ValueError) as error:
+            self._failed(error.message if isinstance(error, ForehearthError) else str(error))
+            return Heard(at=at, document=None)
+        return Heard(at=at, document=document)
+
+    def _failed(self, reason: str) -> None:
+        _log.warning("the keys of the issuer %s could not be fetched: %s", self._issuer, reason)
 
     def _kept(self, key_id: str, key: VerifyingKey) -> VerifyingKey:
         old = self._keys.get(key_id)

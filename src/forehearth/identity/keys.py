@@ -43,6 +43,7 @@ class _Entry(msgspec.Struct, frozen=True, kw_only=True):
     networks: Networks | None = None
 
 
+_NOWHERE = ""
 _EMPTY: Mapping[bytes, _Entry] = {}
 Products = Mapping[str, frozenset[str] | None]
 """The products of a resource, and which deployments each has; None for all."""
@@ -53,7 +54,8 @@ _NO_ROLES: Mapping[str, Sequence[Role]] = {}
 class KeyRing:
     """The keys that are known now, by resource. They are looked up by keyed hash, so time tells nothing of a near miss.
 
-    It holds hashes and no key. The development key is in it from the beginning and opens every resource.
+    It holds hashes and no key. The development key is in it from the beginning and opens every resource; it is known,
+    and opens nothing, where there is none.
     """
 
     def __init__(
@@ -68,7 +70,7 @@ class KeyRing:
         self._products = products
         self._nobody = _Entry(digest=bytes(32), principal=Principal(name="nobody", kind="key"), ends=float("-inf"))
         digest = self._digest(development.reveal().encode())
-        self._always = {name: {digest: _development(digest, name, resources)} for name in resources}
+        self._always = {name: {digest: _development(digest, name, resources)} for name in (*resources, _NOWHERE)}
         self._rings: Mapping[str, Mapping[bytes, _Entry]] = self._always
 
     def replace(self, records: Iterable[KeyRecord], given: Mapping[str, Sequence[Role]] = _NO_ROLES) -> None:

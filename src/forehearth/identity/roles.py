@@ -2,7 +2,7 @@
 
 Source: the roles' published definitions, as far as they are about `Microsoft.CognitiveServices` and role assignments.
 What a role may do here follows from its data actions. Its actions are of Azure's control plane, which is not served:
-they are here to be read.
+they are here to be read. One role, Cognitive Services User, is as Foundry's page on roles has it, which gives it less.
 """
 
 import re

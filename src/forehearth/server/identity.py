@@ -18,6 +18,7 @@ from forehearth.identity.issuers import trusted_issuers
 from forehearth.identity.keys import KeyRing
 from forehearth.identity.tokens import Tokens
 from forehearth.ports.fetch import Fetch
+from forehearth.ports.turns import Turns
 from forehearth.server.development import assignments
 from forehearth.server.tenants import all_resources
 
@@ -38,21 +39,24 @@ class Identities(msgspec.Struct, frozen=True, kw_only=True):
     """Who is told of those that are shown a secret."""
 
 
-def build_identities(
+def build_identities(  # noqa: PLR0913 - its parts, each by its name
     settings: Settings,
     *,
     key: Secret,
     pepper: bytes,
     fetch: Fetch,
     clock: Clock,
+    turns: Turns | None = None,
     issuer: DevelopmentIssuer | None = None,
 ) -> Identities:
     """Everybody whom the configuration knows, and `issuer`'s people. `key` is the development key.
 
+    `turns` are those of all workers who ask the same issuers for their keys.
+
     Raises `Misconfigured` for a role or an issuer that there is not.
     """
     default = settings.server.resource
-    trusted = trusted_issuers(settings.identity, fetch, clock)
+    trusted = trusted_issuers(settings.identity, fetch, clock, turns)
     if issuer is not None:
         own = trusted_issuer(issuer.trusted, clock)
         trusted |= {own.iss: own}

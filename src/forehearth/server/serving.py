@@ -38,6 +38,7 @@ from forehearth.server.reach import reached
 from forehearth.server.spooling import opened_spool
 from forehearth.server.stores import awaited_stores
 from forehearth.server.sweeping import swept
+from forehearth.server.turns import SharedTurns
 from forehearth.server.working import Workshop
 from forehearth.stored_completions.keeping import Keeping
 from forehearth.stored_completions.service import StoredCompletions
@@ -66,8 +67,9 @@ async def run_worker(context: WorkerContext) -> None:
         context.metrics.watch_connections(lambda: client.counters.connections_opened)
         issuer = open_development_issuer(context, clock)
         fetch = Fetching(client, context.environ)
+        turns = SharedTurns(context.data.run)
         identities = build_identities(
-            settings, issuer=issuer, key=context.key, pepper=stores.pepper, fetch=fetch, clock=clock
+            settings, issuer=issuer, key=context.key, pepper=stores.pepper, fetch=fetch, turns=turns, clock=clock
         )
         workshop = Workshop()
         around = Surroundings(

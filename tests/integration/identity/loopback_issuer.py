@@ -23,6 +23,8 @@ class LoopbackIssuer:
     def __init__(self, url: str) -> None:
         self.url = url
         self.key = new_key()
+        self.fetched = 0
+        """How often its key set was asked for."""
 
     @property
     def keys_url(self) -> str:
@@ -55,6 +57,7 @@ def loopback_issuer() -> Iterator[LoopbackIssuer]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             found = f"{issuer.url}{self.path}" == issuer.keys_url
+            issuer.fetched += found
             body = issuer.key_set() if found else b""
             self.send_response(200 if found else 404)
             self.send_header("content-type", "application/json")

@@ -16,7 +16,16 @@ import pytest
 from tests.conftest import StartForehearth
 from tests.forehearth_server import ForehearthServer
 from tests.integration.identity.loopback_issuer import LoopbackIssuer
-from tests.integration.identity.test_matrix import BODIES, DEFINITION, RESPONSE, UPLOAD, VERSIONS, Client, served
+from tests.integration.identity.test_matrix import (
+    BODIES,
+    DEFINITION,
+    RESPONSE,
+    UPLOAD,
+    VERSIONS,
+    Answer,
+    Client,
+    served,
+)
 
 CONFIG = """
 version: 1
@@ -44,6 +53,8 @@ NO_STATE = re.compile(r".*/(models|deployments)/{\w+}|/admin/.*|.*{deployment}.*
 EMPTY = re.compile(r'"(value|data)":\[\]')
 """A list that has nothing in it, where a list is of whatever has that name."""
 ALWAYS = {"agent_version": "1", "version": "1"}
+OF_THE_REQUEST = ("date", "x-request-id", "apim-request-id", "x-ms-request-id")
+"""Header fields that differ from one answer to the next, whatever is asked."""
 
 
 class World(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,10 +84,20 @@ class Asker:
 
     def ask(self, world: World, method: str, path: str, body: object = None) -> tuple[int, str]:
         """Status and text."""
+        return self.told(world, method, path, body)[:2]
+
+    def told(self, world: World, method: str, path: str, body: object = None) -> tuple[int, str, str]:
+        """Status, text, and the header fields but for those of the request."""
         query = next(query for start, query in VERSIONS if path.startswith(start.format(project=world.project)))
         target = path + (query.replace("?", "&") if "?" in path else query)
         answer = self._client.ask(method, target, body, world.headers)
-        return answer.status, answer.body.decode(errors="replace")
+        return self.answered(answer)
+
+    @staticmethod
+    def answered(answer: Answer) -> tuple[int, str, str]:
+        """The same, of an answer."""
+        headers = [f"{name}: {value}" for name, value in answer.headers.items() if name not in OF_THE_REQUEST]
+        return answer.status, answer.body.decode(errors="replace"), "\n".join(headers)
 
     def made(self, world: World, path: str, body: object, method: str = "POST") -> dict[str, Any]:
         """What was made."""
@@ -283,12 +304,13 @@ def compared(asker: Asker, way: Way, at: World, ids: dict[str, str]) -> str | No
     foreign = {name: value for name, value in ids.items() if value != at.ids.get(name.removeprefix("own_"))}
     nobodys = ids | {name: absent(value) for name, value in foreign.items()}
     method, path, body = way.filled(at, ids)
-    status, text = asker.ask(at, method, path, body)
-    absent_status, absent_text = asker.ask(at, *way.filled(at, nobodys))
+    status, text, headers = asker.told(at, method, path, body)
+    said, of_nobody = (status, text, headers), asker.told(at, *way.filled(at, nobodys))
     for name, value in foreign.items():
-        text, absent_text = text.replace(value, "ID"), absent_text.replace(nobodys[name], "ID")
-    if (status, text) != (absent_status, absent_text):
-        return f"{method} {path} {body}: {status} {text}, and of nobody's {absent_status} {absent_text}"
+        said = (status, *(each.replace(value, "ID") for each in said[1:]))
+        of_nobody = (of_nobody[0], *(each.replace(nobodys[name], "ID") for each in of_nobody[1:]))
+    if said != of_nobody:
+        return f"{method} {path} {body}: {said}, and of nobody's {of_nobody}"
     nothing = (method, status) == ("DELETE", 204) or (method == "GET" and EMPTY.search(text))
     return None if status >= 400 or nothing else f"{method} {path} {body}: {status} {text}"
 

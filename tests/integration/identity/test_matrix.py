@@ -58,6 +58,8 @@ identity:
     - {{role: Foundry User, user: sales_user, project: sales}}
     - {{role: Foundry User, user: contoso_user, resource: contoso}}
     - {{role: Owner, user: owner_of_sales, project: sales}}
+    - {{role: Foundry User, user: at_agent, project: default, agent: the-one}}
+    - {{role: Foundry User, user: at_other_agent, project: default, agent: another}}
 """
 MANAGED = {"scp": None, "idtyp": "app", "azp": "client-of-openai-user"}
 PEOPLE: Mapping[str, Mapping[str, Any]] = {
@@ -73,6 +75,8 @@ PEOPLE: Mapping[str, Mapping[str, Any]] = {
     "consumer": {"roles": ["consumers"]},
     "sales_user": {},
     "contoso_user": {},
+    "at_agent": {},
+    "at_other_agent": {},
 }
 """Holders of good tokens, and what theirs say besides who they are."""
 
@@ -165,6 +169,8 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
     id: str = ""
     """Who a refusal says it is."""
     project: str = "default"
+    agent: str = ""
+    """The agent that it asks, where it has a role at that alone; else each time a new one."""
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True):
@@ -188,6 +194,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     status: int
     body: bytes
     request_id: str = ""
+    headers: Mapping[str, str] = {}
 
     @property
     def error(self) -> Mapping[str, Any]:
@@ -202,12 +209,12 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
 class Client:
     """Asks one server over one connection, which is opened anew where the server closes it."""
 
-    def __init__(self, server: ForehearthServer, user: str) -> None:
-        """`user` is the token of somebody who may do everything in each project."""
+    def __init__(self, server: ForehearthServer, user: str, host: str | None = None) -> None:
+        """`user` is the token of somebody who may do everything in each project; `host` is another resource's."""
         self._connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
         self._user = {"authorization": f"Bearer {user}"}
-        self._administrator = {"api-key": server.key}
-        self._numbers = itertools.count()
+        self._administrator = {"api-key": server.key} | ({} if host is None else {"host": host})
+        self._names = (f"{'matrix' if host is None else 'theirs'}-{number}" for number in itertools.count())
         self.administered: Mapping[str, Callable[[], str]] = {
             "/admin/keys/": lambda: str(self.new_key()["id"]),
             "/admin/role-assignments/": self.new_assignment,
@@ -232,12 +239,13 @@ class Client:
         given = dict(headers) if raw is None else {"content-type": kind, **headers}
         self._connection.request(method, target, raw, given)
         response = self._connection.getresponse()
-        request_id = response.headers.get("x-request-id", "")
-        return Answer(status=response.status, body=response.read(), request_id=request_id)
+        said = {name.lower(): value for name, value in response.headers.items()}
+        request_id = said.get("x-request-id", "")
+        return Answer(status=response.status, body=response.read(), request_id=request_id, headers=said)
 
     def new_name(self) -> str:
         """A name that no key had before."""
-        return f"matrix-{next(self._numbers)}"
+        return next(self._names)
 
     def new_assignment(self) -> str:
         """The id of a role assignment that was not there before: of a role that all assign who may assign any."""
@@ -291,8 +299,8 @@ class Client:
         return str(json.loads(answer.body)["id"])
 
     def new_agent(self, caller: Caller) -> str:
-        """The name of an agent that was not there before, made by somebody who may."""
-        name = self.new_name()
+        """The name of an agent, made by somebody who may: of the caller's, or of one that was not there before."""
+        name = caller.agent or self.new_name()
         target = f"/api/projects/{caller.project}/agents/{name}/versions?api-version=v1"
         answer = self.ask("POST", target, {"definition": DEFINITION}, self._headers(caller))
         assert answer.status // 100 == 2, answer
@@ -302,14 +310,20 @@ class Client:
         """Of somebody who may do everything where the caller asks."""
         return caller.headers if "host" in caller.headers else self._user
 
-    def new_key(self, resource: str | None = None) -> Mapping[str, Any]:
-        """A key that was not there before: its `id`, and its text as `key`."""
-        body = {"name": self.new_name()}
+    def new_role(self, key: str) -> None:
+        """Give a key the role Cognitive Services OpenAI User."""
+        body = {"role": "Cognitive Services OpenAI User", "principalType": "key", "principalId": key}
+        answer = self.ask("POST", "/admin/role-assignments", body, self._administrator)
+        assert answer.status // 100 == 2, answer
+
+    def new_key(self, resource: str | None = None, **limits: object) -> Mapping[str, Any]:
+        """A key that was not there before: its `id` and `name`, and its text as `key`."""
+        body: dict[str, Any] = {"name": self.new_name(), **limits}
         target = "/admin/keys" if resource is None else f"/admin/keys?resource={resource}"
         answer = self.ask("POST", target, body, self._administrator)
         assert answer.status // 100 == 2, answer
         made = json.loads(answer.body)
-        return {"id": made["id"], "key": made["key"]}
+        return {"id": made["id"], "key": made["key"], "name": body["name"]}
 
 
 def lines() -> list[Line]:
@@ -354,6 +368,13 @@ def callers(issuer: LoopbackIssuer, server: ForehearthServer, client: Client) ->
 
     elsewhere = LoopbackIssuer(f"{issuer.url}/elsewhere")
     plain, contosos = client.new_key(), client.new_key(resource="contoso")
+    keys = {
+        "admin_key": client.new_key(admin=True),
+        "role_key": client.new_key(),
+        "roles_only_key": client.new_key(rolesOnly=True),
+        "other_project_key": client.new_key(projects=["sales"]),
+    }
+    client.new_role(keys["role_key"]["id"])
     tokens = {name: issuer.token(name, **claims) for name, claims in PEOPLE.items()}
     return {
         "none": Caller(),
@@ -364,8 +385,10 @@ def callers(issuer: LoopbackIssuer, server: ForehearthServer, client: Client) ->
         "other_audience": holder(issuer.token("user", aud="https://graph.microsoft.com"), "user"),
         "contoso_key": Caller(headers={"api-key": contosos["key"]}),
         **{name: holder(token, name) for name, token in tokens.items()},
+        **{name: Caller(headers={"api-key": each["key"]}, id=each["id"]) for name, each in keys.items()},
         "key": Caller(headers={"api-key": plain["key"]}, id=plain["id"]),
         "development": Caller(headers={"api-key": server.key}, id="development"),
+        "at_agent": msgspec.structs.replace(holder(tokens["at_agent"], "at_agent"), agent="the-one"),
         "at_sales": msgspec.structs.replace(holder(tokens["sales_user"], "sales_user"), project="sales"),
         "at_contoso": holder(tokens["contoso_user"], "contoso_user", host="contoso.services.ai.azure.com"),
     }
@@ -464,10 +487,17 @@ def test_every_endpoint_answers_every_caller_as_expected(
         found = fault(line, expected, callers[name], ask(client, line, callers[name]))
         if found is not None:
             wrong.append(f"{line.name}, {name}: {found}")
+    record_property("endpoints", len(lines()))
     record_property("cells", len(cells))
     record_property("wrong cells", len(wrong))
-    print(f"{len(cells)} cells, {len(wrong)} wrong")  # noqa: T201 - the figure, for who runs it
     assert not wrong, "\n".join(wrong)
+
+
+def test_the_page_says_how_many_there_are(repository_root: Path):
+    page = " ".join((repository_root / "docs" / "reference" / "roles.md").read_text().split())
+    found = lines()
+    callers = len(found[0].cells)
+    assert f"{len(found)} endpoints and {callers} callers, {len(found) * callers:,} cells" in page
 
 
 def test_another_path_of_an_endpoint_opens_nothing_more(client: Client, callers: Mapping[str, Caller], record_property):
