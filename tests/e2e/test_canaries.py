@@ -77,7 +77,9 @@ def studio() -> Iterator[MediaHost]:
 @pytest.fixture
 def tables(tmp_path: Path) -> Path:
     """Where jobs read and write: what lands there is theirs."""
-    (tmp_path / "in.jsonl").write_text(json.dumps({"id": 1, "text": "hello", "owner": CANARIES["private column"]}) + "\n")
+    (tmp_path / "in.jsonl").write_text(
+        json.dumps({"id": 1, "text": "hello", "owner": CANARIES["private column"]}) + "\n"
+    )
     return tmp_path
 
 

@@ -3,6 +3,10 @@
 A key id that is not known may be a new key, or nonsense that somebody sends to have us fetch. So between two fetches
 of one issuer there are at least 30 seconds, whoever asks, and all who wait share one fetch. In the pause an unknown
 key id is refused at once.
+
+A key that its issuer withdraws has to be good no more: whoever has it could make tokens. So keys are fetched again
+each minute while tokens come, without anybody waiting; after a longer silence the first token waits. An issuer that
+does not answer is waited for once, and then what is there is used.
 """
 
 import asyncio
@@ -25,8 +29,10 @@ from forehearth.ports.fetch import Fetch
 
 PAUSE_SECONDS = 30.0
 """Between two fetches of one issuer's keys."""
-FRESH_SECONDS = 24 * 3_600.0
+FRESH_SECONDS = 60.0
 """After this, keys are fetched again when the next token comes."""
+STALE_SECONDS = 120.0
+"""After this, tokens wait for that, unless the last fetch failed."""
 KEPT_SECONDS = 72 * 3_600.0
 """For so long keys are used when they cannot be fetched again."""
 
@@ -65,17 +71,23 @@ class KeySet:
         self._keys: dict[str, VerifyingKey] = {}
         self._fetched = -math.inf
         self._tried = -math.inf
+        self._failed = False
         self._fetching: asyncio.Task[None] | None = None
         self.fetches = 0
         """How often the issuer was asked."""
 
     def find(self, key_id: str) -> VerifyingKey | None:
-        """The key of this id, where it is known and not too old to be used: the same object for as long as it stays."""
+        """The key of this id, where it is known and not too old to be used: the same object for as long as it stays.
+
+        None where `refreshed` has to be awaited first.
+        """
         age = self._clock.monotonic() - self._fetched
         if age > KEPT_SECONDS:
             return None
         if age > FRESH_SECONDS and self.may_fetch:
             self._begin()
+        if age > STALE_SECONDS and not self._failed:
+            return None
         return self._keys.get(key_id)
 
     @property
@@ -106,11 +118,13 @@ class KeySet:
         try:
             found = read_keys(await self._fetch(self._url or await self._discovered()))
         except (ForehearthError, ValueError) as error:
+            self._failed = True
             reason = error.message if isinstance(error, ForehearthError) else str(error)
             _log.warning("the keys of the issuer %s could not be fetched: %s", self._issuer, reason)
         else:
             self._keys = {key_id: self._kept(key_id, key) for key_id, key in found.items()}
             self._fetched = self._clock.monotonic()
+            self._failed = False
         finally:
             self._fetching = None
 
