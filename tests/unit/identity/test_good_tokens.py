@@ -1,7 +1,5 @@
 """Good tokens, built to the shapes that Entra ID documents, and what is known of their holders."""
 
-import asyncio
-
 import pytest
 
 from forehearth.core.errors import NotAuthenticated
