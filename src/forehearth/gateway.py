@@ -13,6 +13,7 @@ from forehearth.core.call import Call
 from forehearth.core.clock import Clock
 from forehearth.core.document import StoreFailed
 from forehearth.core.errors import (
+    DeploymentClosed,
     ForehearthError,
     NotAuthenticated,
     PermissionDenied,
@@ -285,19 +286,35 @@ class Admitted:
     def _refusal(self, error: ForehearthError) -> Reply:
         reply = self._surface.refuse(error, self._entry.trace)
         self._record.outcome = error.code
+        if isinstance(error, DeploymentClosed) and self._parts.refusals is not None:
+            self._parts.refusals.refused(self._closed(error, reply.status))
         if reply.status >= _FIRST_FAULT_OF_OURS:
             where = f"{self._record.deployment} {getattr(error, 'backend', '')}".strip()
             _log.warning("%s: %s", where, error.message, extra={"request_id": self._entry.trace.request_id})
         return reply
+
+    def _closed(self, error: DeploymentClosed, status: int) -> Refusal:
+        """A key was used for a deployment that it is not for."""
+        entry = self._entry
+        return Refusal(
+            request_id=entry.trace.request_id,
+            resource=entry.place.resource,
+            project=entry.place.project,
+            deployment=error.name,
+            operation=f"{self._surface.name}.{self._operation}",
+            principal=entry.principal,
+            address=entry.head.client,
+            status=status,
+            reason="The key is not for this deployment.",
+        )
 
     def _internal(self, error: Exception) -> ForehearthError:
         _log.error("internal error", exc_info=error, extra={"request_id": self._entry.trace.request_id})
         return _INTERNAL
 
     def _count(self, status: int) -> None:
-        entry, parts = self._entry, self._parts
-        seconds = parts.clock.monotonic() - entry.started
-        parts.meter.request(self._surface.name, self._operation, self._record.deployment, status, seconds)
+        seconds = self._parts.clock.monotonic() - self._entry.started
+        self._parts.meter.request(self._surface.name, self._operation, self._record.deployment, status, seconds)
 
 
 def _unavailable(error: StoreFailed) -> StoreUnavailable:

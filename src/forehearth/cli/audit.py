@@ -36,9 +36,10 @@ def audit(
 ) -> None:
     r"""Show who did what to which thing, the newest first, and whether they were let.
 
-    Calls to models are there where they were refused: a wrong key or token, or nothing that allows them. Repeats
-    within a minute are one record with their count. Records are added and never changed; they are kept for 90 days.
-    The request id is the one that the answer had in x-request-id.
+    Whoever made, changed or removed an agent, an asset or a file is there. So are calls to models that were refused: a
+    wrong key or token, or nothing that allows them. Repeats within a minute are one record with their count. Records
+    are added and never changed; they are kept for 90 days. The request id is the one that the answer had in
+    x-request-id.
 
     \b
     Examples:

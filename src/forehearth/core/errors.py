@@ -8,6 +8,7 @@
         MethodNotAllowed            the path exists, with other methods
         VersionNotServed            api-version missing, malformed or not served here
         DeploymentNotFound          no deployment or route of that name
+          DeploymentClosed          there is one, and not for this caller, who is told that there is none
         ProjectNotFound             no project of that name
         NotFound                    no such thing, or not one of the caller's: they are told alike
         Conflict                    there is one already, or it is not in a state for this
@@ -127,6 +128,14 @@ class DeploymentNotFound(Refused):
     """No deployment and no route has the name asked for."""
 
     code = "deployment_not_found"
+
+
+class DeploymentClosed(DeploymentNotFound):
+    """The deployment or route `name` is there, and not for who calls: they are told that there is none."""
+
+    def __init__(self, message: str, *, name: str) -> None:
+        super().__init__(message)
+        self.name = name
 
 
 class ProjectNotFound(Refused):

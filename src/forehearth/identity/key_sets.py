@@ -3,6 +3,10 @@
 A key id that is not known may be a new key, or nonsense that somebody sends to have us fetch. So between two fetches
 of one issuer there are at least 30 seconds, whoever asks in whichever worker, and all who wait share one fetch. In the
 pause an unknown key id is refused at once.
+
+A key that its issuer withdraws has to be good no more: whoever has it could make tokens. So keys are fetched again
+each minute while tokens come, without anybody waiting; after a longer silence the first token waits. An issuer that
+does not answer is waited for once, and then what is there is used.
 """
 
 import asyncio
@@ -27,8 +31,10 @@ from forehearth.ports.turns import Heard, Turns
 
 PAUSE_SECONDS = 30.0
 """Between two fetches of one issuer's keys."""
-FRESH_SECONDS = 24 * 3_600.0
+FRESH_SECONDS = 60.0
 """After this, keys are fetched again when the next token comes."""
+STALE_SECONDS = 120.0
+"""After this, tokens wait for that, unless the last fetch failed."""
 KEPT_SECONDS = 72 * 3_600.0
 """For so long keys are used when they cannot be fetched again."""
 
@@ -83,17 +89,24 @@ class KeySet:
         self._keys: dict[str, VerifyingKey] = {}
         self._fetched = -math.inf
         self._tried = -math.inf
+        self._silent = False
+        """Whether the issuer did not say its keys when it was asked last."""
         self._fetching: asyncio.Task[None] | None = None
         self.fetches = 0
         """How often the issuer was asked."""
 
     def find(self, key_id: str) -> VerifyingKey | None:
-        """The key of this id, where it is known and not too old to be used: the same object for as long as it stays."""
+        """The key of this id, where it is known and not too old to be used: the same object for as long as it stays.
+
+        None where `refreshed` has to be awaited first.
+        """
         age = self._clock.monotonic() - self._fetched
         if age > KEPT_SECONDS:
             return None
         if age > FRESH_SECONDS and self.may_fetch:
             self._begin()
+        if age > STALE_SECONDS and not self._silent:
+            return None
         return self._keys.get(key_id)
 
     @property
@@ -127,12 +140,14 @@ class KeySet:
                     heard = await self._asked()
                     turn.tell(heard)
             self._tried = heard.at
+            self._silent = heard.document is None
             if heard.document is not None:
                 found = read_keys(heard.document)
                 self._keys = {key_id: self._kept(key_id, key) for key_id, key in found.items()}
                 self._fetched = heard.at
         except (ValueError, OSError) as error:
-            self._failed(str(error))
+            self._silent = True
+            self._warn(str(error))
         finally:
             self._fetching = None
 
@@ -143,11 +158,11 @@ class KeySet:
         try:
             document = await self._fetch(self._url or await self._discovered())
         except (ForehearthError, ValueError) as error:
-            self._failed(error.message if isinstance(error, ForehearthError) else str(error))
+            self._warn(error.message if isinstance(error, ForehearthError) else str(error))
             return Heard(at=at, document=None)
         return Heard(at=at, document=document)
 
-    def _failed(self, reason: str) -> None:
+    def _warn(self, reason: str) -> None:
         _log.warning("the keys of the issuer %s could not be fetched: %s", self._issuer, reason)
 
     def _kept(self, key_id: str, key: VerifyingKey) -> VerifyingKey:

@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 
 from forehearth.core.call import Call, Operation
-from forehearth.core.errors import DeploymentNotFound, OperationNotSupported
+from forehearth.core.errors import DeploymentClosed, DeploymentNotFound, OperationNotSupported
 from forehearth.core.principal import Principal
 from forehearth.core.routing_settings import BackendLimits, HealthSettings, RetrySettings
 from forehearth.core.settings import ModelSettings
@@ -129,10 +129,11 @@ class Directory:
         else:
             chain = self._chains.get(call.name, ()) if allowed is None or call.name in allowed else ()
         if not chain:
-            raise DeploymentNotFound(
+            message = (
                 "The API deployment for this resource does not exist. If you created the deployment within the last "
                 f"5 minutes, please wait a moment and try again.{self._lacking(call)}"
             )
+            raise self._missing(call.name, message)
         wanted = call.headers.get(_SPILLOVER)
         if wanted is not None:
             chain = self._with_spillover(chain, wanted, allowed)
@@ -147,6 +148,11 @@ class Directory:
             f"{self._lacking(call)}",
             param="model",
         )
+
+    def _missing(self, name: str, message: str) -> DeploymentNotFound:
+        """For a caller who has none of that name: it is not there, or not theirs, which they are not told."""
+        there = name in self._routes or name in self._deployments
+        return DeploymentClosed(message, name=name) if there else DeploymentNotFound(message)
 
     def _lacking(self, call: Call) -> str:
         """What there is none of here at all, and how to have one."""
@@ -168,7 +174,7 @@ class Directory:
         name = wanted.decode("latin-1")
         found = self._deployments.get(name)
         if found is None or (allowed is not None and name not in allowed):
-            raise DeploymentNotFound(f"The deployment that {_SPILLOVER.decode()} names does not exist.")
+            raise self._missing(name, f"The deployment that {_SPILLOVER.decode()} names does not exist.")
         return chain if found in chain else (*chain, found)
 
 

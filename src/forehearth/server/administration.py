@@ -73,6 +73,7 @@ async def administered(
             opened_office(settings, stores, clock, spread, configured, metrics.audit_lost) as office,
             identities.refusals.recorded_in(office.audit, metrics.refusals_unrecorded),
             identities.disclosures.recorded_in(office.audit),
+            identities.changes.recorded_in(office.audit),
         ):
             ports = {each.port for each in context.listeners if each.admin}
             authorise = _authorise(identities.callers, ports)

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from forehearth.admin.changes import Changes
 from forehearth.admin.disclosures import Disclosures
 from forehearth.admin.refusals import Refusals
 from forehearth.admin.role_scope import Holders
@@ -37,6 +38,8 @@ class Identities(msgspec.Struct, frozen=True, kw_only=True):
     """Who is told of those that are not let in."""
     disclosures: Disclosures
     """Who is told of those that are shown a secret."""
+    changes: Changes
+    """Who is told of what they changed."""
 
 
 def build_identities(  # noqa: PLR0913 - its parts, each by its name
@@ -71,6 +74,7 @@ def build_identities(  # noqa: PLR0913 - its parts, each by its name
         assignments=given,
         refusals=Refusals(clock),
         disclosures=Disclosures(clock),
+        changes=Changes(clock),
     )
 
 

@@ -46,6 +46,7 @@ from forehearth.transport.client import HttpClient
 from forehearth.transport.token_keeper import TokenKeepers
 from forehearth.wire.api_management import as_api_management
 from forehearth.wire.development_issuer import routes as issuer_routes
+from forehearth.wire.recorded import recorded
 
 
 async def run_worker(context: WorkerContext) -> None:
@@ -82,13 +83,16 @@ async def run_worker(context: WorkerContext) -> None:
             refusals=identities.refusals,
             writing=None if ledger is None else ledger.writing,
             keep=Keeping(StoredCompletions(stores.documents, clock=clock)),
-            families=families(
-                stores,
-                clock,
-                connection_rows(settings, stores, clock, identities.disclosures),
-                workshop,
-                reach=reached(settings, stores, clock, blobs=blobs, spool=spool, egress=egress),
-                upload_bytes=settings.server.limits.upload_bytes,
+            families=recorded(
+                families(
+                    stores,
+                    clock,
+                    connection_rows(settings, stores, clock, identities.disclosures),
+                    workshop,
+                    reach=reached(settings, stores, clock, blobs=blobs, spool=spool, egress=egress),
+                    upload_bytes=settings.server.limits.upload_bytes,
+                ),
+                identities.changes,
             ),
         )
         gateway = build_gateway(

@@ -182,6 +182,14 @@ def test_a_second_server_on_the_same_data_directory_is_refused(server: Foreheart
     assert f"process {server.pid}" in done.stderr
 
 
+@pytest.mark.parametrize("more", [("--host", "0.0.0.0"), ("--workers", "2")])
+def test_tokens_are_issued_on_this_machine_by_one_worker_or_nothing_starts(tmp_path: Path, more: tuple[str, str]):
+    done = run("serve", "--dev-issuer", *more, "--port", "0", "--tls-port", "0", "--data-dir", str(tmp_path / "data"))
+    assert done.returncode == 3
+    assert "or --dev-issuer" in done.stderr
+    assert "listening" not in done.stderr
+
+
 def test_a_file_beside_it_is_not_taken_for_a_module(tmp_path: Path, start_forehearth: StartForehearth):
     for name in ("ssl.py", "asyncio.py", "forehearth.py", "uvicorn.py"):
         (tmp_path / name).write_text("raise SystemExit('imported from the current folder')\n")

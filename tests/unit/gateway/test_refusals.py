@@ -1,5 +1,6 @@
 """What is told of callers that are not let in; nothing is told of those who are, nor of other mistakes."""
 
+import msgspec
 import pytest
 
 from forehearth.core.errors import PermissionDenied
@@ -7,7 +8,7 @@ from forehearth.core.permission import Permission
 from forehearth.core.place import Place
 from forehearth.core.principal import Grant, Principal
 from forehearth.ports.entrance import Undecided
-from tests.unit.doors import KEY, RESOURCE, Known, answer, head, make_door
+from tests.unit.doors import KEY, RESOURCE, Known, answer, head, make_door, principal
 
 V1 = "/openai/v1/chat/completions"
 CLASSIC = "/openai/deployments/chat/chat/completions?api-version=2024-10-21"
@@ -99,3 +100,24 @@ async def test_a_good_key_from_elsewhere_is_named():
     client = make_door(answer({}), known=Elsewhere())
     assert (await client.post(V1, CHAT)).status == 403
     assert client.refusals.told[0].principal is READER
+
+
+@pytest.mark.parametrize("target", [V1, CLASSIC.replace("/chat/chat", "/vectors/chat"), "/models/chat/completions"])
+async def test_a_key_used_for_a_deployment_that_it_is_not_for(target):
+    limited = msgspec.structs.replace(principal(), deployments=frozenset({"chat"}))
+    client = make_door(answer({"choices": []}), known=Known(key=limited))
+    assert (await client.post(V1, CHAT)).status == 200
+    reply = await client.post(target, CHAT | {"model": "vectors"})
+    nowhere = await client.post(target.replace("/vectors/", "/nowhere/"), CHAT | {"model": "nowhere"})
+    assert reply.status == 404
+    assert reply.body == nowhere.body
+    (refusal,) = client.refusals.told
+    assert (refusal.deployment, refusal.status, refusal.principal) == ("vectors", 404, limited)
+    assert refusal.reason == "The key is not for this deployment."
+
+
+async def test_a_deployment_to_spill_over_to_that_the_key_is_not_for():
+    limited = msgspec.structs.replace(principal(), deployments=frozenset({"chat"}))
+    client = make_door(answer({"choices": []}), known=Known(key=limited))
+    assert (await client.post(V1, CHAT, x_ms_spillover_deployment="vectors")).status == 404
+    assert [each.deployment for each in client.refusals.told] == ["vectors"]

@@ -92,14 +92,54 @@ async def test_keys_are_kept_when_their_issuer_is_down_and_not_for_ever():
     await refused(desk, mint(exp=2_000_000_000, jti="at last"))
 
 
-async def test_after_a_day_they_are_fetched_anew_without_anybody_waiting():
+@pytest.mark.parametrize("seconds", [61, 119])
+async def test_after_a_minute_they_are_fetched_anew_without_anybody_waiting(seconds):
     desk = Desk()
     await desk.verify(mint(exp=2_000_000_000))
-    await desk.clock.advance(25 * 3_600)
-    claims = desk.tokens.verify(mint(exp=2_000_000_000, jti="next day"))
+    await desk.clock.advance(seconds)
+    claims = desk.tokens.verify(mint(exp=2_000_000_000, jti="next minute"))
     assert hasattr(claims, "expires")
     await asyncio.sleep(0.01)
     assert desk.issuers.fetched[KEYS_URL] == 2
+
+
+async def test_a_key_that_is_withdrawn_is_good_for_a_minute_while_tokens_come():
+    desk, token = Desk(), mint(exp=2_000_000_000)
+    await desk.verify(token)
+    desk.issuers.keys = [NEIGHBOUR]
+    await desk.clock.advance(61)
+    await desk.verify(token)
+    await asyncio.sleep(0.01)
+    await refused(desk, token)
+    await refused(desk, mint(exp=2_000_000_000, jti="another"))
+
+
+async def test_after_a_silence_the_first_token_waits_for_the_keys():
+    desk, token = Desk(), mint(exp=2_000_000_000)
+    await desk.verify(token)
+    desk.issuers.keys = [NEIGHBOUR]
+    await desk.clock.advance(10 * 3_600)
+    await refused(desk, token)
+
+
+async def test_an_issuer_that_is_down_is_waited_for_once():
+    desk, token = Desk(), mint(exp=2_000_000_000)
+    await desk.verify(token)
+    desk.issuers.down = True
+    await desk.clock.advance(10 * 3_600)
+    waiting = desk.tokens.verify(token)
+    assert not hasattr(waiting, "expires")
+    assert await waiting
+    for _ in range(3):
+        await desk.clock.advance(31)
+        assert hasattr(desk.tokens.verify(token), "expires")
+        await asyncio.sleep(0.01)
+    assert desk.issuers.fetched[KEYS_URL] == 5
+    desk.issuers.down, desk.issuers.keys = False, [NEIGHBOUR]
+    await desk.clock.advance(31)
+    await desk.verify(token)
+    await asyncio.sleep(0.01)
+    await refused(desk, token)
 
 
 async def test_an_issuer_that_is_down_at_first_is_asked_again_later():

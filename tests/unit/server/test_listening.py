@@ -7,7 +7,14 @@ import pytest
 
 from forehearth.core.errors import Misconfigured
 from forehearth.core.settings import ServerSettings
-from forehearth.server.listening import LONGEST_SOCKET_PATH, adopt, close_privately, listen, listen_privately
+from forehearth.server.listening import (
+    LONGEST_SOCKET_PATH,
+    adopt,
+    close_privately,
+    listen,
+    listen_privately,
+    require_loopback,
+)
 
 
 @contextlib.contextmanager
@@ -117,3 +124,19 @@ def test_where_the_path_is_too_long_it_gets_a_private_folder_of_its_own(tmp_path
         client.connect(str(path))
     close_privately(bound, folder)
     assert not path.parent.exists()
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost"])
+def test_tokens_are_issued_on_this_machine(host: str):
+    require_loopback(ServerSettings(host=host))
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "10.0.0.1", "192.168.1.7", "localhost.evil.example", "127.1", ""])
+def test_and_nowhere_else(host: str):
+    with pytest.raises(Misconfigured, match="only listens here"):
+        require_loopback(ServerSettings(host=host))
+
+
+def test_tokens_are_issued_by_one_worker():
+    with pytest.raises(Misconfigured, match="one worker"):
+        require_loopback(ServerSettings(workers=2))

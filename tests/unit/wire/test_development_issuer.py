@@ -11,7 +11,7 @@ from starlette.applications import Starlette
 
 from forehearth.identity.development.device_codes import MOST
 from forehearth.identity.development.identity_header import header_of
-from forehearth.identity.development.issuer import CLIENT_GRANT, DEVICE_GRANT, DevelopmentIssuer
+from forehearth.identity.development.issuer import CLIENT_GRANT, DEVICE_GRANT, SHORT_DEVICE_GRANT, DevelopmentIssuer
 from forehearth.identity.development.people import SIGN_ON_CLIENT
 from forehearth.wire.development_issuer import LARGEST_FORM, routes
 from tests.unit.identity.development.cast import (
@@ -153,12 +153,13 @@ async def test_tokens_for_an_application(caller: Caller, directory: str, version
     assert answer.headers["cache-control"] == "no-store"
 
 
-async def test_a_device_code_from_its_beginning_to_its_end(fresh: Caller):
+@pytest.mark.parametrize("kind", [DEVICE_GRANT, SHORT_DEVICE_GRANT])
+async def test_a_device_code_from_its_beginning_to_its_end(fresh: Caller, kind: str):
     form = {"client_id": SIGN_ON_CLIENT, "scope": f"openid profile {AI}/.default"}
     begun = (await fresh.post(DEVICE_CODE, form)).json
     assert begun["verification_uri"] == "https://localhost:8443/dev-issuer/device"
     assert begun["user_code"] in begun["message"]
-    redeem = form | {"grant_type": DEVICE_GRANT, "device_code": begun["device_code"], "client_info": "1"}
+    redeem = form | {"grant_type": kind, "device_code": begun["device_code"], "client_info": "1"}
     pending = await fresh.post(TOKEN, redeem)
     assert (pending.status, pending.json["error"]) == (400, "authorization_pending")
     approved = await fresh.post("/dev-issuer/device", {"user_code": begun["user_code"]}, HEADER)

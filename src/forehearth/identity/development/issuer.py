@@ -21,6 +21,8 @@ from forehearth.identity.development.people import SIGN_ON_CLIENT, Application, 
 from forehearth.identity.development.signing import SigningKey
 
 DEVICE_GRANT: Final = "urn:ietf:params:oauth:grant-type:device_code"
+SHORT_DEVICE_GRANT: Final = "device_code"
+"""The same as MSAL for Node says it, and Entra ID takes it."""
 CLIENT_GRANT: Final = "client_credentials"
 DEVELOPER_ROLE: Final = "Foundry User"
 NOWHERE: Final = "https://forehearth.invalid"
@@ -112,7 +114,8 @@ class DevelopmentIssuer:
     def by_grant(self, form: Mapping[str, str]) -> Issued:
         """For what the token endpoint is sent."""
         kind = form.get("grant_type") or _lacking("grant_type")
-        grant = {CLIENT_GRANT: self._by_secret, DEVICE_GRANT: self._by_device_code}.get(kind)
+        by_device_code = dict.fromkeys((DEVICE_GRANT, SHORT_DEVICE_GRANT), self._by_device_code)
+        grant = {CLIENT_GRANT: self._by_secret, **by_device_code}.get(kind)
         if grant is None:
             raise Denied(
                 "unsupported_grant_type",
