@@ -96,8 +96,7 @@ async def test_what_a_thread_writes_to_is_closed_when_it_has_written(tmp_path: P
     body = b"x" * (1 << 20)  # more than a pipe holds: the thread waits within its write
     with os.fdopen(reader, "rb") as read:
         writing = asyncio.create_task(spooled.write(body))
-        while not select.select([read], [], [], 0)[0]:
-            await asyncio.sleep(0)
+        await asyncio.to_thread(select.select, [read], [], [])
         writing.cancel()
         with pytest.raises(asyncio.CancelledError):
             await writing
