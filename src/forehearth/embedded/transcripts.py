@@ -1,5 +1,6 @@
 """A transcript in the forms that callers ask for: objects, plain text, subtitles."""
 
+import re
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -12,6 +13,7 @@ TEXT: Final[Header] = (b"content-type", b"text/plain; charset=utf-8")
 VTT: Final[Header] = (b"content-type", b"text/vtt; charset=utf-8")
 
 LANGUAGE: Final = "english"
+_ARROW: Final = re.compile("-+->")
 
 
 class Segment(msgspec.Struct, frozen=True, kw_only=True):
@@ -129,4 +131,4 @@ def _clock(seconds: float, point: str) -> str:
 
 def _cue(segment: Segment) -> str:
     """One line that no player takes for the next cue's time."""
-    return " ".join(segment.text.split()).replace("-->", "->")
+    return _ARROW.sub("->", " ".join(segment.text.split()))

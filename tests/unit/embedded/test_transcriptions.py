@@ -18,7 +18,7 @@ async def test_a_recording_is_told_as_json() -> None:
     ears = FakeEars()
     async with host_of(ears) as host:
         reply = await hear(host, b"sound", prompt="About Anna.", temperature="0.5", language="en", stream="true")
-    assert parsed(reply) == {"text": "Hello --> there. Good\nbye.", "usage": {"type": "duration", "seconds": 2}}
+    assert parsed(reply) == {"text": "Hello ---> there. Good\nbye.", "usage": {"type": "duration", "seconds": 2}}
     assert ears.heard == [(b"sound", "About Anna.", 0.5)]
 
 
@@ -32,7 +32,7 @@ async def test_the_long_form_has_segments() -> None:
         "seek": 0,
         "start": 0.0,
         "end": 1.5,
-        "text": " Hello --> there.",
+        "text": " Hello ---> there.",
         "tokens": [1, 2],
         "temperature": 0.0,
         "avg_logprob": -0.25,
@@ -45,7 +45,7 @@ async def test_the_long_form_has_segments() -> None:
 @pytest.mark.parametrize(
     ("form", "kind", "text"),
     [
-        ("text", b"text/plain; charset=utf-8", "Hello --> there. Good\nbye.\n"),
+        ("text", b"text/plain; charset=utf-8", "Hello ---> there. Good\nbye.\n"),
         (
             "srt",
             b"text/plain; charset=utf-8",
@@ -81,6 +81,8 @@ async def test_texts_and_subtitles(form: str, kind: bytes, text: str) -> None:
         ({"include__": ["logprobs"]}, "include", "leave it out"),
         ({"colour": "red"}, "colour", "Unrecognized request argument"),
         ({"language": ["en", "en"]}, "language", "twice"),
+        ({"prompt": "a", "prompt__": ["b"]}, "prompt", "twice"),
+        ({"prompt__": ["a"], "prompt": "b"}, "prompt", "twice"),
     ],
 )
 async def test_what_it_cannot_is_refused_by_name(fields: dict[str, str | list[str]], param: str, says: str) -> None:
