@@ -95,7 +95,7 @@ class Channel:
         raw = json_rpc.request(number, method, params)
         response = await self._post(raw, headers)
         if method == "initialize":
-            self._begin_session(response)
+            await self._begin_session(response)
         message = await self._response_to(number, response)
         return Answered(result=message.result or {}, error=message.error)
 
@@ -149,9 +149,10 @@ class Channel:
             param=f"{param}.server_url" if param else None,
         )
 
-    def _begin_session(self, response: Response) -> None:
+    async def _begin_session(self, response: Response) -> None:
         session = response.headers.get(b"mcp-session-id")
         if session is not None and not _SESSION.fullmatch(session):
+            await self._close(response)
             raise self.unusable("its session id is not one")
         self._session = session
 

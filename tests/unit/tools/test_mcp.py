@@ -177,6 +177,7 @@ async def test_pages_without_end_are_left():
         (lambda message: as_json(result(message, {"protocolVersion": "1999-01-01"})), "no revision"),
         (lambda message: as_json(result(message, {})), "no revision"),
         (lambda message: as_json(result(message, {}), mcp_session_id="a b"), "session id"),
+        (lambda message: as_events(result(message, {}), mcp_session_id="a b"), "session id"),
         (lambda message: as_json(error(message, -32000, "no")), "refuses the handshake (error -32000)"),
     ],
 )
