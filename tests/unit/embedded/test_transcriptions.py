@@ -146,6 +146,17 @@ async def test_the_line_is_short() -> None:
     assert dict(refused.headers)[b"retry-after"] == b"2"
 
 
+async def test_the_line_is_short_while_the_model_is_fetched() -> None:
+    there = asyncio.Event()
+    async with host_of(fetch=there.wait) as host:
+        calls = [asyncio.create_task(hear(host)) for _ in range(1 + MOST_WAITING)]
+        await until(lambda: host.health()["models"][HEARS]["waiting"] == len(calls))
+        refused = await hear(host)
+        there.set()
+        assert [reply.status for reply in await asyncio.gather(*calls)] == [200] * len(calls)
+    assert (refused.status, dict(refused.headers)[b"retry-after"]) == (503, b"2")
+
+
 async def test_the_end_stops_what_runs() -> None:
     ears = FakeEars(waits=True)
     async with host_of(ears) as host:
