@@ -53,7 +53,7 @@ async def test_the_long_form_has_segments() -> None:
         ),
         (
             "vtt",
-            b"text/vtt; charset=utf-8",
+            b"text/plain; charset=utf-8",
             "WEBVTT\n\n00:00:00.000 --> 00:00:01.500\nHello -> there.\n\n00:00:01.500 --> 01:02:03.004\nGood bye.\n\n",
         ),
     ],
