@@ -14,7 +14,6 @@ import click
 
 from forehearth.config.problems import ConfigError
 
-
 _COMMANDS: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
