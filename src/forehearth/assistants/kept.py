@@ -196,6 +196,10 @@ class Kept:
         else:
             await self.steps.put(place, item.id, item, parent=item.run_id, unless=_is_done)
 
+    async def drop(self, place: Place, item: Message | Step) -> None:
+        """Remove a message or a step, if it is there."""
+        await (self.messages if isinstance(item, Message) else self.steps).drop(place, item.id)
+
 
 def _is_done(step: Step) -> bool:
     return step.type == "tool_calls" and step.status == "completed"

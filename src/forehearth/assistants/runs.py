@@ -29,6 +29,8 @@ RUN_SECONDS: Final = 600
 """How long after it was asked for a run expires, as on the service."""
 EVENTS_KEPT: Final = 86_400.0
 """Seconds after its end for which what a run told is kept."""
+_BEGINNING: Final = 5
+"""Seconds in which whoever asks for a run says its messages and makes a job of it."""
 _TRIES: Final = 50
 _LOST: Final = Error(code="server_error", message="Every worker that had the run was lost.")
 
@@ -202,9 +204,13 @@ class Runs:
         return (await self._ending.end(place, run, move, error))[0]
 
     async def _revived(self, place: Place, kept: KeptRun) -> KeptRun:
-        """Whoever was to make a job of it died before that."""
-        thread = await self._kept.threads.get(place, kept.run.thread_id)
-        if kept.run.status is Status.QUEUED and thread.latest_run == kept.run.id:
+        """Whoever was to make a job of it died before that, or is about to."""
+        run = kept.run
+        if run.status is Status.CANCELLING:
+            return (await self._ending.end(place, run, Move.CANCEL))[0]
+        thread = await self._kept.threads.get(place, run.thread_id)
+        begins = kept.leg == 0 and self._kept.now < run.created_at + _BEGINNING
+        if run.status is Status.QUEUED and thread.latest_run == run.id and not begins:
             await self._submit(place, kept)
         return kept
 

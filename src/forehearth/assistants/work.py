@@ -15,7 +15,7 @@ recorded, and not before.
 import asyncio
 import itertools
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -98,8 +98,7 @@ class Work:
     async def _answer(self, run: Run, place: Place, kept: KeptRun) -> Outcome:
         """Have the model say all, or what it says until something goes wrong or nobody wants it any more."""
         told = await self._told(run)
-        for item in shown(told):
-            await self._kept.put(place, item)  # whoever told of it may not have come to that
+        await self._put(run, place, shown(told))  # whoever told of it may not have come to that
         await self._tell(run, place, events(left_open(told, self._kept.now)))
 
         def begin(now: KeptRun) -> KeptRun:
@@ -223,8 +222,21 @@ class Work:
             return
         await run.append(*due)
         items = {body.id: body for _, body in due if isinstance(body, Message | Step)}
-        for item in items.values():
+        await self._put(run, place, items.values())
+
+    async def _put(self, run: Run, place: Place, items: Collection[Item]) -> None:
+        """Keep these as they are now. Raises `NotFound`, and keeps nothing, where the run went with its thread."""
+        if not items:
+            return
+        leg = run.input(Leg)
+        for item in items:
             await self._kept.put(place, item)
+        try:
+            await self._kept.runs.get(place, leg.run, parent=leg.thread)
+        except NotFound:
+            for item in items:
+                await self._kept.drop(place, item)
+            raise
 
     async def _tell_cancelling(self, run: Run, place: Place, kept: KeptRun) -> None:
         now = (await self._kept.runs.get(place, kept.run.id, parent=kept.run.thread_id)).run
@@ -232,9 +244,7 @@ class Work:
             await run.append((f"thread.run.{now.status}", now))
 
     async def _end(self, run: Run, place: Place, kept: KeptRun, outcome: Outcome) -> None:
-        await self._kept.runs.get(place, kept.run.id, parent=kept.run.thread_id)  # removed meanwhile, it leaves nothing
-        for item in outcome.items:
-            await self._kept.put(place, item)
+        await self._put(run, place, outcome.items)
         after, closed = await self._ending.answered(place, kept, outcome)
         items: list[Item] = [*outcome.items, *closed]
         last = (f"thread.run.{after.run.status}", after.run)

@@ -19,7 +19,7 @@ from forehearth.cli.connection import (
     shown_of,
 )
 from forehearth.cli.deployments import deployment_for
-from forehearth.cli.output import CommandFailed, Exit, say_json
+from forehearth.cli.output import CommandFailed, Exit, fit_for_a_terminal, say_json
 from forehearth.cli.refusals import refused, unreachable
 from forehearth.connectors import shown
 from forehearth.connectors.asking import Ask, Prompt, ask
@@ -110,7 +110,7 @@ async def spoken(wire: Wire, asked: Ask, credential: Credential, *, quiet: bool 
     def say(text: str) -> None:
         said.append(text)
         if not quiet:
-            sys.stdout.write(text)
+            sys.stdout.write(fit_for_a_terminal(text) if sys.stdout.isatty() else text)
             sys.stdout.flush()
 
     async with wire.asked(asked, credential) as response:

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
 from pathlib import Path
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import msgspec
 
@@ -215,7 +215,7 @@ class Doctor:
 
     async def _page(self, credential: Credential | None, version: str | None) -> tuple[int, object, Response]:
         shape = self._patient.shape
-        query = f"?api-version={version}" if version else ""
+        query = f"?api-version={quote(version, safe='')}" if version else ""
         url = self._patient.address.base(shape).rstrip("/") + _PAGES[shape.name] + query
         return await self._wire.read(shape, url, credential)
 

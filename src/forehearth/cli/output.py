@@ -4,13 +4,17 @@ Answers go to stdout and errors to stderr, so that either can be piped.
 """
 
 import json
+import re
 import sys
 from collections.abc import Sequence
 from enum import IntEnum
+from typing import Final
 
 import click
 
 from forehearth.config.problems import ConfigError
+
+_COMMANDS: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 class Exit(IntEnum):
@@ -39,6 +43,11 @@ class CommandFailed(Exception):
         self.exit_code = exit_code
 
 
+def fit_for_a_terminal(text: str) -> str:
+    """What a model or a server said, with a mark in the place of each character that would command a terminal."""
+    return _COMMANDS.sub("\ufffd", text)
+
+
 def say_json(value: object) -> None:
     """Print a command's answer as JSON."""
     click.echo(json.dumps(value, indent=2))
@@ -62,7 +71,7 @@ def say_error(message: str, remedy: str, exit_code: Exit, *, as_json: bool) -> N
         error = {"code": exit_code.name.lower(), "message": message, "remedy": remedy or None}
         _print(json.dumps({"error": error}))
     else:
-        _print(f"forehearth: {message}" + (f"\n    {remedy}" if remedy else ""))
+        _print(fit_for_a_terminal(f"forehearth: {message}" + (f"\n    {remedy}" if remedy else "")))
 
 
 def say_problems(error: ConfigError, *, as_json: bool) -> None:

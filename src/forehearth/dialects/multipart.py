@@ -187,15 +187,12 @@ class Multipart:
     def _delimiter(self, data: bytes, at: int) -> int | None:
         """Where the next delimiter begins. Raises `MalformedBody` for a line that others may take for one."""
         mark = self._line[len(_CRLF) :]
-        found = data.find(mark, at)
-        while found >= 0:
-            before = data[max(at, found - len(_CRLF)) : found]
-            if before == _CRLF:
-                return found - len(_CRLF)
-            if before[-1:] in (b"\r", b"\n"):
-                raise _fault("the boundary begins a line that does not end the one before it with CRLF")
-            found = data.find(mark, found + 1)
-        return None
+        end = data.find(self._line, at)
+        # Up to the delimiter, whose own line feed is left out.
+        upto = len(data) if end < 0 else end + len(mark) + 1
+        if data.find(b"\n" + mark, at, upto) >= 0 or data.find(b"\r" + mark, at, upto) >= 0:
+            raise _fault("the boundary begins a line that does not end the one before it with CRLF")
+        return None if end < 0 else end
 
 
 def _part(block: bytes, at: int) -> Part:

@@ -36,14 +36,15 @@ def read_form(content_type: bytes, body: bytes, numbers: Collection[str]) -> For
     fields, file = dict[str, Any](), None
     for part, content in parts:
         name = part.name.removesuffix("[]")
-        if name in fields and part.name == name:
+        is_list = part.name != name
+        if name in fields and not (is_list and isinstance(fields[name], list)):
             raise InvalidField(f"Invalid value for {name}: it is there twice.", param=name)
         if name == FILE and part.filename is not None:
             file = bytes(content)
-        elif part.name == name:
-            fields[name] = _value(name, content, numbers)
-        else:
+        elif is_list:
             fields.setdefault(name, []).append(_value(name, content, ()))
+        else:
+            fields[name] = _value(name, content, numbers)
     return Form(Members(fields, ""), file)
 
 

@@ -1,7 +1,8 @@
 """Places at the engine: so many calls at once, so many waiting in line, and no more."""
 
 import asyncio
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from forehearth.core.errors import Overloaded
@@ -32,19 +33,26 @@ class Slots:
 
     def refuse_when_full(self) -> None:
         """Raise `Overloaded` where a new call would have to wait behind too many."""
-        if self._free.locked() and self._waiting >= self._most_waiting:
+        if self._taken + self._waiting >= self.size + self._most_waiting:
             message = (
-                f"All {self.size} places of this model are taken and {self._waiting} calls are waiting: try again."
+                f"{self._taken} of the {self.size} places of this model are taken and {self._waiting} calls are "
+                "waiting: try again."
             )
             raise Overloaded(message, retry_after=RETRY_AFTER)
 
-    async def take(self) -> Callable[[], None]:
-        """Wait for a place; return the function that gives it back, which may be called more than once."""
+    @contextlib.contextmanager
+    def arriving(self) -> Iterator[None]:
+        """In line, for what has to come before a place is of use."""
         self._waiting += 1
         try:
-            await self._free.acquire()
+            yield
         finally:
             self._waiting -= 1
+
+    async def take(self) -> Callable[[], None]:
+        """Wait for a place; return the function that gives it back, which may be called more than once."""
+        with self.arriving():
+            await self._free.acquire()
         self._taken += 1
         held = [True]
 

@@ -36,12 +36,7 @@ def _written(container: str, coding: str) -> Callable[[Any, int], bytes]:
 
 
 def _aac(sound: Any, rate: int) -> bytes:
-    """By PyAV, where it is installed: the extra `media`."""
-    if importlib.util.find_spec("av") is None:
-        others = ", ".join(name for name in FORMATS if name != "aac")
-        message = f"response_format cannot be 'aac' without the extra `media` on the server: choose one of {others}."
-        raise NotSupported(message, param="response_format")
-    import av  # noqa: PLC0415 - it may not be there
+    import av  # noqa: PLC0415 - the extra `media`: see `sound_format`
 
     file = io.BytesIO()
     with av.open(file, "w", format="adts") as container:
@@ -64,3 +59,12 @@ FORMATS: Final = {
     "pcm": SoundFormat(b"audio/pcm", _pcm),
 }
 """By the names of the service."""
+
+
+def sound_format(name: str) -> SoundFormat:
+    """The one of `FORMATS` that goes by that name. Raises `NotSupported` where what makes it is not installed."""
+    if name == "aac" and importlib.util.find_spec("av") is None:
+        others = ", ".join(each for each in FORMATS if each != "aac")
+        message = f"response_format cannot be 'aac' without the extra `media` on the server: choose one of {others}."
+        raise NotSupported(message, param="response_format")
+    return FORMATS[name]

@@ -12,7 +12,7 @@ from forehearth.core.exchange import Reply
 from forehearth.embedded.catalogue import ModelSource
 from forehearth.embedded.loading import State
 from forehearth.embedded.members import Members
-from forehearth.embedded.sound_files import FORMATS, SoundFormat
+from forehearth.embedded.sound_files import FORMATS, SoundFormat, sound_format
 from forehearth.embedded.turns import Turns
 
 LONGEST_INPUT: Final = 4_096
@@ -68,7 +68,7 @@ def read_speech(members: Members) -> SpeechRequest:
         raise members.unsupported("stream_format", "can only be 'audio' for this model")
     return SpeechRequest(
         text=text,
-        format=FORMATS[members.choice("response_format", tuple(FORMATS)) or "mp3"],
+        format=sound_format(members.choice("response_format", tuple(FORMATS)) or "mp3"),
         speed=members.number("speed", SLOWEST, FASTEST) or 1.0,
     )
 

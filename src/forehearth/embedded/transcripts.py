@@ -1,5 +1,6 @@
 """A transcript in the forms that callers ask for: objects, plain text, subtitles."""
 
+import re
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -9,9 +10,10 @@ from forehearth.core.exchange import Header, Reply
 from forehearth.embedded.replies import whole
 
 TEXT: Final[Header] = (b"content-type", b"text/plain; charset=utf-8")
-VTT: Final[Header] = (b"content-type", b"text/vtt; charset=utf-8")
+"""Of subtitles, too. Source: `Transcriptions_Create` of Azure's specification."""
 
 LANGUAGE: Final = "english"
+_ARROW: Final = re.compile("-+->")
 
 
 class Segment(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,7 +87,7 @@ def as_vtt(transcript: Transcript) -> Reply:
         f"{_clock(segment.start, '.')} --> {_clock(segment.end, '.')}\n{_cue(segment)}\n\n"
         for segment in transcript.segments
     )
-    return _plain("WEBVTT\n\n" + "".join(cues), VTT)
+    return _plain("WEBVTT\n\n" + "".join(cues))
 
 
 FORMS: Final[dict[str, Callable[[Transcript], Reply]]] = {
@@ -97,8 +99,8 @@ FORMS: Final[dict[str, Callable[[Transcript], Reply]]] = {
 }
 
 
-def _plain(text: str, kind: Header = TEXT) -> Reply:
-    return Reply(status=200, headers=(kind,), body=text.encode())
+def _plain(text: str) -> Reply:
+    return Reply(status=200, headers=(TEXT,), body=text.encode())
 
 
 def _usage(transcript: Transcript) -> dict[str, Any]:
@@ -129,4 +131,4 @@ def _clock(seconds: float, point: str) -> str:
 
 def _cue(segment: Segment) -> str:
     """One line that no player takes for the next cue's time."""
-    return " ".join(segment.text.split()).replace("-->", "->")
+    return _ARROW.sub("->", " ".join(segment.text.split()))

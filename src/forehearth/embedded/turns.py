@@ -94,7 +94,8 @@ class Turns(Generic[Engine]):
     async def turn(self) -> AsyncGenerator[Turn[Engine], None]:
         """Wait for the engine. Whoever leaves, at any time, has its work stopped. Raises as `ready` does."""
         self.slots.refuse_when_full()
-        engine = await self.ready()
+        with self.slots.arriving():
+            engine = await self.ready()
         give_back = await self.slots.take()
         turn = Turn(engine, self._threads)
         self._running.add(turn)

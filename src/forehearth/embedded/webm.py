@@ -34,7 +34,7 @@ def opus_of(content: bytes) -> bytes:
             number, head = _opus_track(body)
         elif kind in (_BLOCK, _SIMPLE_BLOCK) and number >= 0:
             packets += _packets(body, number)
-    if number < 0:
+    if number < 0 or len(head) > _LONGEST_PACKET:
         raise NotWebm
     return b"".join(_pages(head, packets))
 

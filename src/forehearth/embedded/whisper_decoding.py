@@ -119,7 +119,8 @@ class Teller:
             if token == words.end:
                 break
             tokens.append(token)
-            likely = telling.say([token], stop)
+            if len(tokens) < _MOST_TOLD:  # one more is not looked at, nor is there a place for it
+                likely = telling.say([token], stop)
         text = words.text(tokens).encode()
         return Told(
             tokens=tuple(tokens),

@@ -130,9 +130,15 @@ class Background:
             if found["type"] in states.OF_RESPONSE and found["type"] != states.IN_PROGRESS:
                 return
         now = await self.shown(place, await self._kept.at(place, id_))
-        told = after > last or last != after
-        if now["status"] == "failed" and told:
+        if now["status"] == "failed" and (last > after or await self._was_told(place, id_, after)):
             yield {"type": states.FAILED, "sequence_number": last + 1, "response": now}
+
+    async def _was_told(self, place: Place, id_: str, number: int) -> bool:
+        """Whether the event of that number is one that was told; the one behind the last of these is none."""
+        if number < HEAD:
+            return True
+        found = await self._jobs.events(place, id_, after=number - HEAD - 1, limit=1)
+        return bool(found)
 
     async def _job(self, place: Place, kept: Kept) -> Job | None:
         try:

@@ -7,11 +7,11 @@ import asyncio
 import contextlib
 import os
 import tempfile
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import IO, Final, TypeVar
+from typing import IO, Any, Final, TypeVar
 
 from forehearth.core.document import StoreFailed
 from forehearth.stores.disk import explained
@@ -49,25 +49,45 @@ class SpooledFile:
     def __init__(self, threads: ThreadPoolExecutor, file: IO[bytes]) -> None:
         self._threads = threads
         self._file = file
+        self._under_way: set[asyncio.Future[Any]] = set()
+        self._over = False
         self.size = 0
 
     async def write(self, piece: bytes) -> None:
         """See `ports.spool`."""
-        await _run(self._threads, lambda: self._write(piece))
+        await self._do(lambda: self._write(piece))
         self.size += len(piece)
 
     async def pieces(self, start: int, end: int) -> AsyncGenerator[bytes, None]:
         """See `ports.spool`."""
         while start < end:
-            piece = await _run(self._threads, partial(self._read, start, min(PIECE, end - start)))
+            piece = await self._do(partial(self._read, start, min(PIECE, end - start)))
             if not piece:
                 raise StoreFailed("a body that was put by is not as long as it was")
             start += len(piece)
             yield piece
 
     def close(self) -> None:
-        """See `ports.spool`."""
-        self._file.close()
+        """See `ports.spool`. A thread that is at it ends that first: the next file may get this one's number."""
+        self._over = True
+        if not self._under_way:
+            self._file.close()
+
+    async def _do(self, do: Callable[[], _T]) -> _T:
+        if self._over:
+            raise StoreFailed("the body that was put by is gone")
+        doing = asyncio.get_running_loop().run_in_executor(self._threads, do)
+        self._under_way.add(doing)
+        doing.add_done_callback(self._done)
+        with _explained():
+            return await asyncio.shield(doing)
+
+    def _done(self, doing: asyncio.Future[Any]) -> None:
+        self._under_way.discard(doing)
+        if not doing.cancelled():
+            doing.exception()  # whoever was to be told may be gone
+        if self._over:
+            self.close()
 
     def _write(self, piece: bytes) -> None:
         left = memoryview(piece)
@@ -83,13 +103,8 @@ async def _run(threads: ThreadPoolExecutor, do: Callable[[], _T]) -> _T:
         return await asyncio.get_running_loop().run_in_executor(threads, do)
 
 
-@contextlib.contextmanager
-def _explained() -> Iterator[None]:
-    with explained(
+def _explained() -> contextlib.AbstractContextManager[None]:
+    return explained(
         no_room="There is no room left on the server's disk for what is uploaded.",
         failed="what is uploaded cannot be put by",
-    ):
-        try:
-            yield
-        except ValueError:  # the file was closed: its call is over
-            raise StoreFailed("the body that was put by is gone") from None
+    )

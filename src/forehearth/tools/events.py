@@ -24,7 +24,10 @@ class Events:
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._rest = b""
+        self._rest: list[bytes] = []
+        """A line that is not complete, in the pieces that it came in."""
+        self._held = 0
+        """Bytes of it."""
         self._data: list[bytes] = []
         self._size = 0
         self._begun = False
@@ -34,18 +37,25 @@ class Events:
 
     def feed(self, piece: bytes) -> list[Event]:
         """The events that `piece` completes. Raises `EventTooLong`."""
-        text = self._rest + piece
+        cut = bool(self._rest) and self._rest[-1].endswith(b"\r")
+        self._rest.append(piece)
+        self._held += len(piece)
+        found = self._lines() if cut or b"\n" in piece or b"\r" in piece else []
+        if self._size + self._held > self._most:
+            raise EventTooLong
+        return found
+
+    def _lines(self) -> list[Event]:
+        text = b"".join(self._rest)
         # A line end that is cut in two is one line end, so the first half waits for the second.
         held = b"\r" if text.endswith(b"\r") else b""
         lines = _LINE.split(text[: len(text) - len(held)])
-        self._rest = lines.pop() + held
+        rest = lines.pop() + held
+        self._rest, self._held = [rest], len(rest)
         if not self._begun and lines:
             self._begun = True
             lines[0] = lines[0].removeprefix(b"\xef\xbb\xbf")
-        found = [event for line in lines if (event := self._take(line)) is not None]
-        if self._size + len(self._rest) > self._most:
-            raise EventTooLong
-        return found
+        return [event for line in lines if (event := self._take(line)) is not None]
 
     def _take(self, line: bytes) -> Event | None:
         if not line:

@@ -28,6 +28,8 @@ STATELESS_VERSION: Final = "2026-07-28"
 MOST_BYTES: Final = 4 * 1024 * 1024
 """Bytes of one answer."""
 _TIMES: Final = Timeouts(connect=5.0, first_byte=60.0, idle=60.0, total=120.0)
+LONGEST_ANSWER: Final = 300.0
+"""Seconds for one answer, with all that the server asks meanwhile and all the streams that it comes in."""
 _CLOSING: Final = Timeouts(connect=2.0, first_byte=2.0, idle=2.0, total=3.0)
 _OURS: Final = frozenset({
     b"accept", b"content-type", b"mcp-session-id", b"mcp-protocol-version", b"mcp-method", b"mcp-name",
@@ -68,9 +70,10 @@ class HttpRefused(Exception):
 class Channel:
     """The way to one server. It knows messages and sessions, and nothing of tools."""
 
-    def __init__(self, server: McpServer, egress: Egress) -> None:
+    def __init__(self, server: McpServer, egress: Egress, *, longest: float = LONGEST_ANSWER) -> None:
         self._server = server
         self._egress = egress
+        self._longest = longest
         self._secrets = _secrets(server)
         self._number = 0
         self._session: bytes | None = None
@@ -93,10 +96,14 @@ class Channel:
             params = {**params, "_meta": _meta()}
             headers = (*headers, (b"mcp-method", method.encode()))
         raw = json_rpc.request(number, method, params)
-        response = await self._post(raw, headers)
-        if method == "initialize":
-            self._begin_session(response)
-        message = await self._response_to(number, response)
+        try:
+            async with asyncio.timeout(self._longest):
+                response = await self._post(raw, headers)
+                if method == "initialize":
+                    await self._begin_session(response)
+                message = await self._response_to(number, response)
+        except TimeoutError:
+            raise self.unusable(f"it gave no answer within {self._longest:g} seconds") from None
         return Answered(result=message.result or {}, error=message.error)
 
     async def tell(self, method: str) -> None:
@@ -149,9 +156,10 @@ class Channel:
             param=f"{param}.server_url" if param else None,
         )
 
-    def _begin_session(self, response: Response) -> None:
+    async def _begin_session(self, response: Response) -> None:
         session = response.headers.get(b"mcp-session-id")
         if session is not None and not _SESSION.fullmatch(session):
+            await self._close(response)
             raise self.unusable("its session id is not one")
         self._session = session
 

@@ -193,6 +193,23 @@ def test_a_chat_with_a_person_goes_on_after_a_refusal(command, server, tmp_path)
         os.close(leader)
 
 
+def test_an_answer_is_no_command_for_a_terminal(command, server, tmp_path):
+    text = "a\x1b]0;mine\x07\x9b2J\tb\u2060\u00a0\u00e9"
+    assert command("call", "--deployment", "chat", text)[1] == f"{text}\n"  # a program gets it as it is
+    leader, follower = pty.openpty()
+    arguments = ["call", "--deployment", "chat", "--data-dir", str(server.data_dir), text]
+    process = subprocess.Popen([PROGRAM, *arguments], stdout=follower, stderr=follower, cwd=tmp_path, close_fds=True)
+    os.close(follower)
+    try:
+        shown = read_until(leader, b"\n").decode()
+        assert shown.expandtabs() == "a\ufffd]0;mine\ufffd\ufffd2J\tb\u2060\u00a0\u00e9\r\n".expandtabs()
+        assert process.wait(20) == 0
+    finally:
+        process.kill()
+        process.wait()
+        os.close(leader)
+
+
 def read_until(terminal, end):
     seen = b""
     deadline = time.monotonic() + 30

@@ -57,6 +57,7 @@ def test_it_is_told_in_words(command):
         (("--auth", "token", "--token", "a.b.c"), "credential", "401", "https://ai.azure.com/.default"),
         (("--shape", "classic", "--api-version", "soon"), "api-version", "404", "2024-10-21"),
         (("--shape", "foundry", "--api-version", "soon"), "api-version", "400", "2024-05-01-preview"),
+        (("--shape", "foundry", "--api-version", "so on&x=%"), "api-version", "400", "2024-05-01-preview"),
         (("--shape", "v1", "--api-version", "soon"), "api-version", "400", "Leave api-version out"),
         (("--deployment", "gone"), "deployment", "'gone'", "forehearth endpoints"),
         (("--deployment", "ill"), "deployment", "500", "forehearth status"),

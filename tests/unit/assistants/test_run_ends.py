@@ -201,12 +201,61 @@ async def test_one_that_waits_is_cancelled_at_once():
     assert len(stage.models.calls) == 1
 
 
+class Beginning:
+    """A run that is being asked for: it is there, and its messages are not said yet."""
+
+    def __init__(self, stage, agent, thread):
+        self._go, self._there = asyncio.Event(), stage.documents.insert_many
+        self._held = asyncio.Event()
+        stage.documents.insert_many = self._hold
+        body = {"assistant_id": agent, "additional_messages": [{"role": "user", "content": "And now?"}]}
+        self._asking = asyncio.create_task(stage.ask("POST", f"/threads/{thread}/runs", body))
+
+    async def _hold(self, documents):
+        if documents[0].kind == "thread_message":
+            self._held.set()
+            await self._go.wait()
+        return await self._there(documents)
+
+    async def held(self):
+        await self._held.wait()
+
+    async def ended(self):
+        self._go.set()
+        return await self._asking
+
+
+async def test_a_run_is_given_to_no_worker_before_its_messages_are_said():
+    stage = Stage(says("So."))
+    agent, thread = await stage.begin("x")
+    beginning = Beginning(stage, agent, thread)
+    await beginning.held()
+    (seen,) = (await stage.ask("GET", f"/threads/{thread}/runs"))["data"]
+    assert (seen["status"], len(stage.jobs._jobs)) == ("queued", 0)
+    assert (await beginning.ended())["id"] == seen["id"]
+    assert len(stage.jobs._jobs) == 1
+
+
+async def test_a_run_that_is_cancelled_while_it_is_asked_for_asks_no_model():
+    async with Stage(says("So."), says("Well.")) as stage:
+        agent, thread = await stage.begin("x")
+        beginning = Beginning(stage, agent, thread)
+        await beginning.held()
+        (seen,) = (await stage.ask("GET", f"/threads/{thread}/runs"))["data"]
+        cancelled = await stage.ask("POST", f"/threads/{thread}/runs/{seen['id']}/cancel")
+        assert cancelled["status"] == "cancelled"
+        await beginning.ended()
+        assert (await stage.run(agent, thread))["status"] == "completed"
+        assert len(stage.models.calls) == 1
+
+
 async def test_a_run_whose_job_nobody_made_is_given_one_by_whoever_looks():
     stage = Stage(says("So."))
     agent, thread = await stage.begin("x")
     run = await stage.ask("POST", f"/threads/{thread}/runs", {"assistant_id": agent})
     (job,) = stage.jobs._jobs.values()
     stage.jobs._jobs.clear()
+    stage.clock.now += 10
     one = f"/threads/{thread}/runs/{run['id']}"
     assert (await stage.ask("GET", one))["status"] == "queued"
     (again,) = stage.jobs._jobs.values()
@@ -250,6 +299,27 @@ async def test_a_thread_that_is_removed_while_it_is_answered_ends_its_stream():
         await stage.ask("DELETE", f"/threads/{thread}")
         told = read(b"".join([piece async for piece in reply.stream]))
         assert told[-1] == ("done", "[DONE]")
+        assert {document.kind for document in stage.documents._documents.values()} == {"assistant"}
+
+
+async def test_nothing_of_a_run_comes_back_whose_thread_is_removed_while_its_model_speaks():
+    said, go = asyncio.Event(), asyncio.Event()
+
+    class Speaking(Source):
+        async def __anext__(self):
+            if len(self.pieces) == 3:
+                said.set()
+                await go.wait()
+            return await super().__anext__()
+
+    async with Stage(Speaking([chunk({"content": "It is"}), chunk({}, "stop"), DONE])) as stage:
+        agent, thread = await stage.begin("x")
+        reply = await stage.reply("POST", f"/threads/{thread}/runs", {"assistant_id": agent, "stream": True})
+        await anext(reply.stream)
+        await said.wait()
+        await stage.ask("DELETE", f"/threads/{thread}")
+        go.set()
+        assert [piece async for piece in reply.stream]  # until nobody works at it any more
         assert {document.kind for document in stage.documents._documents.values()} == {"assistant"}
 
 

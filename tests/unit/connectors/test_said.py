@@ -4,7 +4,7 @@ import itertools
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from forehearth.connectors.said import Broken, Said, error_of, whole
@@ -111,6 +111,7 @@ def test_every_envelope_of_an_error(body, found):
 
 
 @given(st.binary())
+@example(b'{"a":' * 100_000)
 def test_whatever_comes_is_read_or_broken(data):
     error_of(data)
     said = Said()

@@ -23,7 +23,7 @@ def segment(start: float, end: float, text: str) -> Segment:
 
 
 TRANSCRIPT = Transcript(
-    segments=(segment(0.0, 1.5, " Hello --> there."), segment(1.5, 3_723.004, " Good\nbye.")), duration=2.4
+    segments=(segment(0.0, 1.5, " Hello ---> there."), segment(1.5, 3_723.004, " Good\nbye.")), duration=2.4
 )
 
 

@@ -1,5 +1,7 @@
 """The host's door for texts to speak, and how a text is cut."""
 
+import sys
+
 import pytest
 
 from forehearth.embedded.speech import LONGEST_INPUT, VOICES
@@ -46,6 +48,18 @@ async def test_what_it_cannot_is_refused_by_name(members: dict[str, object], par
         reply = await post(host, "/v1/audio/speech", BODY | members)
     assert (reply.status, error(reply)["param"]) == (400, param)
     assert says in error(reply)["message"]
+
+
+async def test_a_format_that_cannot_be_made_is_refused_before_anything_is_spoken(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "av", None)  # as if it were not installed
+    voice = FakeVoice()
+    async with host_of(voice=voice) as host:
+        reply = await post(host, "/v1/audio/speech", BODY | {"response_format": "aac"})
+    assert (reply.status, error(reply)["param"]) == (400, "response_format")
+    assert "the extra `media`" in error(reply)["message"]
+    assert voice.spoken == []
 
 
 async def test_a_model_that_hears_does_not_speak() -> None:

@@ -18,7 +18,7 @@ async def test_a_recording_is_told_as_json() -> None:
     ears = FakeEars()
     async with host_of(ears) as host:
         reply = await hear(host, b"sound", prompt="About Anna.", temperature="0.5", language="en", stream="true")
-    assert parsed(reply) == {"text": "Hello --> there. Good\nbye.", "usage": {"type": "duration", "seconds": 2}}
+    assert parsed(reply) == {"text": "Hello ---> there. Good\nbye.", "usage": {"type": "duration", "seconds": 2}}
     assert ears.heard == [(b"sound", "About Anna.", 0.5)]
 
 
@@ -32,7 +32,7 @@ async def test_the_long_form_has_segments() -> None:
         "seek": 0,
         "start": 0.0,
         "end": 1.5,
-        "text": " Hello --> there.",
+        "text": " Hello ---> there.",
         "tokens": [1, 2],
         "temperature": 0.0,
         "avg_logprob": -0.25,
@@ -45,7 +45,7 @@ async def test_the_long_form_has_segments() -> None:
 @pytest.mark.parametrize(
     ("form", "kind", "text"),
     [
-        ("text", b"text/plain; charset=utf-8", "Hello --> there. Good\nbye.\n"),
+        ("text", b"text/plain; charset=utf-8", "Hello ---> there. Good\nbye.\n"),
         (
             "srt",
             b"text/plain; charset=utf-8",
@@ -53,7 +53,7 @@ async def test_the_long_form_has_segments() -> None:
         ),
         (
             "vtt",
-            b"text/vtt; charset=utf-8",
+            b"text/plain; charset=utf-8",
             "WEBVTT\n\n00:00:00.000 --> 00:00:01.500\nHello -> there.\n\n00:00:01.500 --> 01:02:03.004\nGood bye.\n\n",
         ),
     ],
@@ -81,6 +81,8 @@ async def test_texts_and_subtitles(form: str, kind: bytes, text: str) -> None:
         ({"include__": ["logprobs"]}, "include", "leave it out"),
         ({"colour": "red"}, "colour", "Unrecognized request argument"),
         ({"language": ["en", "en"]}, "language", "twice"),
+        ({"prompt": "a", "prompt__": ["b"]}, "prompt", "twice"),
+        ({"prompt__": ["a"], "prompt": "b"}, "prompt", "twice"),
     ],
 )
 async def test_what_it_cannot_is_refused_by_name(fields: dict[str, str | list[str]], param: str, says: str) -> None:
@@ -142,6 +144,17 @@ async def test_the_line_is_short() -> None:
         await asyncio.gather(*calls, return_exceptions=True)
     assert refused.status == 503
     assert dict(refused.headers)[b"retry-after"] == b"2"
+
+
+async def test_the_line_is_short_while_the_model_is_fetched() -> None:
+    there = asyncio.Event()
+    async with host_of(fetch=there.wait) as host:
+        calls = [asyncio.create_task(hear(host)) for _ in range(1 + MOST_WAITING)]
+        await until(lambda: host.health()["models"][HEARS]["waiting"] == len(calls))
+        refused = await hear(host)
+        there.set()
+        assert [reply.status for reply in await asyncio.gather(*calls)] == [200] * len(calls)
+    assert (refused.status, dict(refused.headers)[b"retry-after"]) == (503, b"2")
 
 
 async def test_the_end_stops_what_runs() -> None:

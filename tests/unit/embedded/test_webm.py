@@ -17,8 +17,15 @@ def element(kind: bytes, body: bytes, size: bytes | None = None) -> bytes:
     return kind + (size or struct.pack(">Q", len(body) | 1 << 56)) + body
 
 
-def webm(packets: list[bytes], *, codec: bytes = b"A_OPUS", flags: int = 0, sizes: bytes | None = None) -> bytes:
-    track = element(b"\xd7", b"\x01") + element(b"\x86", codec) + element(b"\x63\xa2", HEAD)
+def webm(
+    packets: list[bytes],
+    *,
+    codec: bytes = b"A_OPUS",
+    head: bytes = HEAD,
+    flags: int = 0,
+    sizes: bytes | None = None,
+) -> bytes:
+    track = element(b"\xd7", b"\x01") + element(b"\x86", codec) + element(b"\x63\xa2", head)
     blocks = b"".join(element(b"\xa3", b"\x81\x00\x00" + bytes([flags]) + packet) for packet in packets)
     other = element(b"\xa3", b"\x82\x00\x00\x00a picture")
     tracks = element(b"\x16\x54\xae\x6b", element(b"\xae", track))
@@ -51,7 +58,14 @@ def test_packets_are_kept(sizes: bytes | None) -> None:
 
 @pytest.mark.parametrize(
     "content",
-    [b"", MARK, webm([b"\x08x"], codec=b"A_VORBIS"), webm([b"\x08x"], flags=2), element(b"\x18\x53\x80\x67", b"")],
+    [
+        b"",
+        MARK,
+        webm([b"\x08x"], codec=b"A_VORBIS"),
+        webm([b"\x08x"], flags=2),
+        webm([b"\x08x"], head=HEAD + bytes(66_000)),
+        element(b"\x18\x53\x80\x67", b""),
+    ],
 )
 def test_what_is_no_opus_in_webm_is_said(content: bytes) -> None:
     with pytest.raises(NotWebm):

@@ -11,7 +11,7 @@ from forehearth.embedded.gguf import ModelUnusable
 from forehearth.embedded.transcription_engine import cut
 from forehearth.embedded.turns import Stopped
 from forehearth.embedded.whisper_decoding import Teller, Told
-from forehearth.embedded.whisper_network import Network, Telling
+from forehearth.embedded.whisper_network import LONGEST, Network, Telling
 from forehearth.embedded.whisper_sound import BANDS, RATE, WINDOW, loudness
 from forehearth.embedded.whisper_weights import read_weights
 
@@ -139,6 +139,16 @@ def test_whatever_is_told_keeps_the_rules(seed: int, temperature: float) -> None
     assert all(not (a + 1 == b and b + 1 == c) for a, b, c in zip(begins, begins[1:], begins[2:], strict=False))
     again = Teller(network, Words()).tell(heard, (1, 2), temperature, stop)
     assert again == told
+
+
+def test_a_telling_without_an_end_after_much_that_was_said_is_cut() -> None:
+    class Endless(Words):
+        suppressed = (3, END)
+
+    network, stop = Network(weights(1)), threading.Event()
+    heard = network.hear(np.zeros((BANDS, 3_000), np.float32), stop)
+    told = Teller(network, Endless()).tell(heard, (1,) * 300, 1.0, stop)
+    assert len(told.tokens) == LONGEST // 2
 
 
 def test_it_stops_when_it_is_told_to() -> None:

@@ -2,6 +2,8 @@
 
 import asyncio
 import errno
+import os
+import select
 from pathlib import Path
 from typing import Any
 
@@ -82,4 +84,26 @@ async def test_a_disk_that_is_full_or_broken(tmp_path: Path, number: int, error:
     spooled = SpooledFile(directory._threads, broken)
     with pytest.raises(error):
         await spooled.write(b"x")
+    directory.close()
+
+
+async def test_what_a_thread_writes_to_is_closed_when_it_has_written(tmp_path: Path) -> None:
+    """A number of a file that is closed is given to the next one, and the thread would write into that."""
+    directory = SpoolDirectory(tmp_path)
+    reader, writer = os.pipe()
+    file = os.fdopen(writer, "wb", buffering=0)
+    spooled = SpooledFile(directory._threads, file)
+    body = b"x" * (1 << 20)  # more than a pipe holds: the thread waits within its write
+    with os.fdopen(reader, "rb") as read:
+        writing = asyncio.create_task(spooled.write(body))
+        await asyncio.to_thread(select.select, [read], [], [])
+        writing.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await writing
+        spooled.close()
+        assert not file.closed
+        with pytest.raises(StoreFailed, match="gone"):
+            await spooled.write(b"y")
+        assert await asyncio.to_thread(read.read) == body  # to its end: it is closed then
+    assert file.closed
     directory.close()

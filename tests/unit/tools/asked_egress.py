@@ -52,10 +52,11 @@ def as_json(value: object, status: int = 200, **headers: str) -> Response:
     )
 
 
-def as_events(*messages: object, raw: bytes = b"", cut: int = 7) -> Response:
+def as_events(*messages: object, raw: bytes = b"", cut: int = 7, **headers: str) -> Response:
+    found = {name.replace("_", "-").encode(): text.encode() for name, text in headers.items()}
     text = b"".join(b"event: message\ndata: %b\n\n" % json.dumps(each).encode() for each in messages) + raw
     return Response(
         status=200,
-        headers={b"content-type": b"text/event-stream"},
+        headers={b"content-type": b"text/event-stream", **found},
         stream=Pieces([text[at : at + cut] for at in range(0, len(text), cut)]),
     )

@@ -50,3 +50,13 @@ def test_byte_by_byte_it_is_refused_too():
 
     with pytest.raises(EventTooLong):
         endless()
+
+
+def test_a_long_line_in_small_pieces_takes_no_more_than_a_short_one_for_each():
+    """Looked at as a whole with each piece, it would not come to an end."""
+    events = Events(1 << 22)
+    events.feed(b"data: ")
+    for _ in range(100_000):
+        assert events.feed(b"x" * 40) == []
+    (event,) = events.feed(b"\n\n")
+    assert event.data == b"x" * 4_000_000

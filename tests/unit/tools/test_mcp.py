@@ -1,5 +1,6 @@
 """MCP servers that do as they please: what is believed, what is not, and what it costs."""
 
+import asyncio
 import json
 
 import pytest
@@ -10,8 +11,9 @@ from forehearth.core.tool import McpServer, ToolFilter
 from forehearth.core.upstream import Response
 from forehearth.tools import mcp
 from forehearth.tools.mcp import McpTools
+from forehearth.tools.mcp_channel import Channel
 from forehearth.tools.text import MOST_CHARACTERS
-from tests.unit.tools.asked_egress import ScriptedEgress, as_events, as_json
+from tests.unit.tools.asked_egress import Pieces, ScriptedEgress, as_events, as_json
 
 TOOL = {"name": "t", "description": "d", "inputSchema": {"type": "object"}, "annotations": {"readOnlyHint": True}}
 SERVER = McpServer(label="L", url="https://mcp.example/mcp", param="tools[0]")
@@ -177,6 +179,7 @@ async def test_pages_without_end_are_left():
         (lambda message: as_json(result(message, {"protocolVersion": "1999-01-01"})), "no revision"),
         (lambda message: as_json(result(message, {})), "no revision"),
         (lambda message: as_json(result(message, {}), mcp_session_id="a b"), "session id"),
+        (lambda message: as_events(result(message, {}), mcp_session_id="a b"), "session id"),
         (lambda message: as_json(error(message, -32000, "no")), "refuses the handshake (error -32000)"),
     ],
 )
@@ -191,6 +194,18 @@ async def test_a_server_that_is_none(answer, told):
     assert failed.is_error
     assert failed.fault.kind == "http"
     assert all(stream.closed for stream in egress.streams)
+
+
+async def test_a_server_that_says_things_without_an_end_is_given_up():
+    class Endless(Pieces):
+        async def __anext__(self):
+            await asyncio.sleep(0)
+            return b": still here\n"
+
+    egress = ScriptedEgress(lambda _: Response(status=200, headers={}, stream=Endless([])))
+    with pytest.raises(AddressFailed, match=r"gave no answer within 0\.01 seconds"):
+        await Channel(SERVER, egress, longest=0.01).ask("ping", {})
+    assert [stream.closed for stream in egress.streams] == [1]
 
 
 async def test_what_egress_refuses_is_a_result_of_a_call():

@@ -318,6 +318,15 @@ def large():
     return {**one(), "paths": paths, "components": {"schemas": schemas}}
 
 
+def referring():
+    """Seven operations that share a list of references, each of which leads through ten others."""
+    parameters = {f"p{n}": {"$ref": f"#/components/parameters/p{n + 1}"} for n in range(10)}
+    its = [{"$ref": "#/components/parameters/p0"}] * 1_000
+    methods = ("get", "put", "post", "delete", "patch", "options", "head")
+    item = {"parameters": its, **{each: {"operationId": each} for each in methods}}
+    return {**one(), "paths": {"/p": item}, "components": {"parameters": {**parameters, "p10": query()}}}
+
+
 def changed(change):
     document = copy.deepcopy(DOCUMENT)
     change(document)
@@ -362,6 +371,7 @@ def deep(levels):
         (one([query(schema=5)]), "no schema"),
         (one([query(schema=deep(100))]), "nested too deeply"),
         (large(), "all its operations together are too large"),
+        (referring(), "too many parameters and references"),
         (one([query(schema={"x": "y" * 70_000})]), "more than 65536 bytes"),
         (one([query(schema={"x": "y" * 1_100_000})]), "more than 1048576 bytes"),
         (one([{"$ref": "#/paths/~1p/get/parameters/0"}]), "refers to itself"),
