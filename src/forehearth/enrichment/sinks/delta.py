@@ -11,9 +11,10 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from forehearth.enrichment.arrow import pa
+from forehearth.enrichment.arrow import pa, pc
 from forehearth.enrichment.delta_library import deltalake, exceptions
 from forehearth.enrichment.sink import Chunk, SinkFailed
+from forehearth.enrichment.sinks.delta_types import storable
 
 _TRIES: Final = 50
 _APPLICATION: Final = "forehearth.application"
@@ -26,18 +27,21 @@ _PAUSE: Final = 0.05
 
 
 class DeltaTableSink:
-    """One table. `key` are the columns by which rows are replaced; without them rows are added."""
+    """One table. `key` are the columns by which rows are replaced; without them rows are added.
+
+    Raises `Misconfigured` for a schema that a Delta table cannot have.
+    """
 
     def __init__(
         self, where: str, schema: Any, *, application: str, key: Sequence[str], options: Mapping[str, str] | None
     ) -> None:
         self._where = where
-        self._schema = schema
+        self._schema = storable(schema)
         self._application = application
         self._key = tuple(key)
         self._options = dict(options) if options else None
         self._table: Any = None
-        self._columns: Any = schema
+        self._columns: Any = self._schema
         self._commits = 0
 
     def landed(self) -> int:
@@ -129,7 +133,7 @@ class DeltaTableSink:
     def _fitted(self, rows: Any) -> Any:
         """The rows with the table's columns, in its order and types; nothing in those that they do not have."""
         arrays = [
-            rows.column(field.name).cast(field.type)
+            rows.column(field.name).cast(options=pc.CastOptions(field.type, allow_time_truncate=True))
             if field.name in rows.schema.names
             else pa.nulls(rows.num_rows, field.type)
             for field in self._columns
