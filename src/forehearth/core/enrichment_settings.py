@@ -225,7 +225,7 @@ class Job(Values, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How often a row is asked again after a failure of the host. Being asked to wait does not count."""
     patience_seconds: Seconds = 600.0
     """Seconds without any answer, while the host is away or busy, after which the run stops; 15, where it was never
-    reached at all. It can be resumed."""
+    reached at all. It stops at once where the host wants to be left alone for longer. It can be resumed."""
 
     def __post_init__(self) -> None:
         """Refuse what does not fit together. Raises `Unfit`."""
