@@ -144,6 +144,9 @@ class Runner:
                 if not await self._land(*working.popleft()):
                     return False
             return True
+        except Exception as error:
+            of.asker.stop(error)
+            raise
         finally:
             # Their calls are under way and paid for: let them come to their end, and their answers be kept.
             await asyncio.gather(*(task for _, task in working), return_exceptions=True)

@@ -164,6 +164,16 @@ async def test_or_stop_the_run(tmp_path: Path, host: Upstream) -> None:
     assert landed(tmp_path).num_rows == 100
 
 
+async def test_nothing_more_is_asked_once_a_row_has_ended_the_run(tmp_path: Path, host: Upstream) -> None:
+    tickets(tmp_path, 400, bad=(1,))
+    ended = await run(job(tmp_path, host, on_error="fail", concurrency=2))
+    assert (ended.status, ended.done) == ("failed", 0)
+    assert len(host.requests) < 150  # the first chunk, and calls of the second that were under way
+    ended = await run(job(tmp_path, host, on_error="keep", concurrency=2))
+    assert ended.status == "completed"
+    assert len(host.requests) == 401
+
+
 async def test_a_limit_ends_the_run_as_incomplete_and_it_can_go_on(tmp_path: Path, host: Upstream) -> None:
     tickets(tmp_path, 250)
     ended = await run(job(tmp_path, host, limits={"requests": 130}))

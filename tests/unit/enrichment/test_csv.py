@@ -1,6 +1,7 @@
 """Files of CSV: texts are as they are written, and what would be read otherwise than it is meant is refused."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -9,7 +10,7 @@ from forehearth.core.errors import Misconfigured
 from forehearth.enrichment.sources.files import open_csv
 
 
-def rows(folder: Path, content: bytes, **settings: object) -> list[dict[str, object]]:
+def rows(folder: Path, content: bytes, **settings: Any) -> list[dict[str, Any]]:
     (folder / "x.csv").write_bytes(content)
     source = open_csv(CsvSource(path="x.csv", **settings), folder)
     return [row for batch in source.read() for row in batch.to_pylist()]
