@@ -16,7 +16,7 @@ import msgspec
 from forehearth.core.enrichment_settings import CsvSource, DeltaSource, JsonlSource, ParquetSource
 from forehearth.core.errors import Misconfigured
 from forehearth.enrichment.arrow import pa, parquet, pc, plain
-from forehearth.enrichment.delta_library import deltalake, exceptions
+from forehearth.enrichment.delta_library import deltalake, exceptions, said
 from forehearth.enrichment.job_file import JobFile
 from forehearth.enrichment.places import options, place
 from forehearth.enrichment.source import Source
@@ -142,6 +142,6 @@ def forget_changes(state: Path) -> None:
 
 
 def _unreadable(source: DeltaSource, error: Exception) -> Misconfigured:
-    words = " ".join(str(error).split())[:300]
+    words = said(error)
     hint = " (set delta.enableChangeDataFeed on it, and name the version after that)" if "change data" in words else ""
     return Misconfigured(f"source: the changes of {source.path} cannot be read: {words}{hint}")

@@ -1,9 +1,10 @@
 """A Delta table over many commits: it is loaded anew from checkpoints, and each chunk still lands once."""
 
 import pyarrow as pa
+import pytest
 from deltalake import DeltaTable
 
-from forehearth.enrichment.sink import Chunk
+from forehearth.enrichment.sink import Chunk, SinkFailed
 from forehearth.enrichment.sinks.delta import DeltaTableSink
 
 SCHEMA = pa.schema([("id", pa.int64())])
@@ -31,3 +32,20 @@ def test_what_is_kept_of_commits_is_let_go_and_each_chunk_lands_once(tmp_path):
     assert not again.write(chunk(44))
     assert DeltaTable(folder).to_pyarrow_table().sort_by("id")["id"].to_pylist() == list(range(1, 46))
     assert len(list((folder / "_delta_log").glob("*.checkpoint.parquet"))) == 2
+
+
+def test_what_a_storage_says_is_one_line_without_colours_and_names(tmp_path):
+    options = {
+        "aws_access_key_id": "name",
+        "aws_secret_access_key": "word",
+        "aws_endpoint_url": "http://user:word@127.0.0.1:9",
+        "aws_allow_http": "true",
+        "max_retries": "0",
+    }
+    with pytest.raises(SinkFailed) as failed:
+        DeltaTableSink("s3://bucket/out", SCHEMA, application="a", key=(), options=options).landed()
+    words = str(failed.value)
+    assert words.startswith("sink: the table s3://bucket/out cannot be read: ")
+    assert "127.0.0.1:9/bucket" in words
+    assert "word" not in words
+    assert words.isprintable()

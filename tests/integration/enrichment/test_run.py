@@ -20,6 +20,8 @@ from forehearth import enrich
 from forehearth.cli.main import run as command
 from forehearth.core.errors import Misconfigured
 from forehearth.core.money import UNIT
+from forehearth.enrichment import job_state
+from forehearth.enrichment.run_record import Run
 from forehearth.testing.http_connection import Seen
 from forehearth.testing.upstream import Answer, Upstream
 from tests.conftest import StartForehearth
@@ -288,6 +290,46 @@ async def test_what_cannot_be_run_is_refused_before_anything_is_asked(
     with pytest.raises(Misconfigured, match=says):
         await run(job(tmp_path, host, **members))
     assert host.requests == []
+
+
+async def test_a_source_that_cannot_be_read_to_its_end_says_so_in_the_run(tmp_path: Path, host: Upstream) -> None:
+    tickets(tmp_path, 150)
+    with (tmp_path / "tickets.csv").open("a") as file:
+        file.writelines(f"{n},good\n" for n in range(200_000))
+        file.write("one,two,three\n")
+    path = job(tmp_path, host, prompt="good", chunk_rows=1_000)
+    with pytest.raises(Misconfigured, match=r"tickets\.csv cannot be read") as raised:
+        await run(path)
+    assert (await last(path)).reason == str(raised.value)
+
+
+async def test_files_of_a_delta_source_that_are_gone_are_told(tmp_path: Path, host: Upstream) -> None:
+    write_deltalake(tmp_path / "in", tickets(tmp_path, 10))
+    next((tmp_path / "in").glob("*.parquet")).unlink()
+    path = job(tmp_path, host, source={"format": "delta", "path": "in"})
+    with pytest.raises(Misconfigured, match=r"source: .* in cannot be read") as raised:
+        await run(path)
+    assert (await last(path)).reason == str(raised.value)
+
+
+async def test_a_run_that_is_cancelled_from_outside_is_interrupted(tmp_path: Path, host: Upstream) -> None:
+    tickets(tmp_path, 150)
+    path = job(tmp_path, host)
+    begun = asyncio.Event()
+    running = asyncio.create_task(run(path, show=lambda _: begun.set()))
+    await begun.wait()
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert (await last(path)).status == "interrupted"
+
+
+async def last(path: Path) -> Run:
+    """The last run of a job, as its state has it."""
+    async with job_state.opened(enrich.state_folder(enrich.load(path), None)) as state:
+        found = await state.last_run()
+    assert found is not None
+    return found
 
 
 async def test_a_wrong_key_ends_the_run_and_shows_what_the_host_says(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from forehearth.enrichment.arrow import pa, pc
-from forehearth.enrichment.delta_library import deltalake, exceptions
+from forehearth.enrichment.delta_library import deltalake, exceptions, said
 from forehearth.enrichment.sink import Chunk, SinkFailed
 from forehearth.enrichment.sinks.delta_types import storable
 
@@ -168,7 +168,7 @@ class DeltaTableSink:
         merging.when_matched_update_all().when_not_matched_insert_all().execute()
 
     def _failed(self, deed: str, error: Exception) -> SinkFailed:
-        words = " ".join(str(error).split())[:300]
+        words = said(error)
         return SinkFailed(f"sink: the table {self._where} cannot be {deed}: {words}")
 
 

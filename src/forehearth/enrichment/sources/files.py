@@ -124,8 +124,10 @@ def _source(files: list[Path], opened: Open, rows: int | None = None) -> Source:
             try:
                 for batch in reader:
                     yield batch.cast(schema) if batch.schema != schema else batch
-            except pa.ArrowInvalid as error:
+            except (OSError, pa.ArrowException) as error:
                 raise _unreadable(path, error) from error
+            finally:
+                reader.close()
 
     return Source(schema=schema, version=_version(files), read=read, rows=rows)
 
@@ -139,7 +141,7 @@ def _typed(schema: Any) -> Any:
 def _opened(opened: Open, path: Path, schema: Any) -> Any:
     try:
         return opened(path, schema)
-    except (OSError, pa.ArrowInvalid) as error:
+    except (OSError, pa.ArrowException) as error:
         raise _unreadable(path, error) from error
 
 
