@@ -26,7 +26,8 @@ SETTLED: Final = 1.0
 """Seconds for which a file has not been written to before it is read: whoever writes it may not be done."""
 _UNREADY: Final = re.compile(r"[._].*|.*\.(tmp|part|crdownload|inprogress)")
 """Names of files that are not there yet, by what writers call them."""
-_CHANGES: Final = re.compile(r"changes-([0-9]+)\.parquet")
+_CHANGES: Final = re.compile(r"changes-.+\.parquet")
+_NOT_OF_NAMES: Final = re.compile(r"[^0-9A-Za-z-]")
 _KINDS: Final = ("insert", "update_postimage")
 
 
@@ -99,7 +100,7 @@ def _versions(source: DeltaSource, folder: Path, state: Path, known: set[tuple[s
 
 def _changes(source: DeltaSource, table: Any, state: Path, version: int) -> Callable[[], Source]:
     def opened() -> Source:
-        path = state / f"changes-{version}.parquet"
+        path = state / f"changes-{_NOT_OF_NAMES.sub('_', str(table.metadata().id))}-{version}.parquet"
         try:
             if not path.exists():
                 _keep(table, version, path)

@@ -270,6 +270,19 @@ async def test_a_query_is_asked_once_for_a_run(
     assert landed(tmp_path).column("at")[0].as_py() <= datetime.now(UTC)
 
 
+async def test_what_is_kept_of_a_query_is_not_that_of_another_database(
+    tmp_path: Path, host: Upstream, postgres: PostgresServer, monkeypatch
+) -> None:
+    for name in ("one", "other"):
+        monkeypatch.setenv(name.upper(), postgres.create_database(name))
+        postgres.sql(name, f"CREATE TABLE t AS SELECT n AS id, '{name} ' || n AS text FROM generate_series(1, 3) n")
+    source = {"format": "postgresql", "query": "SELECT * FROM t ORDER BY id"}
+    stopped = await run(job(tmp_path, host, source=source | {"url": "${ONE}"}, limits={"requests": 1}))
+    assert stopped.status == "incomplete"
+    await run(job(tmp_path, host, source=source | {"url": "${OTHER}"}))
+    assert landed(tmp_path)["text"].to_pylist() == ["other 1", "other 2", "other 3"]
+
+
 @pytest.mark.parametrize(
     ("members", "says"),
     [
