@@ -214,7 +214,8 @@ class Job(Values, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What is told of each answer beside it, in columns that begin with `_`."""
     private: tuple[Column, ...] = ()
     """Columns whose values may not leave this machine: `prompt` and `function` may name them only where
-    `deployment.backend` is on it. They land beside the answers as all columns do."""
+    `deployment.backend` is on it. They land beside the answers as all columns do, and are not shown in plans and
+    reports."""
     lineage: LineageSettings | None = None
     """Who is told what was read and written; nobody, unless given."""
     concurrency: Annotated[int, msgspec.Meta(ge=1, le=1_024)] = 64

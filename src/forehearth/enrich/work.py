@@ -166,9 +166,10 @@ async def report(file: JobFile, folder: Path, path: Path | None) -> tuple[Run, P
 
 
 async def landed(file: JobFile, run: Run) -> Sequence[Mapping[str, Any]]:
-    """Some of the rows that landed. Raises `SinkFailed` where they cannot be read."""
+    """Some of the rows that landed, without private columns. Raises `SinkFailed` where they cannot be read."""
     sink, _ = tables.sinks_of(file, pa.schema([]), pa.schema([]), run.fingerprint)
-    return await asyncio.to_thread(sink.some, reporting.ROWS)
+    rows = await asyncio.to_thread(sink.some, reporting.ROWS)
+    return [{name: value for name, value in row.items() if name not in file.job.private} for row in rows]
 
 
 async def _failed(file: JobFile, state: JobState) -> FailedRows:
@@ -201,7 +202,9 @@ async def foresee(
                     asker = asker_of(prepared, record, host)
                     enricher = Enricher(prepared.question, asker, state, label_of(prepared, record))
                     try:
-                        sampled = await planning.ask(prepared.question, counts, enricher, state)
+                        sampled = await planning.ask(
+                            prepared.question, counts, enricher, state, hidden=file.job.private
+                        )
                     finally:
                         await state.note(record)
             return planning.planned(

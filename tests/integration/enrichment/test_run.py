@@ -275,7 +275,8 @@ async def test_what_is_kept_of_a_query_is_not_that_of_another_database(
 ) -> None:
     for name in ("one", "other"):
         monkeypatch.setenv(name.upper(), postgres.create_database(name))
-        postgres.sql(name, f"CREATE TABLE t AS SELECT n AS id, '{name} ' || n AS text FROM generate_series(1, 3) n")
+        rows = f"n AS id, '{name} ' || n AS text FROM generate_series(1, 3) n"
+        postgres.sql(name, f"CREATE TABLE t AS SELECT {rows}")
     source = {"format": "postgresql", "query": "SELECT * FROM t ORDER BY id"}
     stopped = await run(job(tmp_path, host, source=source | {"url": "${ONE}"}, limits={"requests": 1}))
     assert stopped.status == "incomplete"
