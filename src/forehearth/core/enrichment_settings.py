@@ -201,7 +201,7 @@ class Job(Values, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where enriched rows go."""
     mode: Literal["append", "merge"] = "append"
     """`append` adds rows; `merge` replaces those with the same key and adds the others. Of several rows of one key the
-    last one stays."""
+    last one stays; a row with a gap in its key is like no other one, and is added."""
     on_error: OnError = "quarantine"
     """What becomes of a row without a usable answer. `quarantine`: it goes to the table beside the sink, with the
     reason; `keep`: it goes to the sink with empty answers and the reason in `_error`; `fail`: the run stops."""

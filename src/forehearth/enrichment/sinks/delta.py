@@ -7,10 +7,12 @@ conflicting, the table is loaded anew, and the number is looked at again.
 """
 
 import contextlib
+import functools
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from forehearth.core.errors import Misconfigured
 from forehearth.enrichment.arrow import pa, pc
 from forehearth.enrichment.delta_library import deltalake, exceptions, said
 from forehearth.enrichment.sink import Chunk, SinkFailed
@@ -37,6 +39,9 @@ class DeltaTableSink:
     ) -> None:
         self._where = where
         self._schema = storable(schema)
+        unmerged = [name for name in schema.names if key and "`" in name]
+        if unmerged:
+            raise Misconfigured(f"sink: the column '{unmerged[0]}' cannot be merged, as its name has a backtick")
         self._application = application
         self._key = tuple(key)
         self._options = dict(options) if options else None
@@ -161,7 +166,7 @@ class DeltaTableSink:
         if not self._key or not rows.num_rows:
             deltalake.write_deltalake(self._table, rows, mode="append", commit_properties=properties)
             return
-        same = " AND ".join(f't."{name}" = s."{name}"' for name in self._key)
+        same = " AND ".join(f"t.{_quoted(name)} = s.{_quoted(name)}" for name in self._key)
         merging = self._table.merge(
             _last_of_each(rows, self._key), same, source_alias="s", target_alias="t", commit_properties=properties
         )
@@ -172,8 +177,15 @@ class DeltaTableSink:
         return SinkFailed(f"sink: the table {self._where} cannot be {deed}: {words}")
 
 
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
 def _last_of_each(rows: Any, key: Sequence[str]) -> Any:
-    """Of rows with the same key the last one."""
-    at = rows.select(list(key)).append_column("__at", pa.array(range(rows.num_rows)))
-    last = at.group_by(list(key)).aggregate([("__at", "max")])["__at_max"]
-    return rows.take(pa.array(sorted(last.to_pylist())))
+    """Of rows with the same key the last one. A row that lacks a part of its key is none of them, as SQL has it."""
+    names = [f"k{at}" for at in range(len(key))]
+    keys = rows.select(list(key)).rename_columns(names).append_column("at", pa.array(range(rows.num_rows)))
+    whole = functools.reduce(pc.and_, (pc.is_valid(keys[name]) for name in names))
+    last = keys.filter(whole).group_by(names).aggregate([("at", "max")])["at_max"]
+    lacking = keys.filter(pc.invert(whole))["at"]
+    return rows.take(pa.array(sorted([*last.to_pylist(), *lacking.to_pylist()]), type=pa.int64()))
