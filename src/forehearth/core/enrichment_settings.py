@@ -142,6 +142,7 @@ class JobLimits(Values, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a run may use.
 
     Where a limit is reached the run ends as `incomplete`: what landed stays, and it goes on once the limit is raised.
+    Where the host does not say what a call used, limits of tokens and money count the most that it can have used.
     """
 
     requests: Count | None = None

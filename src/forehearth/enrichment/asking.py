@@ -243,7 +243,10 @@ class Asker:
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, Broken):
             self._budget.book_most(held)
             return Broken(f"The model's host sent a body that is no answer to {self.operation}.")
-        self._budget.settle(held, used)
+        if used is None:
+            self._budget.settle_untold(held)
+        else:
+            self._budget.settle(held, used)
         self._answered = self._clock.monotonic()
         return answer
 

@@ -211,3 +211,20 @@ async def test_a_call_without_an_answer_is_booked_at_its_most():
     await asker(host, spec(), budget=budget(spent), retries=0).ask("a")
     assert spent.requests == 1
     assert spent.tokens > 100
+
+
+@pytest.mark.parametrize(("limits", "calls"), [({"tokens": 240}, 1), ({"usd": "0.0013"}, 1)])
+async def test_a_limit_holds_where_the_host_does_not_say_what_a_call_used(limits, calls):
+    spent = Spent()
+    asking = asker(host := FakeHost(lambda _: saying("x", usage=None)), spec(), budget=budget(spent, **limits))
+    assert (await asking.ask("a")).text == "x"
+    with pytest.raises(LimitReached, match=next(iter(limits))):
+        await asking.ask("b")
+    assert len(host.bodies) == calls
+
+
+async def test_without_such_a_limit_nothing_is_made_up():
+    spent = Spent()
+    asking = asker(FakeHost(lambda _: saying("x", usage=None)), spec(), budget=budget(spent, requests=5))
+    await asking.ask("a")
+    assert (spent.requests, spent.tokens, spent.cost, spent.unpriced) == (1, 0, 0, 1)
