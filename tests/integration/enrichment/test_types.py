@@ -107,3 +107,18 @@ async def test_a_table_of_another_time_keeps_its_types(tmp_path: Path, host: Ups
     (tmp_path / "rows.parquet").unlink()
     await run(job(tmp_path, host, source=parquet_of(tmp_path, kept=pa.array([8], pa.int64()))))
     assert sorted(DeltaTable(tmp_path / "out").to_pyarrow_table()["kept"].to_pylist()) == [7, 8]
+
+
+@pytest.mark.parametrize("on_error", ["quarantine", "keep"])
+async def test_a_source_with_columns_of_the_quarantine_is_refused_where_they_would_meet(
+    tmp_path: Path, host: Upstream, on_error: str
+) -> None:
+    source = parquet_of(tmp_path, _run_id=pa.array(["of before"]))
+    path = job(tmp_path, host, source=source, on_error=on_error, columns=["model"])
+    if on_error == "keep":
+        assert (await run(path)).status == "completed"
+        assert landed(tmp_path)["_run_id"].to_pylist() == ["of before"]
+        return
+    with pytest.raises(Misconfigured, match="has a column '_run_id', which the quarantine needs"):
+        await run(path)
+    assert not host.requests
