@@ -119,6 +119,8 @@ async def carry_on(
             failed = await _failed(file, state) if deed == "retry" else None
             prepared = await asyncio.to_thread(prepare, file, folder, failed)
             record = await record_of(prepared, state)
+            if deed != "retry" and record.status != "completed":
+                await require_no_retry(record, state)
             begin(record, only_resume=deed == "resume")
             async with hosts.opened(file.job.deployment, environ) as host:
                 runner = runner_of(prepared, record, state, host, show)
@@ -127,6 +129,20 @@ async def carry_on(
             if ended.status == "completed":
                 (folder / KEPT).unlink(missing_ok=True)
             return ended
+
+
+async def require_no_retry(run: Run, state: JobState) -> None:
+    """See that rows of a run are not being asked again: at the end of that they leave the quarantine, by its id.
+
+    Raises `Misconfigured`.
+    """
+    last = await state.last_run()
+    if last is None or last.retried is None or last.status == "completed":
+        return
+    if run.started <= last.started:
+        raise Misconfigured(
+            "failed rows of this run are being asked again: let that come to its end first, with --retry-failed"
+        )
 
 
 async def attempt(prepared: Prepared, runner: Runner, state: JobState) -> Run:

@@ -306,6 +306,24 @@ async def test_what_cannot_be_run_is_refused_before_anything_is_asked(
     assert host.requests == []
 
 
+async def test_a_run_does_not_go_on_while_its_failed_rows_are_asked_again(tmp_path: Path) -> None:
+    tickets(tmp_path, 250, bad=(5, 6, 220))
+    async with Upstream(respond=respond) as host:
+        assert (await run(job(tmp_path, host, limits={"requests": 150}))).status == "incomplete"
+        assert (await run(job(tmp_path, host, limits={"requests": 1}), deed="retry")).status == "incomplete"
+        with pytest.raises(Misconfigured, match="--retry-failed"):
+            await run(job(tmp_path, host))
+        assert (await run(job(tmp_path, host), deed="retry")).status == "completed"
+        assert (await run(job(tmp_path, host))).status == "completed"
+        assert landed(tmp_path, "out__quarantine")["id"].to_pylist() == [5, 6, 220]
+    async with Upstream(
+        respond=lambda seen: respond(msgspec.structs.replace(seen, body=seen.body.replace(b"bad", b"was")))
+    ) as host:
+        assert (await run(job(tmp_path, host), deed="retry")).status == "completed"
+    assert landed(tmp_path)["id"].to_pylist() == list(range(250))
+    assert landed(tmp_path, "out__quarantine").num_rows == 0
+
+
 async def test_a_source_that_cannot_be_read_to_its_end_says_so_in_the_run(tmp_path: Path, host: Upstream) -> None:
     tickets(tmp_path, 150)
     with (tmp_path / "tickets.csv").open("a") as file:
