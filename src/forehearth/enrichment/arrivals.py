@@ -68,7 +68,7 @@ def _files(
         except FileNotFoundError:
             continue
         key = (str(path), about.st_size, about.st_mtime_ns)
-        if key not in known and not _UNREADY.fullmatch(path.name) and now - about.st_mtime >= SETTLED:
+        if about.st_size and key not in known and not _UNREADY.fullmatch(path.name) and now - about.st_mtime >= SETTLED:
             one = msgspec.structs.replace(source, path=str(path))
             opened = functools.partial(opener, one, folder)
             arrival = Arrival(key=key, name=path.name, open=opened, is_gone=functools.partial(_is_gone, path))

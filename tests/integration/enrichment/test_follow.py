@@ -55,6 +55,8 @@ async def test_each_file_lands_once(tmp_path: Path, host: Upstream) -> None:
     put(tmp_path / "in", "a.csv", range(150, 160))
     put(tmp_path / "in", "_being_written.csv", range(900, 901))
     put(tmp_path / "in", "new.csv", range(160, 170), age=0)
+    (tmp_path / "in" / "empty.csv").touch()
+    os.utime(tmp_path / "in" / "empty.csv", (1, 1))
     assert await once(path) == (["b.csv", "a.csv"], None)
     assert landed(tmp_path).column("id").to_pylist() == list(range(160))
     put(tmp_path / "in", "new.csv", range(160, 170))

@@ -45,3 +45,16 @@ def test_a_type_that_is_named_is_taken(tmp_path: Path) -> None:
 def test_names_that_are_there_twice_are_refused(tmp_path: Path) -> None:
     with pytest.raises(Misconfigured, match="two columns 'a'"):
         rows(tmp_path, b"a,a\n1,2\n")
+
+
+@pytest.mark.parametrize("empty", ["a.csv", "z.csv"])
+def test_a_file_without_anything_in_it_has_no_rows(tmp_path: Path, empty: str) -> None:
+    (tmp_path / empty).write_text("")
+    (tmp_path / "m.csv").write_text("a\n1\n")
+    source = open_csv(CsvSource(path="."), tmp_path)
+    assert [row for batch in source.read() for row in batch.to_pylist()] == [{"a": 1}]
+
+
+def test_where_no_file_has_anything_it_is_told(tmp_path: Path) -> None:
+    with pytest.raises(Misconfigured, match="Empty CSV file"):
+        rows(tmp_path, b"")

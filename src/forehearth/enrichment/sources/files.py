@@ -39,7 +39,7 @@ def open_csv(settings: CsvSource, folder: Path) -> Source:
         options = csv.ConvertOptions(column_types=known, strings_can_be_null=False)
         return csv.open_csv(path, parse_options=parsing, convert_options=options)
 
-    source = _source(found(settings.path, folder, "csv"), opened)
+    source = _source(_filled(found(settings.path, folder, "csv")), opened)
     _check_csv(source.schema, types)
     return msgspec.structs.replace(source, read=lambda: map(_with_gaps, source.read()))
 
@@ -72,7 +72,7 @@ def open_jsonl(settings: JsonlSource, folder: Path) -> Source:
         options = json.ParseOptions(explicit_schema=schema, newlines_in_values=False)
         return json.open_json(path, parse_options=options)
 
-    return _source(found(settings.path, folder, "jsonl"), opened)
+    return _source(_filled(found(settings.path, folder, "jsonl")), opened)
 
 
 def open_parquet(settings: ParquetSource, folder: Path) -> Source:
@@ -167,6 +167,11 @@ def found(given: str, folder: Path, ending: str, *, may_be_none: bool = False) -
         what = f"has no *.{ending}" if path.is_dir() else "is not there"
         raise Misconfigured(f"source: {path} {what}; a relative path begins at the folder of the job file")
     return files
+
+
+def _filled(files: list[Path]) -> list[Path]:
+    """Those that have anything in them: many writers leave files without. All, where none has, to be refused."""
+    return [each for each in files if not each.is_file() or each.stat().st_size] or files
 
 
 def _version(files: list[Path]) -> str:
