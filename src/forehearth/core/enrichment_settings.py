@@ -39,7 +39,7 @@ def check_options(options: dict[str, str]) -> None:
 
 
 class CsvSource(Values, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="format", tag="csv"):
-    """CSV files with a line of column names."""
+    """CSV files in UTF-8 with a line of column names. An empty value is a gap; among numbers `NA` and its like are."""
 
     path: Text
     """A file, a folder of `*.csv`, or a pattern such as `in/2026-*.csv`."""
@@ -142,6 +142,7 @@ class JobLimits(Values, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a run may use.
 
     Where a limit is reached the run ends as `incomplete`: what landed stays, and it goes on once the limit is raised.
+    Where the host does not say what a call used, limits of tokens and money count the most that it can have used.
     """
 
     requests: Count | None = None
@@ -201,7 +202,7 @@ class Job(Values, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where enriched rows go."""
     mode: Literal["append", "merge"] = "append"
     """`append` adds rows; `merge` replaces those with the same key and adds the others. Of several rows of one key the
-    last one stays."""
+    last one stays; a row with a gap in its key is like no other one, and is added."""
     on_error: OnError = "quarantine"
     """What becomes of a row without a usable answer. `quarantine`: it goes to the table beside the sink, with the
     reason; `keep`: it goes to the sink with empty answers and the reason in `_error`; `fail`: the run stops."""
@@ -214,7 +215,8 @@ class Job(Values, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What is told of each answer beside it, in columns that begin with `_`."""
     private: tuple[Column, ...] = ()
     """Columns whose values may not leave this machine: `prompt` and `function` may name them only where
-    `deployment.backend` is on it. They land beside the answers as all columns do."""
+    `deployment.backend` is on it. They land beside the answers as all columns do, and are not shown in plans and
+    reports."""
     lineage: LineageSettings | None = None
     """Who is told what was read and written; nobody, unless given."""
     concurrency: Annotated[int, msgspec.Meta(ge=1, le=1_024)] = 64
@@ -225,7 +227,7 @@ class Job(Values, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How often a row is asked again after a failure of the host. Being asked to wait does not count."""
     patience_seconds: Seconds = 600.0
     """Seconds without any answer, while the host is away or busy, after which the run stops; 15, where it was never
-    reached at all. It can be resumed."""
+    reached at all. It stops at once where the host wants to be left alone for longer. It can be resumed."""
 
     def __post_init__(self) -> None:
         """Refuse what does not fit together. Raises `Unfit`."""

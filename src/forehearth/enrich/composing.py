@@ -23,7 +23,7 @@ from forehearth.enrichment.asking import Asker, Host
 from forehearth.enrichment.budget import Budget
 from forehearth.enrichment.columns import ERROR, Label
 from forehearth.enrichment.enricher import Enricher
-from forehearth.enrichment.failed_rows import FailedRows, forget
+from forehearth.enrichment.failed_rows import OF_FAILURES, FailedRows, forget
 from forehearth.enrichment.gate import Gate
 from forehearth.enrichment.job_file import JobFile
 from forehearth.enrichment.job_state import JobState
@@ -57,6 +57,8 @@ def prepare_of(file: JobFile, source: Source, failed: FailedRows | None = None) 
     """The same of a source that is open."""
     question = spec.of_job(file.job)
     columns.check(question, source.schema, file.job.key)
+    if file.job.on_error == "quarantine":
+        _check_quarantine(source.schema)
     return Prepared(
         file=file,
         source=source,
@@ -65,6 +67,15 @@ def prepare_of(file: JobFile, source: Source, failed: FailedRows | None = None) 
         tariff=tariff_of(file.job, time.time()),
         failed=failed,
     )
+
+
+def _check_quarantine(schema: Any) -> None:
+    """See that the columns of failed rows have room beside the source's. Raises `Misconfigured`."""
+    for name in OF_FAILURES:
+        if name in schema.names:
+            raise Misconfigured(
+                f"the source has a column '{name}', which the quarantine needs: rename it, or have 'on_error' be keep"
+            )
 
 
 def fingerprint_of(job: Job, question: spec.Spec, source_version: str) -> str:
@@ -153,9 +164,10 @@ def label_of(prepared: Prepared, record: Run) -> Label:
 
 def sinks_of(prepared: Prepared) -> tuple[Sink, Sink]:
     """Where rows go, and where failed rows go. Nothing is written yet."""
-    schema = prepared.source.schema
-    lands = landing(prepared.question, prepared.source, prepared.file.job)
-    return tables.sinks_of(prepared.file, lands, quarantine_schema(schema), prepared.fingerprint)
+    job, schema = prepared.file.job, prepared.source.schema
+    lands = landing(prepared.question, prepared.source, job)
+    failed = quarantine_schema(schema) if job.on_error == "quarantine" else pa.schema([])
+    return tables.sinks_of(prepared.file, lands, failed, prepared.fingerprint)
 
 
 def runner_of(

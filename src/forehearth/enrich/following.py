@@ -16,7 +16,7 @@ from forehearth.core.errors import Misconfigured
 from forehearth.core.kafka_settings import KafkaSource
 from forehearth.enrich import hosts
 from forehearth.enrich.composing import Show, begin, fingerprint_of, prepare_of, record_of, runner_of
-from forehearth.enrich.work import attempt
+from forehearth.enrich.work import attempt, require_no_retry
 from forehearth.enrichment import job_state, spec, tables
 from forehearth.enrichment.arrivals import Arrival, arrivals, forget_changes
 from forehearth.enrichment.asking import Host
@@ -111,6 +111,7 @@ class Follower:
         record = await record_of(prepared, state)
         if self._is_there(record):
             return record
+        await require_no_retry(record, state)
         begin(record, only_resume=False)
         self._runner = runner_of(prepared, record, state, host, self._show)
         ended = await attempt(prepared, self._runner, state)
@@ -133,6 +134,7 @@ class Follower:
         try:
             prepared = prepare_of(self._file, topic.source)
             record = await record_of(prepared, state)
+            await require_no_retry(record, state)
             begin(record, only_resume=False)
             stream = streaming.Stream(
                 topic,

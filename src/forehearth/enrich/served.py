@@ -179,13 +179,12 @@ def _states(order: EnrichOrder) -> Path:
 
 
 async def _rows(file: JobFile, run: Run) -> Sequence[Mapping[str, str | None]]:
-    """Some rows that landed, as they are shown; nothing of private columns."""
+    """Some rows that landed, as they are shown."""
     try:
         rows = await work.landed(file, run)
     except SinkFailed:  # the report says how the run was, all the same
         return []
-    private = file.job.private
-    return [{name: _short(value) for name, value in row.items() if name not in private} for row in rows]
+    return [{name: _short(value) for name, value in row.items()} for row in rows]
 
 
 def _short(value: object) -> str | None:

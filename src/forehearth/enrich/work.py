@@ -119,6 +119,8 @@ async def carry_on(
             failed = await _failed(file, state) if deed == "retry" else None
             prepared = await asyncio.to_thread(prepare, file, folder, failed)
             record = await record_of(prepared, state)
+            if deed != "retry" and record.status != "completed":
+                await require_no_retry(record, state)
             begin(record, only_resume=deed == "resume")
             async with hosts.opened(file.job.deployment, environ) as host:
                 runner = runner_of(prepared, record, state, host, show)
@@ -127,6 +129,20 @@ async def carry_on(
             if ended.status == "completed":
                 (folder / KEPT).unlink(missing_ok=True)
             return ended
+
+
+async def require_no_retry(run: Run, state: JobState) -> None:
+    """See that rows of a run are not being asked again: at the end of that they leave the quarantine, by its id.
+
+    Raises `Misconfigured`.
+    """
+    last = await state.last_run()
+    if last is None or last.retried is None or last.status == "completed":
+        return
+    if run.started <= last.started:
+        raise Misconfigured(
+            "failed rows of this run are being asked again: let that come to its end first, with --retry-failed"
+        )
 
 
 async def attempt(prepared: Prepared, runner: Runner, state: JobState) -> Run:
@@ -166,9 +182,10 @@ async def report(file: JobFile, folder: Path, path: Path | None) -> tuple[Run, P
 
 
 async def landed(file: JobFile, run: Run) -> Sequence[Mapping[str, Any]]:
-    """Some of the rows that landed. Raises `SinkFailed` where they cannot be read."""
+    """Some of the rows that landed, without private columns. Raises `SinkFailed` where they cannot be read."""
     sink, _ = tables.sinks_of(file, pa.schema([]), pa.schema([]), run.fingerprint)
-    return await asyncio.to_thread(sink.some, reporting.ROWS)
+    rows = await asyncio.to_thread(sink.some, reporting.ROWS)
+    return [{name: value for name, value in row.items() if name not in file.job.private} for row in rows]
 
 
 async def _failed(file: JobFile, state: JobState) -> FailedRows:
@@ -201,7 +218,9 @@ async def foresee(
                     asker = asker_of(prepared, record, host)
                     enricher = Enricher(prepared.question, asker, state, label_of(prepared, record))
                     try:
-                        sampled = await planning.ask(prepared.question, counts, enricher, state)
+                        sampled = await planning.ask(
+                            prepared.question, counts, enricher, state, hidden=file.job.private
+                        )
                     finally:
                         await state.note(record)
             return planning.planned(

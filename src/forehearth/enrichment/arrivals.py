@@ -16,7 +16,7 @@ import msgspec
 from forehearth.core.enrichment_settings import CsvSource, DeltaSource, JsonlSource, ParquetSource
 from forehearth.core.errors import Misconfigured
 from forehearth.enrichment.arrow import pa, parquet, pc, plain
-from forehearth.enrichment.delta_library import deltalake, exceptions
+from forehearth.enrichment.delta_library import deltalake, exceptions, said
 from forehearth.enrichment.job_file import JobFile
 from forehearth.enrichment.places import options, place
 from forehearth.enrichment.source import Source
@@ -26,7 +26,8 @@ SETTLED: Final = 1.0
 """Seconds for which a file has not been written to before it is read: whoever writes it may not be done."""
 _UNREADY: Final = re.compile(r"[._].*|.*\.(tmp|part|crdownload|inprogress)")
 """Names of files that are not there yet, by what writers call them."""
-_CHANGES: Final = re.compile(r"changes-([0-9]+)\.parquet")
+_CHANGES: Final = re.compile(r"changes-.+\.parquet")
+_NOT_OF_NAMES: Final = re.compile(r"[^0-9A-Za-z-]")
 _KINDS: Final = ("insert", "update_postimage")
 
 
@@ -67,7 +68,7 @@ def _files(
         except FileNotFoundError:
             continue
         key = (str(path), about.st_size, about.st_mtime_ns)
-        if key not in known and not _UNREADY.fullmatch(path.name) and now - about.st_mtime >= SETTLED:
+        if about.st_size and key not in known and not _UNREADY.fullmatch(path.name) and now - about.st_mtime >= SETTLED:
             one = msgspec.structs.replace(source, path=str(path))
             opened = functools.partial(opener, one, folder)
             arrival = Arrival(key=key, name=path.name, open=opened, is_gone=functools.partial(_is_gone, path))
@@ -99,7 +100,7 @@ def _versions(source: DeltaSource, folder: Path, state: Path, known: set[tuple[s
 
 def _changes(source: DeltaSource, table: Any, state: Path, version: int) -> Callable[[], Source]:
     def opened() -> Source:
-        path = state / f"changes-{version}.parquet"
+        path = state / f"changes-{_NOT_OF_NAMES.sub('_', str(table.metadata().id))}-{version}.parquet"
         try:
             if not path.exists():
                 _keep(table, version, path)
@@ -142,6 +143,6 @@ def forget_changes(state: Path) -> None:
 
 
 def _unreadable(source: DeltaSource, error: Exception) -> Misconfigured:
-    words = " ".join(str(error).split())[:300]
+    words = said(error)
     hint = " (set delta.enableChangeDataFeed on it, and name the version after that)" if "change data" in words else ""
     return Misconfigured(f"source: the changes of {source.path} cannot be read: {words}{hint}")

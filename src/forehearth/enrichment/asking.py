@@ -103,11 +103,12 @@ class Asker:
         self._patience = patience
         self._sleep = sleep
         self._chance = chance
-        self._answered = clock.monotonic()
+        self._answered = float("-inf")
         self._failed_rows = 0
         self.latency = [0] * CLASSES
         """Calls that were answered, by how long it took: see `run_record.latency_class`."""
         self._stopped: Exception | None = None
+        self._stopping = asyncio.Event()
         # The body around the prompt is the same for every row, so it is written once.
         self._head = self._opening(spec)
         self._call = Call(
@@ -130,6 +131,7 @@ class Asker:
     def stop(self, why: Exception) -> None:
         """Send nothing more: whoever has not sent yet gets this error. What is under way comes to its end."""
         self._stopped = self._stopped or why
+        self._stopping.set()
         self._gate.open_wide()
 
     def _opening(self, spec: Spec) -> bytes:
@@ -177,7 +179,7 @@ class Asker:
 
     async def _said(self, body: bytes) -> Answer:
         """What the host says to one body, however often it has to be asked."""
-        failures = 0
+        failures, began = 0, self._clock.monotonic()
         while True:
             entered = await self._gate.enter()
             answered = False
@@ -192,14 +194,15 @@ class Asker:
                 self._gate.leave(answered=answered)
             if isinstance(outcome, Answer):
                 return outcome
+            self.heed()
+            self._check_patience(outcome, began)
             if _is_busy(outcome):
                 self._gate.slow(entered, self._wait(outcome, failures))
             else:
                 failures += not isinstance(outcome, Unreachable)
                 if failures > self._retries:
                     return self._given_up(outcome)
-                await self._sleep(self._wait(outcome, failures))
-            self._check_patience(outcome)
+                await self._pause(self._wait(outcome, failures))
 
     async def _once(self, body: bytes) -> Answer | Failed:
         """Send, and say what came of it: an answer of any kind, or a failure after which to ask again."""
@@ -240,7 +243,10 @@ class Asker:
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, Broken):
             self._budget.book_most(held)
             return Broken(f"The model's host sent a body that is no answer to {self.operation}.")
-        self._budget.settle(held, used)
+        if used is None:
+            self._budget.settle_untold(held)
+        else:
+            self._budget.settle(held, used)
         self._answered = self._clock.monotonic()
         return answer
 
@@ -254,8 +260,21 @@ class Asker:
         longest = min(_LONGEST_PAUSE, _PAUSE * 2.0 ** max(0, failures - 1))
         return longest * (0.5 + 0.5 * self._chance())
 
-    def _check_patience(self, failure: Failed) -> None:
-        silent = self._clock.monotonic() - self._answered
+    async def _pause(self, seconds: float) -> None:
+        """Wait, but no longer than until it is stopped."""
+        waiting = [asyncio.ensure_future(self._sleep(seconds)), asyncio.ensure_future(self._stopping.wait())]
+        try:
+            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for each in waiting:
+                each.cancel()
+
+    def _check_patience(self, failure: Failed, began: float) -> None:
+        """Raise `RunStopped` where the host has been silent for long, since `began` or since it answered anybody."""
+        if failure.retry_after is not None and failure.retry_after > self._patience:
+            why = f"the host wants to be left alone for {failure.retry_after:,.0f} s: {failure.message}"
+            self._end(why, busy=True)
+        silent = self._clock.monotonic() - max(self._answered, began)
         # Where nobody has ever been reached, the address is likely to be wrong: say so soon.
         unknown = isinstance(failure, Unreachable) and not any(self.latency)
         if silent > (min(self._patience, _FIRST_PATIENCE) if unknown else self._patience):

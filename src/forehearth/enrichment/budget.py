@@ -79,7 +79,7 @@ class Budget:
         return most
 
     def settle(self, held: Reservation, usage: Usage | None) -> None:
-        """Book what a call used; None where it used nothing, or nobody can tell."""
+        """Book what a call used; None where it used nothing."""
         self._free(held)
         if usage is not None:
             self.spent.prompt_tokens += usage.prompt
@@ -91,6 +91,14 @@ class Budget:
                 self.spent.unpriced += 1
         self.spent.seconds = self._monotonic() - self._began
         self._settled.set()
+
+    def settle_untold(self, held: Reservation) -> None:
+        """Book an answer of which the host does not say what it used: at its most, where a limit is to hold."""
+        self.spent.unpriced += 1
+        if self._limits.tokens is None and self._most_cost is None:
+            self.settle(held, None)
+        else:
+            self.book_most(held)
 
     def book_most(self, held: Reservation) -> None:
         """Book all that was held: the host may have done the work, and its answer did not come."""

@@ -33,6 +33,14 @@ _TYPES: Final[Mapping[MetadataColumn, Any]] = {
     "run_id": pa.string(),
     "time": pa.timestamp("us", tz="UTC"),
 }
+_AS_JSON: Final = (
+    pa.types.is_nested,
+    pa.types.is_binary,
+    pa.types.is_large_binary,
+    pa.types.is_fixed_size_binary,
+    pa.types.is_interval,
+)
+"""Values that are shown to the model as JSON, as they have no text of their own."""
 _ERROR_TYPE: Final = pa.struct([pa.field("code", pa.string()), pa.field("message", pa.string())])
 
 
@@ -97,7 +105,7 @@ def _texts(column: Any) -> list[str | None]:
     kind = column.type
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):
         return list(column.to_pylist())
-    if pa.types.is_nested(kind) or pa.types.is_binary(kind):
+    if any(is_one(kind) for is_one in _AS_JSON):
         return [
             None if each is None else json.dumps(each, ensure_ascii=False, default=str) for each in column.to_pylist()
         ]

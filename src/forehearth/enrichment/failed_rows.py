@@ -13,7 +13,7 @@ from forehearth.core.enrichment_settings import DeltaSink, DeltaSource
 from forehearth.core.errors import Misconfigured
 from forehearth.core.kafka_settings import KafkaSource
 from forehearth.enrichment.arrow import pa, pc
-from forehearth.enrichment.delta_library import deltalake, exceptions
+from forehearth.enrichment.delta_library import deltalake, exceptions, said
 from forehearth.enrichment.job_file import JobFile
 from forehearth.enrichment.messages import MALFORMED, RAW
 from forehearth.enrichment.places import QUARANTINE, options, place
@@ -76,5 +76,5 @@ def forget(file: JobFile, rows: FailedRows) -> None:
         table = deltalake.DeltaTable(path, storage_options=options(sink))
         table.delete(f"{RUN_ID} IN ({ids}) AND _error_code <> '{MALFORMED}'")
     except (exceptions.DeltaError, OSError, ValueError) as error:
-        words = " ".join(str(error).split())[:300]
+        words = said(error)
         raise SinkFailed(f"sink: the quarantine {path} cannot be written: {words}") from error

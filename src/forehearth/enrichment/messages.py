@@ -90,8 +90,8 @@ def _plain(value: Any) -> Any:
     if isinstance(value, msgspec.Raw):
         text = bytes(value).decode()
         return None if text == "null" else text
-    if isinstance(value, datetime) and value.tzinfo is None:
-        return value.replace(tzinfo=UTC)
+    if isinstance(value, datetime):
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
     return value
 
 
@@ -101,4 +101,10 @@ def _text(value: bytes) -> str:
 
 
 def _moment(milliseconds: int | None) -> datetime | None:
-    return None if milliseconds is None else datetime.fromtimestamp(milliseconds / 1000, UTC)
+    """None also for what is no time: brokers keep whatever a writer says, microseconds for milliseconds among it."""
+    if milliseconds is None:
+        return None
+    try:
+        return datetime.fromtimestamp(milliseconds / 1000, UTC)
+    except (ValueError, OverflowError, OSError):
+        return None

@@ -7,7 +7,7 @@ ones when it is planned again, so that they are paid once. What they used gives 
 import heapq
 import math
 import statistics
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
@@ -144,8 +144,10 @@ class Sampled(msgspec.Struct, frozen=True, kw_only=True):
     results: Sequence[Mapping[str, Any]] = ()
 
 
-async def ask(spec: Spec, counts: Counts, enricher: Enricher, cache: AnswerCache) -> Sampled:
-    """Ask the sample. Raises `RunStopped` and `LimitReached`."""
+async def ask(
+    spec: Spec, counts: Counts, enricher: Enricher, cache: AnswerCache, *, hidden: Collection[str] = ()
+) -> Sampled:
+    """Ask the sample. Results are without the `hidden` columns. Raises `RunStopped` and `LimitReached`."""
     rows = sorted(counts.sample, key=lambda each: -each[0])
     if not rows:
         return Sampled()
@@ -162,7 +164,7 @@ async def ask(spec: Spec, counts: Counts, enricher: Enricher, cache: AnswerCache
         new=len(new),
         new_bytes=sum(sizes[each] for each in new),
         usages=used,
-        results=found.slice(0, SHOWN).to_pylist(),
+        results=found.select([name for name in found.schema.names if name not in hidden]).slice(0, SHOWN).to_pylist(),
     )
 
 

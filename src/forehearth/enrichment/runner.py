@@ -14,6 +14,7 @@ import msgspec
 
 from forehearth.core.clock import Clock
 from forehearth.core.enrichment_settings import OnError
+from forehearth.core.errors import Misconfigured
 from forehearth.enrichment.arrow import pa, pc
 from forehearth.enrichment.asking import Asker, RunStopped
 from forehearth.enrichment.budget import LimitReached
@@ -35,6 +36,8 @@ FAILED: Final = "forehearth.failed"
 """The member of a commit's note with the rows that failed: their place in the chunk, code and message."""
 
 Failures = list[tuple[int, str, str]]
+Working = deque[tuple[Piece, "asyncio.Task[Any]"]]
+"""Pieces that are worked on, the next to land first."""
 
 
 class Stopped(Exception):
@@ -85,7 +88,10 @@ class Runner:
         self._of.asker.stop(Stopped(status))
 
     async def go(self) -> Run:
-        """Work until there is nothing left, or a reason to stop. The run says which; unforeseen errors are raised."""
+        """Work until there is nothing left, or a reason to stop. The run says which.
+
+        Raises `Misconfigured` where the source cannot be read any more, and errors that nobody foresaw.
+        """
         watching = asyncio.create_task(self._watch())
         try:
             await self._work()
@@ -99,6 +105,12 @@ class Runner:
             self._ended(stopped.status, f"{stopped}")
         except (RunStopped, RowFailed, SinkFailed, SourceFailed) as error:
             self._ended("failed", f"{error}")
+        except asyncio.CancelledError:
+            self._ended("interrupted", "the run was cancelled from outside")
+            raise
+        except Misconfigured as error:
+            self._ended("failed", f"{error}")
+            raise
         except BaseException:
             self._ended("failed", "an error that nobody foresaw")
             raise
@@ -121,32 +133,39 @@ class Runner:
 
     async def _landed_all(self) -> bool:
         """Whether all pieces have landed; else another run took the number of one for rows of its own."""
-        of = self._of
-        landed = await asyncio.to_thread(of.sink.landed)
-        self.run.done = 0
-        working: deque[tuple[Piece, asyncio.Task[Any]]] = deque()
+        working: Working = deque()
         try:
-            async with contextlib.aclosing(of.pieces(of.sink, landed)) as pieces:
-                async for piece in pieces:
-                    of.asker.heed()
-                    if piece is not None and piece.number > landed:
-                        landed = await self._others_first(piece.number, landed)
-                    if piece is not None and piece.number <= landed:
-                        if piece.marks:
-                            return False
-                        await self._had_landed(piece, last=piece.number == landed)
-                    elif piece is not None:
-                        working.append((piece, asyncio.create_task(self._enriched(piece))))
-                    while working and (piece is None or len(working) >= _AHEAD):
-                        if not await self._land(*working.popleft()):
-                            return False
-            while working:
-                if not await self._land(*working.popleft()):
-                    return False
-            return True
+            return await self._landed_each(working)
+        except Exception as error:
+            self._of.asker.stop(error)
+            raise
         finally:
             # Their calls are under way and paid for: let them come to their end, and their answers be kept.
             await asyncio.gather(*(task for _, task in working), return_exceptions=True)
+
+    async def _landed_each(self, working: Working) -> bool:
+        """The same. What is worked on when it ends is among the `working`."""
+        of = self._of
+        landed = await asyncio.to_thread(of.sink.landed)
+        self.run.done = 0
+        async with contextlib.aclosing(of.pieces(of.sink, landed)) as pieces:
+            async for piece in pieces:
+                of.asker.heed()
+                if piece is not None and piece.number > landed:
+                    landed = await self._others_first(piece.number, landed)
+                if piece is not None and piece.number <= landed:
+                    if piece.marks:
+                        return False
+                    await self._had_landed(piece, last=piece.number == landed)
+                elif piece is not None:
+                    working.append((piece, asyncio.create_task(self._enriched(piece))))
+                while working and (piece is None or len(working) >= _AHEAD):
+                    if not await self._land(*working.popleft()):
+                        return False
+        while working:
+            if not await self._land(*working.popleft()):
+                return False
+        return True
 
     async def _others_first(self, number: int, landed: int) -> int:
         """Where another run lands the same job's chunks, let it: nothing need be paid twice. What has landed then."""

@@ -55,6 +55,8 @@ async def test_each_file_lands_once(tmp_path: Path, host: Upstream) -> None:
     put(tmp_path / "in", "a.csv", range(150, 160))
     put(tmp_path / "in", "_being_written.csv", range(900, 901))
     put(tmp_path / "in", "new.csv", range(160, 170), age=0)
+    (tmp_path / "in" / "empty.csv").touch()
+    os.utime(tmp_path / "in" / "empty.csv", (1, 1))
     assert await once(path) == (["b.csv", "a.csv"], None)
     assert landed(tmp_path).column("id").to_pylist() == list(range(160))
     put(tmp_path / "in", "new.csv", range(160, 170))
@@ -153,3 +155,15 @@ async def test_the_command_is_killed_goes_on_and_ends_at_a_signal(tmp_path: Path
     second.send_signal(signal.SIGTERM)
     assert await asyncio.wait_for(second.wait(), 60) == 0
     assert Counter(landed(tmp_path).column("id").to_pylist()) == Counter(range(410))
+
+
+async def test_changes_that_were_kept_of_one_table_are_not_those_of_another(tmp_path: Path, host: Upstream) -> None:
+    for name, ids in (("one", range(3)), ("other", range(10, 13))):
+        write_deltalake(tmp_path / name, rows_of(ids), configuration=FEED)
+    one = job(tmp_path, host, source={"format": "delta", "path": "one"}, limits={"requests": 1}, chunk_rows=1)
+    _, ended = await once(one)
+    assert ended is not None
+    assert ended.status == "incomplete"
+    other = job(tmp_path, host, source={"format": "delta", "path": "other"}, sink={"format": "delta", "path": "beside"})
+    assert await once(other) == (["version 0"], None)
+    assert landed(tmp_path, "beside")["id"].to_pylist() == [10, 11, 12]

@@ -117,3 +117,17 @@ async def test_what_it_costs_is_told_in_the_currency_of_the_prices(tmp_path: Pat
     told = as_json(found)["spent"]
     assert f"{told['cost']} EUR" in in_words(found, 3, 1.0)
     assert (float(told["cost"]) > 0, "usd" in told) == (True, False)
+
+
+async def test_private_columns_are_neither_in_plans_nor_in_reports(tmp_path: Path, host: Upstream) -> None:
+    (tmp_path / "tickets.csv").write_text("id,text,email\n1,good,ada@example.com\n")
+    path = job(tmp_path, host, private=["email", "text"])
+    planned = await plan(path)
+    assert [list(row)[:2] for row in planned.results] == [["id", "length"]]
+    await run(path)
+    file = enrich.load(path)
+    _, page = await enrich.work.report(file, enrich.state_folder(file, None), None)
+    shown = page.read_text()
+    assert "<th>length</th>" in shown
+    assert "ada@example.com" not in shown
+    assert "<th>text</th>" not in shown

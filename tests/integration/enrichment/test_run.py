@@ -20,6 +20,8 @@ from forehearth import enrich
 from forehearth.cli.main import run as command
 from forehearth.core.errors import Misconfigured
 from forehearth.core.money import UNIT
+from forehearth.enrichment import job_state
+from forehearth.enrichment.run_record import Run
 from forehearth.testing.http_connection import Seen
 from forehearth.testing.upstream import Answer, Upstream
 from tests.conftest import StartForehearth
@@ -164,6 +166,16 @@ async def test_or_stop_the_run(tmp_path: Path, host: Upstream) -> None:
     assert landed(tmp_path).num_rows == 100
 
 
+async def test_nothing_more_is_asked_once_a_row_has_ended_the_run(tmp_path: Path, host: Upstream) -> None:
+    tickets(tmp_path, 400, bad=(1,))
+    ended = await run(job(tmp_path, host, on_error="fail", concurrency=2))
+    assert (ended.status, ended.done) == ("failed", 0)
+    assert len(host.requests) < 150  # the first chunk, and calls of the second that were under way
+    ended = await run(job(tmp_path, host, on_error="keep", concurrency=2))
+    assert ended.status == "completed"
+    assert len(host.requests) == 401
+
+
 async def test_a_limit_ends_the_run_as_incomplete_and_it_can_go_on(tmp_path: Path, host: Upstream) -> None:
     tickets(tmp_path, 250)
     ended = await run(job(tmp_path, host, limits={"requests": 130}))
@@ -258,6 +270,20 @@ async def test_a_query_is_asked_once_for_a_run(
     assert landed(tmp_path).column("at")[0].as_py() <= datetime.now(UTC)
 
 
+async def test_what_is_kept_of_a_query_is_not_that_of_another_database(
+    tmp_path: Path, host: Upstream, postgres: PostgresServer, monkeypatch
+) -> None:
+    for name in ("one", "other"):
+        monkeypatch.setenv(name.upper(), postgres.create_database(name))
+        rows = f"n AS id, '{name} ' || n AS text FROM generate_series(1, 3) n"
+        postgres.sql(name, f"CREATE TABLE t AS SELECT {rows}")
+    source = {"format": "postgresql", "query": "SELECT * FROM t ORDER BY id"}
+    stopped = await run(job(tmp_path, host, source=source | {"url": "${ONE}"}, limits={"requests": 1}))
+    assert stopped.status == "incomplete"
+    await run(job(tmp_path, host, source=source | {"url": "${OTHER}"}))
+    assert landed(tmp_path)["text"].to_pylist() == ["other 1", "other 2", "other 3"]
+
+
 @pytest.mark.parametrize(
     ("members", "says"),
     [
@@ -278,6 +304,64 @@ async def test_what_cannot_be_run_is_refused_before_anything_is_asked(
     with pytest.raises(Misconfigured, match=says):
         await run(job(tmp_path, host, **members))
     assert host.requests == []
+
+
+async def test_a_run_does_not_go_on_while_its_failed_rows_are_asked_again(tmp_path: Path) -> None:
+    tickets(tmp_path, 250, bad=(5, 6, 220))
+    async with Upstream(respond=respond) as host:
+        assert (await run(job(tmp_path, host, limits={"requests": 150}))).status == "incomplete"
+        assert (await run(job(tmp_path, host, limits={"requests": 1}), deed="retry")).status == "incomplete"
+        with pytest.raises(Misconfigured, match="--retry-failed"):
+            await run(job(tmp_path, host))
+        assert (await run(job(tmp_path, host), deed="retry")).status == "completed"
+        assert (await run(job(tmp_path, host))).status == "completed"
+        assert landed(tmp_path, "out__quarantine")["id"].to_pylist() == [5, 6, 220]
+    async with Upstream(
+        respond=lambda seen: respond(msgspec.structs.replace(seen, body=seen.body.replace(b"bad", b"was")))
+    ) as host:
+        assert (await run(job(tmp_path, host), deed="retry")).status == "completed"
+    assert landed(tmp_path)["id"].to_pylist() == list(range(250))
+    assert landed(tmp_path, "out__quarantine").num_rows == 0
+
+
+async def test_a_source_that_cannot_be_read_to_its_end_says_so_in_the_run(tmp_path: Path, host: Upstream) -> None:
+    tickets(tmp_path, 150)
+    with (tmp_path / "tickets.csv").open("a") as file:
+        file.writelines(f"{n},good\n" for n in range(200_000))
+        file.write("one,two,three\n")
+    path = job(tmp_path, host, prompt="good", chunk_rows=1_000)
+    with pytest.raises(Misconfigured, match=r"tickets\.csv cannot be read") as raised:
+        await run(path)
+    assert (await last(path)).reason == str(raised.value)
+
+
+async def test_files_of_a_delta_source_that_are_gone_are_told(tmp_path: Path, host: Upstream) -> None:
+    write_deltalake(tmp_path / "in", tickets(tmp_path, 10))
+    next((tmp_path / "in").glob("*.parquet")).unlink()
+    path = job(tmp_path, host, source={"format": "delta", "path": "in"})
+    with pytest.raises(Misconfigured, match=r"source: .* in cannot be read") as raised:
+        await run(path)
+    assert (await last(path)).reason == str(raised.value)
+
+
+async def test_a_run_that_is_cancelled_from_outside_is_interrupted(tmp_path: Path, host: Upstream) -> None:
+    tickets(tmp_path, 150)
+    path = job(tmp_path, host)
+    begun = asyncio.Event()
+    running = asyncio.create_task(run(path, show=lambda _: begun.set()))
+    await begun.wait()
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert (await last(path)).status == "interrupted"
+
+
+async def last(path: Path) -> Run:
+    """The last run of a job, as its state has it."""
+    async with job_state.opened(enrich.state_folder(enrich.load(path), None)) as state:
+        found = await state.last_run()
+    assert found is not None
+    return found
 
 
 async def test_a_wrong_key_ends_the_run_and_shows_what_the_host_says(tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 """Asking one prompt: what is sent, what is tried again, what is repaired, and what ends a run."""
 
+import asyncio
+
 import pytest
 
 from forehearth.accounting.prices import configured
@@ -8,7 +10,6 @@ from forehearth.core.errors import Broken, TimedOut, Unreachable
 from forehearth.enrichment.answer_schema import AnswerSchema
 from forehearth.enrichment.asking import RunStopped
 from forehearth.enrichment.budget import Budget, LimitReached, Spent
-from forehearth.enrichment.gate import Gate
 from forehearth.testing.clock import VirtualClock
 from tests.unit.enrichment.hosts import SCHEMA, FakeHost, asker, refusing, saying, spec
 
@@ -122,13 +123,50 @@ async def test_a_host_that_is_away_for_long_ends_the_run(before, seconds):
 
 
 async def test_a_host_that_is_busy_for_long_ends_the_run_and_may_be_asked_later():
-    clock = VirtualClock(winding=True)
-    gate = Gate(8, clock.monotonic)
-    asking = asker(FakeHost(lambda _: refusing(429, retry_after="0")), spec(), clock=clock, gate=gate, patience=0.0)
-    await clock.advance(1)
+    asking = asker(FakeHost(lambda _: refusing(429, retry_after="0.001")), spec(), patience=0.02)
     with pytest.raises(RunStopped, match="has not answered") as stopped:
         await asking.ask("a")
     assert stopped.value.busy
+
+
+@pytest.mark.parametrize("before", [[], ["here"]])
+@pytest.mark.parametrize("failure", [refusing(429, retry_after="0"), refusing(503), TimedOut("late")])
+async def test_while_nothing_is_asked_nobody_is_waited_for(before, failure):
+    clock = VirtualClock(winding=True)
+    asking = asker(FakeHost(turns(*before, failure, "here")), spec(), clock=clock, sleep=clock.sleep, patience=60)
+    for _ in before:
+        await asking.ask("a")
+    await clock.advance(3_600)
+    assert (await asking.ask("b")).text == "here"
+
+
+@pytest.mark.parametrize("status", [429, 503])
+async def test_a_host_that_wants_to_be_left_alone_for_longer_than_anybody_waits_ends_the_run(status):
+    host = FakeHost(lambda _: refusing(status, retry_after="86400"))
+    asking = asker(host, spec(), patience=60, sleep=asyncio.sleep)
+    with pytest.raises(RunStopped, match="left alone for 86,400 s") as stopped:
+        await asyncio.wait_for(asking.ask("a"), 10)
+    assert stopped.value.busy
+    assert len(host.bodies) == 1
+
+
+@pytest.mark.parametrize("status", [429, 503])
+async def test_who_waits_for_the_host_hears_that_the_run_is_stopped(status):
+    asking = asker(FakeHost(lambda _: refusing(status, retry_after="50")), spec(), sleep=asyncio.sleep)
+    waiting = asyncio.create_task(asking.ask("a"))
+    await asyncio.sleep(0.01)
+    asking.stop(RunStopped("enough"))
+    with pytest.raises(RunStopped, match="enough"):
+        await asyncio.wait_for(waiting, 10)
+
+
+async def test_a_host_that_is_busy_while_the_run_is_stopped_is_not_waited_for():
+    asking = asker(FakeHost(lambda _: refusing(429, retry_after="50"), pause=0.02), spec())
+    waiting = asyncio.create_task(asking.ask("a"))
+    await asyncio.sleep(0.01)
+    asking.stop(RunStopped("enough"))
+    with pytest.raises(RunStopped, match="enough"):
+        await asyncio.wait_for(waiting, 10)
 
 
 async def test_rows_that_fail_one_after_another_end_the_run():
@@ -173,3 +211,20 @@ async def test_a_call_without_an_answer_is_booked_at_its_most():
     await asker(host, spec(), budget=budget(spent), retries=0).ask("a")
     assert spent.requests == 1
     assert spent.tokens > 100
+
+
+@pytest.mark.parametrize(("limits", "calls"), [({"tokens": 240}, 1), ({"usd": "0.0013"}, 1)])
+async def test_a_limit_holds_where_the_host_does_not_say_what_a_call_used(limits, calls):
+    spent = Spent()
+    asking = asker(host := FakeHost(lambda _: saying("x", usage=None)), spec(), budget=budget(spent, **limits))
+    assert (await asking.ask("a")).text == "x"
+    with pytest.raises(LimitReached, match=next(iter(limits))):
+        await asking.ask("b")
+    assert len(host.bodies) == calls
+
+
+async def test_without_such_a_limit_nothing_is_made_up():
+    spent = Spent()
+    asking = asker(FakeHost(lambda _: saying("x", usage=None)), spec(), budget=budget(spent, requests=5))
+    await asking.ask("a")
+    assert (spent.requests, spent.tokens, spent.cost, spent.unpriced) == (1, 0, 0, 1)

@@ -68,6 +68,8 @@ def test_what_is_missing_is_a_gap():
         b'{"day": "2026-13-01"}',
         b'{"at": 1767355200}',
         b'{"text": "\xff"}',
+        b'{"at": "0001-01-01T00:00:00+14:00"}',
+        b'{"at": "9999-12-31T23:59:59-14:00"}',
         b"[" * 100_000,
     ],
 )
@@ -78,6 +80,13 @@ def test_what_cannot_be_read_is_kept_as_it_was(value):
     assert len(malformed[1]) <= 300
     assert rows.column("id").to_pylist() == [5, None]
     assert rows.column("_value").to_pylist() == [None, value.decode("utf-8", "backslashreplace")]
+
+
+@pytest.mark.parametrize("milliseconds", [1_767_355_200_000_000, 2**62, -(2**62)])
+def test_a_message_whose_writer_counts_otherwise_is_read(milliseconds):
+    rows, malformed = MessageReader(COLUMNS).read([message(b'{"id": 5}', milliseconds=milliseconds)])
+    assert malformed == {}
+    assert (rows["id"].to_pylist(), rows["_timestamp"].to_pylist()) == ([5], [None])
 
 
 def test_no_messages_are_no_rows():

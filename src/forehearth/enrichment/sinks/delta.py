@@ -7,13 +7,16 @@ conflicting, the table is loaded anew, and the number is looked at again.
 """
 
 import contextlib
+import functools
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from forehearth.enrichment.arrow import pa
-from forehearth.enrichment.delta_library import deltalake, exceptions
+from forehearth.core.errors import Misconfigured
+from forehearth.enrichment.arrow import pa, pc
+from forehearth.enrichment.delta_library import deltalake, exceptions, said
 from forehearth.enrichment.sink import Chunk, SinkFailed
+from forehearth.enrichment.sinks.delta_types import storable
 
 _TRIES: Final = 50
 _APPLICATION: Final = "forehearth.application"
@@ -26,18 +29,24 @@ _PAUSE: Final = 0.05
 
 
 class DeltaTableSink:
-    """One table. `key` are the columns by which rows are replaced; without them rows are added."""
+    """One table. `key` are the columns by which rows are replaced; without them rows are added.
+
+    Raises `Misconfigured` for a schema that a Delta table cannot have.
+    """
 
     def __init__(
         self, where: str, schema: Any, *, application: str, key: Sequence[str], options: Mapping[str, str] | None
     ) -> None:
         self._where = where
-        self._schema = schema
+        self._schema = storable(schema)
+        unmerged = [name for name in schema.names if key and "`" in name]
+        if unmerged:
+            raise Misconfigured(f"sink: the column '{unmerged[0]}' cannot be merged, as its name has a backtick")
         self._application = application
         self._key = tuple(key)
         self._options = dict(options) if options else None
         self._table: Any = None
-        self._columns: Any = schema
+        self._columns: Any = self._schema
         self._commits = 0
 
     def landed(self) -> int:
@@ -129,7 +138,7 @@ class DeltaTableSink:
     def _fitted(self, rows: Any) -> Any:
         """The rows with the table's columns, in its order and types; nothing in those that they do not have."""
         arrays = [
-            rows.column(field.name).cast(field.type)
+            rows.column(field.name).cast(options=pc.CastOptions(field.type, allow_time_truncate=True))
             if field.name in rows.schema.names
             else pa.nulls(rows.num_rows, field.type)
             for field in self._columns
@@ -157,19 +166,26 @@ class DeltaTableSink:
         if not self._key or not rows.num_rows:
             deltalake.write_deltalake(self._table, rows, mode="append", commit_properties=properties)
             return
-        same = " AND ".join(f't."{name}" = s."{name}"' for name in self._key)
+        same = " AND ".join(f"t.{_quoted(name)} = s.{_quoted(name)}" for name in self._key)
         merging = self._table.merge(
             _last_of_each(rows, self._key), same, source_alias="s", target_alias="t", commit_properties=properties
         )
         merging.when_matched_update_all().when_not_matched_insert_all().execute()
 
     def _failed(self, deed: str, error: Exception) -> SinkFailed:
-        words = " ".join(str(error).split())[:300]
+        words = said(error)
         return SinkFailed(f"sink: the table {self._where} cannot be {deed}: {words}")
 
 
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
 def _last_of_each(rows: Any, key: Sequence[str]) -> Any:
-    """Of rows with the same key the last one."""
-    at = rows.select(list(key)).append_column("__at", pa.array(range(rows.num_rows)))
-    last = at.group_by(list(key)).aggregate([("__at", "max")])["__at_max"]
-    return rows.take(pa.array(sorted(last.to_pylist())))
+    """Of rows with the same key the last one. A row that lacks a part of its key is none of them, as SQL has it."""
+    names = [f"k{at}" for at in range(len(key))]
+    keys = rows.select(list(key)).rename_columns(names).append_column("at", pa.array(range(rows.num_rows)))
+    whole = functools.reduce(pc.and_, (pc.is_valid(keys[name]) for name in names))
+    last = keys.filter(whole).group_by(names).aggregate([("at", "max")])["at_max"]
+    lacking = keys.filter(pc.invert(whole))["at"]
+    return rows.take(pa.array(sorted([*last.to_pylist(), *lacking.to_pylist()]), type=pa.int64()))

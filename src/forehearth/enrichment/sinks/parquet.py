@@ -12,6 +12,8 @@ from forehearth.enrichment.arrow import pa, parquet
 from forehearth.enrichment.sink import Chunk, SinkFailed
 
 _MARKS: Final = "forehearth.marks"
+_MOST: Final = 300
+"""Characters of what is said of an error."""
 
 
 class ParquetFolder:
@@ -24,9 +26,15 @@ class ParquetFolder:
 
     def landed(self) -> int:
         """See `sink.Sink`."""
-        if not self._folder.is_dir():
+        try:
+            names = [each.name for each in self._folder.iterdir()]
+        except FileNotFoundError:
             return 0
-        found = (self._name.fullmatch(each.name) for each in self._folder.iterdir())
+        except NotADirectoryError:
+            raise SinkFailed(f"sink: {self._folder} is no folder: name another one") from None
+        except OSError as error:
+            raise _failed(self._folder, "read", error) from error
+        found = map(self._name.fullmatch, names)
         return max((int(each.group(1)) for each in found if each), default=0)
 
     def write(self, chunk: Chunk) -> bool:
@@ -45,9 +53,8 @@ class ParquetFolder:
             os.link(beside, path)  # which, other than a renaming, does not take the place of what is there
         except FileExistsError:
             return False
-        except OSError as error:
-            reason = error.strerror or type(error).__name__
-            raise SinkFailed(f"sink: {path} cannot be written: {reason}") from error
+        except (OSError, pa.ArrowException) as error:
+            raise _failed(path, "written", error) from error
         finally:
             beside.unlink(missing_ok=True)
         return True
@@ -69,19 +76,31 @@ class ParquetFolder:
         number = self.landed()
         if not number:
             return []
-        with parquet.ParquetFile(self._path(number)) as file:
-            found: list[dict[str, Any]] = next(
-                file.iter_batches(batch_size=rows), file.schema_arrow.empty_table()
-            ).to_pylist()
+        path = self._path(number)
+        try:
+            with parquet.ParquetFile(path) as file:
+                found: list[dict[str, Any]] = next(
+                    file.iter_batches(batch_size=rows), file.schema_arrow.empty_table()
+                ).to_pylist()
+        except (OSError, pa.ArrowException) as error:
+            raise _failed(path, "read", error) from error
         return found
 
     def note(self, number: int) -> Mapping[str, str]:
         """See `sink.Sink`."""
+        path = self._path(number)
         try:
-            metadata = parquet.read_schema(self._path(number)).metadata or {}
+            metadata = parquet.read_schema(path).metadata or {}
         except FileNotFoundError:
             return {}
+        except (OSError, pa.ArrowException) as error:
+            raise _failed(path, "read", error) from error
         return {name.decode(): value.decode() for name, value in metadata.items()}
 
     def _path(self, number: int) -> Path:
         return self._folder / f"part-{self._application}-{number:08}.parquet"
+
+
+def _failed(path: Path, deed: str, error: Exception) -> SinkFailed:
+    reason = getattr(error, "strerror", None) or " ".join(str(error).split())[:_MOST]
+    return SinkFailed(f"sink: {path} cannot be {deed}: {reason}")

@@ -7,7 +7,7 @@ from typing import Any
 from forehearth.core.enrichment_settings import DeltaSource
 from forehearth.core.errors import Misconfigured
 from forehearth.enrichment.arrow import pa
-from forehearth.enrichment.delta_library import deltalake, exceptions
+from forehearth.enrichment.delta_library import deltalake, exceptions, said
 from forehearth.enrichment.places import options, place
 from forehearth.enrichment.source import Source
 
@@ -18,16 +18,20 @@ def open_delta(settings: DeltaSource, folder: Path) -> Source:
     try:
         table = deltalake.DeltaTable(where, version=settings.version, storage_options=options(settings))
     except (exceptions.DeltaError, OSError, ValueError) as error:
-        words = " ".join(str(error).split())[:300]
+        words = said(error)
         raise Misconfigured(f"source: there is no Delta table that can be read at {settings.path}: {words}") from error
     schema = pa.schema(table.schema().to_arrow())
 
     def read() -> Iterator[Any]:
         # File by file, in an order of their own, so that a run that goes on finds each row in the chunk where it was.
-        rows = table.to_pyarrow_dataset()
-        for fragment in sorted(rows.get_fragments(), key=lambda each: str(each.path)):
-            for batch in fragment.to_batches(schema=rows.schema, batch_size=8_192):
-                yield batch.cast(schema) if batch.schema != schema else batch
+        try:
+            rows = table.to_pyarrow_dataset()
+            for fragment in sorted(rows.get_fragments(), key=lambda each: str(each.path)):
+                for batch in fragment.to_batches(schema=rows.schema, batch_size=8_192):
+                    yield batch.cast(schema) if batch.schema != schema else batch
+        except (exceptions.DeltaError, pa.ArrowException, OSError) as error:
+            words = said(error)
+            raise Misconfigured(f"source: the Delta table {settings.path} cannot be read: {words}") from error
 
     version = f"delta:{table.metadata().id}@{table.version()}"
     return Source(schema=schema, version=version, read=read, rows=table.count())

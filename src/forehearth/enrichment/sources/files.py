@@ -5,9 +5,11 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
+
 from forehearth.core.enrichment_settings import ColumnType, CsvSource, JsonlSource, ParquetSource
 from forehearth.core.errors import Misconfigured
-from forehearth.enrichment.arrow import csv, json, pa, parquet
+from forehearth.enrichment.arrow import csv, json, pa, parquet, pc
 from forehearth.enrichment.source import Source
 
 _PIECE: Final = 1 << 20
@@ -33,10 +35,34 @@ def open_csv(settings: CsvSource, folder: Path) -> Source:
 
     def opened(path: Path, schema: Any) -> Any:
         known = types if schema is None else dict(zip(schema.names, schema.types, strict=True))
-        options = csv.ConvertOptions(column_types=known, strings_can_be_null=True)
+        # Words such as NA are gaps among numbers alone: texts have them, and country codes do.
+        options = csv.ConvertOptions(column_types=known, strings_can_be_null=False)
         return csv.open_csv(path, parse_options=parsing, convert_options=options)
 
-    return _source(found(settings.path, folder, "csv"), opened)
+    source = _source(_filled(found(settings.path, folder, "csv")), opened)
+    _check_csv(source.schema, types)
+    return msgspec.structs.replace(source, read=lambda: map(_with_gaps, source.read()))
+
+
+def _check_csv(schema: Any, types: Mapping[str, Any]) -> None:
+    """Refuse what would be read otherwise than it is meant. Raises `Misconfigured`."""
+    for name in types:
+        if name not in schema.names:
+            raise Misconfigured(f"source.types: the source has no column '{name}'; it has {', '.join(schema.names)}")
+    for each in schema:
+        if pa.types.is_binary(each.type):
+            raise Misconfigured(f"source: the column '{each.name}' is not UTF-8: write the file anew in that encoding")
+
+
+def _with_gaps(batch: Any) -> Any:
+    """The same rows, with a gap where a text is empty."""
+    columns = [
+        pc.replace_with_mask(column, pc.equal(column, ""), pa.scalar(None, column.type))
+        if pa.types.is_string(column.type)
+        else column
+        for column in batch.columns
+    ]
+    return pa.RecordBatch.from_arrays(columns, schema=batch.schema)
 
 
 def open_jsonl(settings: JsonlSource, folder: Path) -> Source:
@@ -46,7 +72,7 @@ def open_jsonl(settings: JsonlSource, folder: Path) -> Source:
         options = json.ParseOptions(explicit_schema=schema, newlines_in_values=False)
         return json.open_json(path, parse_options=options)
 
-    return _source(found(settings.path, folder, "jsonl"), opened)
+    return _source(_filled(found(settings.path, folder, "jsonl")), opened)
 
 
 def open_parquet(settings: ParquetSource, folder: Path) -> Source:
@@ -84,6 +110,9 @@ class _Parquet:
 
 def _source(files: list[Path], opened: Open, rows: int | None = None) -> Source:
     schema = _typed(_opened(opened, files[0], None).schema)
+    twice = [name for name in schema.names if schema.names.count(name) > 1]
+    if twice:
+        raise Misconfigured(f"source: {files[0]} has two columns '{twice[0]}': rename one of them")
 
     def read() -> Iterator[Any]:
         for path in files:
@@ -95,8 +124,10 @@ def _source(files: list[Path], opened: Open, rows: int | None = None) -> Source:
             try:
                 for batch in reader:
                     yield batch.cast(schema) if batch.schema != schema else batch
-            except pa.ArrowInvalid as error:
+            except (OSError, pa.ArrowException) as error:
                 raise _unreadable(path, error) from error
+            finally:
+                reader.close()
 
     return Source(schema=schema, version=_version(files), read=read, rows=rows)
 
@@ -110,7 +141,7 @@ def _typed(schema: Any) -> Any:
 def _opened(opened: Open, path: Path, schema: Any) -> Any:
     try:
         return opened(path, schema)
-    except (OSError, pa.ArrowInvalid) as error:
+    except (OSError, pa.ArrowException) as error:
         raise _unreadable(path, error) from error
 
 
@@ -136,6 +167,11 @@ def found(given: str, folder: Path, ending: str, *, may_be_none: bool = False) -
         what = f"has no *.{ending}" if path.is_dir() else "is not there"
         raise Misconfigured(f"source: {path} {what}; a relative path begins at the folder of the job file")
     return files
+
+
+def _filled(files: list[Path]) -> list[Path]:
+    """Those that have anything in them: many writers leave files without. All, where none has, to be refused."""
+    return [each for each in files if not each.is_file() or each.stat().st_size] or files
 
 
 def _version(files: list[Path]) -> str:

@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import parse_qsl, urlsplit
 
 from forehearth.core.enrichment_settings import PostgresSource
 from forehearth.core.errors import Misconfigured
@@ -15,6 +16,8 @@ from forehearth.enrichment.sources.files import of_parquet
 from forehearth.stores.postgres.rows import ColumnOf, rows_of
 
 _QUERY: Final = b"forehearth.query"
+_DATABASE: Final = b"forehearth.database"
+_LOGIN: Final = frozenset({"user", "password", "passfile"})
 _ROWS: Final = 65_536
 """Rows that are held before they are written."""
 _TYPES: Final[Mapping[str, Any]] = {
@@ -32,26 +35,38 @@ _TYPES: Final[Mapping[str, Any]] = {
 def open_postgres(settings: PostgresSource, state: Path) -> Source:
     """The rows that are kept in the folder of the job's state, or those that the query has now. It blocks."""
     path = state / KEPT
-    query = hashlib.sha256(settings.query.encode()).hexdigest()
-    if not _is_of(path, query):
-        asyncio.run(_fetch(settings, path, query))
+    told = {_QUERY: _digest(settings.query), _DATABASE: _digest(_database(settings.url.reveal()))}
+    if not _is_of(path, told):
+        asyncio.run(_fetch(settings, path, told))
     return of_parquet([path])
 
 
-def _is_of(path: Path, query: str) -> bool:
+def _digest(text: str) -> bytes:
+    return hashlib.sha256(text.encode()).hexdigest().encode()
+
+
+def _database(url: str) -> str:
+    """What tells a database from others: its address, without who we are to it."""
+    parts = urlsplit(url)
+    where = [each for each in parse_qsl(parts.query) if each[0] not in _LOGIN]
+    return repr((parts.netloc.rpartition("@")[2], parts.path, sorted(where)))
+
+
+def _is_of(path: Path, told: Mapping[bytes, bytes]) -> bool:
+    """Whether rows are kept of this query to this database. Those of before that was written down may be of any."""
     try:
         metadata = parquet.read_schema(path).metadata or {}
     except (OSError, pa.ArrowInvalid):
         return False
-    return bool(metadata.get(_QUERY, b"").decode() == query)
+    return metadata.get(_QUERY) == told[_QUERY] and metadata.get(_DATABASE, told[_DATABASE]) == told[_DATABASE]
 
 
-async def _fetch(settings: PostgresSource, path: Path, query: str) -> None:
+async def _fetch(settings: PostgresSource, path: Path, told: Mapping[bytes, bytes]) -> None:
     beside = path.with_name(f".{KEPT}.{os.getpid()}")
     writer, held = None, list[Any]()
     try:
         async for columns, rows in rows_of(settings.url, settings.query):
-            schema = _schema(columns).with_metadata({_QUERY: query.encode()})
+            schema = _schema(columns).with_metadata(dict(told))
             writer = writer or parquet.ParquetWriter(beside, schema)
             held += rows
             if len(held) >= _ROWS or not rows:
