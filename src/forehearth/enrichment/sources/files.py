@@ -36,7 +36,12 @@ def open_csv(settings: CsvSource, folder: Path) -> Source:
         options = csv.ConvertOptions(column_types=known, strings_can_be_null=True)
         return csv.open_csv(path, parse_options=parsing, convert_options=options)
 
-    return _source(found(settings.path, folder, "csv"), opened)
+    files = found(settings.path, folder, "csv")
+    source = _source(files, opened)
+    for column in source.schema:
+        if pa.types.is_binary(column.type):  # what Arrow makes of text in another encoding
+            raise Misconfigured(f"source: {files[0]}: the column '{column.name}' is not UTF-8; save the file as UTF-8")
+    return source
 
 
 def open_jsonl(settings: JsonlSource, folder: Path) -> Source:
