@@ -75,6 +75,8 @@ def not_found(operations: Sequence[str], head: Head) -> PathNotFound:
 
     An operation is written `POST /path`, with `{name}` for a segment that may be anything.
     """
+    if head.raw_path.count(b"/openai/") > 1:  # AzureOpenAI(azure_endpoint="…/openai/v1"), which adds its own
+        return PathNotFound("Resource not found: '/openai/' is in the path twice. This client takes the host alone.")
     meant = _meant(operations, head)
     if meant is not None:
         return PathNotFound(f"Resource not found. Did you mean {meant}?")
