@@ -104,7 +104,7 @@ def _recorded(wish: Wish, *, secure: bool, usual: bool) -> str:
     if not origins and wish.data_dir is not None and not usual:
         raise CommandFailed(
             f"no server works in {wish.data.path}",
-            "Start it with 'forehearth serve --data-dir', or say by --url where it is.",
+            f"Start it: 'forehearth serve --data-dir {wish.data.path}'. Or say by --url where one is.",
         )
     origins = origins or DEFAULT_ORIGINS
     scheme = "https:" if secure else "http:"
