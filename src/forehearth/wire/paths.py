@@ -70,22 +70,22 @@ def not_yet(family: str) -> NotServedYet:
     return NotServedYet(f"'{family}' is not served yet; docs/status.md says what is.")
 
 
-def not_found(operations: Sequence[str], head: Head) -> PathNotFound:
+def not_found(operations: Sequence[str], method: str, path: bytes) -> PathNotFound:
     """The service's words, and the operation that was most likely meant, else what exists instead.
 
     An operation is written `POST /path`, with `{name}` for a segment that may be anything.
     """
-    if head.raw_path.count(b"/openai/") > 1:  # AzureOpenAI(azure_endpoint="…/openai/v1"), which adds its own
+    if path.count(b"/openai/") > 1:  # AzureOpenAI(azure_endpoint="…/openai/v1"), which adds its own
         return PathNotFound("Resource not found: '/openai/' is in the path twice. This client takes the host alone.")
-    meant = _meant(operations, head)
+    meant = _meant(operations, method, path)
     if meant is not None:
         return PathNotFound(f"Resource not found. Did you mean {meant}?")
     return PathNotFound(f"Resource not found. Operations here: {', '.join(operations)}.")
 
 
-def _meant(operations: Sequence[str], head: Head) -> str | None:
+def _meant(operations: Sequence[str], method: str, path: bytes) -> str | None:
     """The one whose path differs in one segment that is nearly the same; of the method that was asked, if there is."""
-    parts = head.raw_path.decode("ascii", "replace").split("/")
+    parts = path.decode("ascii", "replace").split("/")
     found: dict[str, list[str]] = {}
     wrong = ""
     for operation in operations:
@@ -99,4 +99,4 @@ def _meant(operations: Sequence[str], head: Head) -> str | None:
     close = nearest(wrong, found)
     if close is None:
         return None
-    return next((each for each in found[close] if each.startswith(f"{head.method.decode()} ")), found[close][0])
+    return next((each for each in found[close] if each.startswith(f"{method} ")), found[close][0])
