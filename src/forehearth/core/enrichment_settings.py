@@ -39,7 +39,7 @@ def check_options(options: dict[str, str]) -> None:
 
 
 class CsvSource(Values, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="format", tag="csv"):
-    """CSV files with a line of column names."""
+    """CSV files with a line of column names, in UTF-8. A quote that is not closed takes the rest of the file."""
 
     path: Text
     """A file, a folder of `*.csv`, or a pattern such as `in/2026-*.csv`."""
