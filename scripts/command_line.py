@@ -23,6 +23,8 @@ Errors go to stderr, as one line and a remedy; with `--json`, where a command ha
 | 1 | failed |
 | 2 | wrong usage |
 | 3 | wrong configuration |
+| 4 | a limit of a job was reached: `enrich` |
+| 10 to 19 | the step that failed: [`doctor`](#forehearth-doctor) |
 | 130 | interrupted |
 
 These environment variables are read, besides the ones that a configuration names itself:
@@ -31,7 +33,7 @@ These environment variables are read, besides the ones that a configuration name
 |---|---|
 | `FOREHEARTH_API_KEY` | the key that callers need, instead of the stored one; the one that commands call with |
 | `FOREHEARTH_URL` | the server that commands ask |
-| `FOREHEARTH_TOKEN`, `AZURE_OPENAI_API_KEY` | what `endpoints` and `call` call with: a token, and a key of Azure |
+| `FOREHEARTH_TOKEN`, `AZURE_OPENAI_API_KEY` | what commands of developers call with: a token, and a key of Azure |
 | `FOREHEARTH_MODELS` | where the weights of embedded models are kept, else `forehearth/models` in the cache folder |
 | `XDG_DATA_HOME`, `XDG_CACHE_HOME` | where data and cache are kept, else `~/.local/share` and `~/.cache` |
 | `HTTPS_PROXY`, `HTTP_PROXY`, `NO_PROXY` | the way to backends that do not set `connection.proxy` |

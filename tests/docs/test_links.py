@@ -97,3 +97,10 @@ def test_a_link_that_leads_nowhere_is_found(tmp_path: Path, text: str, expected:
     (tmp_path / "page.md").write_text(text)
     (tmp_path / "other.md").write_text("# Part one\n")
     assert broken(tmp_path, "page.md") == expected
+
+
+def test_the_index_of_the_docs_has_every_page_that_is_no_report_and_no_decision() -> None:
+    index = {link.partition("#")[0] for link in links((ROOT / "docs/README.md").read_text(encoding="utf-8"))}
+    kinds = ("tutorial", "how-to", "reference", "explanation")
+    there = {str(path.relative_to(ROOT / "docs")) for kind in kinds for path in (ROOT / "docs" / kind).glob("*.md")}
+    assert there - index == set()

@@ -33,6 +33,10 @@ from forehearth.wire.admin import AdminPages, AdminRequest
 DEFAULT_URL: Final = "http://127.0.0.1:8080"
 OFFLINE: Final = "forehearth.server.offline:open_admin"
 """What opens the stores of a data directory; imported only when it is needed."""
+NO_KEY_REMEDY: Final = (
+    "Start a server, which makes one: 'forehearth serve'. If one runs elsewhere, give its key with --key or "
+    "FOREHEARTH_API_KEY, or name its data directory with --data-dir."
+)
 _FIRST_ERROR = 300
 
 Some = TypeVar("Some")
@@ -139,7 +143,7 @@ def _stored(data: DataDirectory) -> Secret:
     if found is None:
         raise CommandFailed(
             f"there is no key: {data.path} has no development key",
-            "Give one with --key or FOREHEARTH_API_KEY, or name the server's data directory with --data-dir.",
+            NO_KEY_REMEDY,
             Exit.USAGE,
         )
     return found

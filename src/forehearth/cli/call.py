@@ -125,7 +125,8 @@ async def spoken(wire: Wire, asked: Ask, credential: Credential, *, quiet: bool 
                     say(events.feed(piece))
                 events.finish()
         except Broken as error:
-            raise CommandFailed(str(error), "'forehearth doctor' looks for the reason.") from error
+            message = str(error).replace("The backend", "The server")  # it is written for who asks a backend
+            raise CommandFailed(message.removesuffix("."), "'forehearth doctor' looks for the reason.") from error
         finally:
             if not quiet:
                 sys.stdout.write("\n")

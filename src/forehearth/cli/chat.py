@@ -1,6 +1,7 @@
 """`forehearth chat`: a conversation in the terminal, each answer as it streams."""
 
 import asyncio
+import re
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final
@@ -21,6 +22,8 @@ from forehearth.transport.client import HttpClient
 _QUIT: Final = frozenset({"/quit", "/exit", "/bye"})
 _NEW: Final = "/new"
 _PROMPT: Final = "> "
+_COMMAND: Final = re.compile(r"/[a-z?]*")
+"""A line of one word like this is a command, and no prompt: one that nobody knows is told what there is."""
 
 Said = tuple[Mapping[str, str], ...]
 """The messages of a conversation until now."""
@@ -93,6 +96,8 @@ def _talk(turn: Turn, first: Said) -> None:
             return
         if line == _NEW:
             said = first
+        elif _COMMAND.fullmatch(line):
+            click.echo("/new begins another conversation, /quit ends; everything else is a prompt.", err=True)
         elif line:
             try:
                 said = turn(said, line)

@@ -16,6 +16,7 @@ import click
 import msgspec
 
 from forehearth.cli.admin_client import is_here
+from forehearth.cli.admin_target import NO_KEY_REMEDY
 from forehearth.cli.output import CommandFailed, Exit
 from forehearth.cli.token import DEFAULT_ORIGINS, DEFAULT_USER, issuer_of
 from forehearth.connectors import shown
@@ -75,17 +76,18 @@ def auth_of(wish: Wish, shape: Shape) -> Auth:
     return shape.credentials[0]
 
 
-def address_of(wish: Wish, *, secure: bool = False) -> Address:
+def address_of(wish: Wish, *, secure: bool = False, usual: bool = False) -> Address:
     """Where to call: the resource, else the server by its URL, else the one that works in the data directory.
 
-    `secure` prefers its https, which Azure's clients insist on for tokens. Raises `CommandFailed`.
+    `secure` prefers its https, which Azure's clients insist on for tokens. With `usual` the usual port will do where
+    no server works in the data directory that is named. Raises `CommandFailed`.
     """
     if wish.url and wish.resource:
         raise CommandFailed("--url and --resource both say whom to call", "Leave one of them out.", Exit.USAGE)
     try:
         if wish.resource:
             return Address.of_resource(wish.resource, wish.project)
-        url = wish.url or os.environ.get(URL_VARIABLE) or _recorded(wish.data, secure=secure)
+        url = wish.url or os.environ.get(URL_VARIABLE) or _recorded(wish, secure=secure, usual=usual)
         return Address.of_url(url, wish.project)
     except InvalidField as error:
         raise CommandFailed(
@@ -93,11 +95,17 @@ def address_of(wish: Wish, *, secure: bool = False) -> Address:
         ) from error
 
 
-def _recorded(data: DataDirectory, *, secure: bool) -> str:
+def _recorded(wish: Wish, *, secure: bool, usual: bool) -> str:
+    """Without --data-dir the server may be another user's, at the usual port; with it none but its own is asked."""
     try:
-        origins = tuple((data.run / "addresses").read_text(encoding="utf-8").split())
+        origins = tuple((wish.data.run / "addresses").read_text(encoding="utf-8").split())
     except OSError:
         origins = ()
+    if not origins and wish.data_dir is not None and not usual:
+        raise CommandFailed(
+            f"no server works in {wish.data.path}",
+            f"Start it: 'forehearth serve --data-dir {wish.data.path}'. Or say by --url where one is.",
+        )
     origins = origins or DEFAULT_ORIGINS
     scheme = "https:" if secure else "http:"
     return next((each for each in origins if each.startswith(scheme)), origins[0])
@@ -145,7 +153,7 @@ def _key(wish: Wish, address: Address) -> Credential:
     if stored is None:
         raise NoCredential(
             f"there is no key: {wish.data.path} has no development key",
-            "Give one with --key or FOREHEARTH_API_KEY, or name the server's data directory with --data-dir.",
+            NO_KEY_REMEDY,
             Exit.USAGE,
         )
     return Credential(auth="key", secret=stored, shown=shown.key_at(wish.data.keys / "development"))

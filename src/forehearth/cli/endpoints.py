@@ -60,7 +60,7 @@ def endpoints(
       forehearth endpoints --resource my-resource --project my-project --json
       eval "$(forehearth endpoints --env openai)"
     """
-    address = address_of(wish, secure=family == "projects")
+    address = address_of(wish, secure=family == "projects", usual=True)
     if family is not None:
         _say_exports(wish, address, family)
         return

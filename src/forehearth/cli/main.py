@@ -205,7 +205,10 @@ def _told(error: Exception, *, debug: bool, as_json: bool) -> Exit:
 def _usage_remedy(error: click.ClickException) -> str:
     context = error.ctx if isinstance(error, click.UsageError) else None
     path = context.command_path if context else "forehearth"
-    return f"'{path} --help' tells what there is."
+    takes_one = context is not None and any(isinstance(each, click.Argument) for each in context.command.params)
+    is_more = takes_one and "unexpected extra argument" in error.message
+    words = "Words that belong together go into quotes. " if is_more else ""
+    return f"{words}'{path} --help' tells what there is."
 
 
 def _say_unforeseen(error: Exception, *, debug: bool, as_json: bool) -> None:

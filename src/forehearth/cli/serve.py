@@ -24,6 +24,7 @@ from forehearth.server.data_directory import (
     DataDirectory,
     default_path,
     locked,
+    on_its_disk,
     open_data_directory,
     write_private,
 )
@@ -107,7 +108,7 @@ def serve(
 
 def _serve(settings: Settings, data: DataDirectory, *, preload: bool, dev_issuer: bool) -> None:
     redactor = Redactor(held(settings))
-    with logging_as(settings.log, redactor=redactor, stream=sys.stderr), locked(data):
+    with logging_as(settings.log, redactor=redactor, stream=sys.stderr), on_its_disk(data), locked(data):
         key = development_key(data, os.environ.get("FOREHEARTH_API_KEY"))
         redactor.register(key.secret, *written(pepper(data, settings.store.pepper)))
         listeners = listen(settings.server)

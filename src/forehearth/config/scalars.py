@@ -226,6 +226,9 @@ def _text(type_: types.StrType, node: Scalar, expects: str) -> str:
         raise Wrong(expects, found(node))
     # Where a pattern ends with `$`, Python would let a last line break through.
     if type_.pattern and (text.endswith("\n") or not re.search(type_.pattern, text)):
+        is_url = type_.pattern.startswith("^https?://")
+        if is_url and "://" not in text and re.search(type_.pattern, f"https://{text}"):
+            raise Wrong(expects, found(node), "begin it with https:// or http://")
         raise Wrong(expects, found(node), _meant(text, choices(type_.pattern)))
     return text
 

@@ -39,7 +39,10 @@ def check_options(options: dict[str, str]) -> None:
 
 
 class CsvSource(Values, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="format", tag="csv"):
-    """CSV files in UTF-8 with a line of column names. An empty value is a gap; among numbers `NA` and its like are."""
+    """CSV files in UTF-8 with a line of column names. An empty value is a gap; among numbers `NA` and its like are.
+
+    A quote that is not closed takes the rest of the file.
+    """
 
     path: Text
     """A file, a folder of `*.csv`, or a pattern such as `in/2026-*.csv`."""

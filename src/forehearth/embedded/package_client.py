@@ -44,6 +44,8 @@ _REASONS: Final = {
     ),
 }
 """Why a client failed, in our words, and what it prints then. The first that fits is said."""
+_GIVEN_UP: Final = "retry(total=0"
+"""What pip prints when it has dialled the index for the last time."""
 
 
 class FetchFailed(Failed):
@@ -166,5 +168,7 @@ def _bytes_in(*folders: Path) -> int:
 def _why(said: str, status: int) -> str:
     """The reason in our words: what a client prints may name hosts and credentials."""
     lower = said.lower()
+    if _GIVEN_UP in lower:  # pip then says, too, that the index has no such package
+        return "the package index cannot be reached"
     known = next((reason for reason, marks in _REASONS.items() if any(mark in lower for mark in marks)), None)
     return known or f"it ended by status {status}"

@@ -27,6 +27,11 @@ ENDPOINTS = tuple(
     Endpoint(method="GET", path=path, permission=None, name=name)
     for path, name in (("/health/live", "live"), ("/health/ready", "ready"), ("/metrics", "metrics"))
 )
+_NO_SUCH_PATH = (
+    "Resource not found. Below this address are /openai/v1/, /models/, /openai/deployments/{deployment}/ and "
+    "/api/projects/{project}/."
+)
+"""For who gave a client the host alone, or `/v1`."""
 RETRY_SECONDS = 2
 """What `/health/ready` tells to wait when it is not."""
 
@@ -95,7 +100,7 @@ def _refused(request: Request, error: Exception) -> Response:
     if not isinstance(error, HTTPException):
         raise error
     words = {
-        HTTPStatus.NOT_FOUND: "Resource not found.",
+        HTTPStatus.NOT_FOUND: _NO_SUCH_PATH,
         HTTPStatus.METHOD_NOT_ALLOWED: f"{request.method} is not served here.",
     }
     status = HTTPStatus(error.status_code)

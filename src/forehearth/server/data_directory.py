@@ -11,6 +11,7 @@ run/               what belongs to the running server alone: emptied at every st
 """
 
 import contextlib
+import errno
 import fcntl
 import os
 import shutil
@@ -119,6 +120,20 @@ def locked(data: DataDirectory) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+@contextlib.contextmanager
+def on_its_disk(data: DataDirectory) -> Iterator[None]:
+    """Say of a full disk whose it is. Raises `Misconfigured`."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise Misconfigured(
+            f"no space is left on the disk of the data directory {data.path}: "
+            "free some of it, or choose another with --data-dir"
+        ) from error
 
 
 def write_private(path: Path, content: bytes) -> None:

@@ -4,9 +4,10 @@ import re
 from collections.abc import Mapping
 
 from forehearth.core.endpoint import Endpoint
-from forehearth.core.errors import MethodNotAllowed, PathNotFound
+from forehearth.core.errors import MethodNotAllowed
 from forehearth.wire import admin_cache, admin_connections, admin_enrichments, admin_roles, admin_runs, admin_usage
 from forehearth.wire.admin_asked import admin_endpoint
+from forehearth.wire.paths import not_found
 
 _ID = re.compile(rb"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 """A key's id or its name, or another id. None of them has anything to decode in it."""
@@ -49,7 +50,7 @@ def find(method: str, path: bytes) -> tuple[Endpoint, str]:
     parts = path.split(b"/")
     there = [(each, name) for each in ENDPOINTS if (name := _fits(each.path.encode().split(b"/"), parts)) is not None]
     if not there:
-        raise PathNotFound(f"Resource not found. There are {', '.join(f'{e.method} {e.path}' for e in ENDPOINTS)}.")
+        raise not_found([f"{each.method} {each.path}" for each in ENDPOINTS], method, path)
     for endpoint, name in there:
         if endpoint.method == method:
             return endpoint, name

@@ -131,7 +131,7 @@ class AzureDeployments:
             raise paths.not_yet(family.decode("ascii", "replace"))
         asked = _PAGES.get((family, bool(raw_name)))
         if asked is None or b"/" in raw_name:
-            raise paths.not_found(self._operations)
+            raise paths.not_found(self._operations, head.method.decode(), head.raw_path)
         paths.require_get(head)
         _check_version(head)
         return msgspec.structs.replace(asked, subject=paths.segment(raw_name)) if raw_name else asked

@@ -113,7 +113,7 @@ class FoundryModels:
             return _IMAGES
         if path in (b"", b"/") and head.method in (b"GET", b"HEAD"):
             return _INDEX
-        raise paths.not_found(_OPERATIONS)
+        raise paths.not_found(_OPERATIONS, head.method.decode(), head.raw_path)
 
     def page(self, entry: Entry) -> bytes:
         """See `ports.surface`."""

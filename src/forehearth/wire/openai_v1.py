@@ -111,7 +111,11 @@ class OpenAIV1:
         if path in (b"", b"/") and head.method in (b"GET", b"HEAD"):
             return self._index
         family = path[1:].partition(b"/")[0]
-        raise paths.not_yet(family.decode()) if family in _LATER else paths.not_found(self._operations)
+        raise (
+            paths.not_yet(family.decode())
+            if family in _LATER
+            else paths.not_found(self._operations, head.method.decode(), head.raw_path)
+        )
 
     def _done(self, head: Head, path: bytes) -> Asked | None:
         """What the table has there. A path of calls takes POST besides."""
@@ -165,7 +169,7 @@ class OpenAIV1:
             self._check_version(head)
             done = self._table.find(head, path)
             if done is None:
-                raise paths.not_found(self._operations)
+                raise paths.not_found(self._operations, head.method.decode(), head.raw_path)
             return done
         paths.require_post(head)
         self._check_version(head)

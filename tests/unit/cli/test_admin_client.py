@@ -111,6 +111,7 @@ def test_no_key_at_all(said):
     assert status == 2
     assert "has no development key" in err
     assert "--key or FOREHEARTH_API_KEY" in err
+    assert "'forehearth serve'" in err
 
 
 def test_a_development_key_that_others_can_read(said, tmp_path):

@@ -69,6 +69,12 @@ def test_wrong_usage(arguments, message, command, capsys):
     assert said(capsys, *arguments) == (2, "", told)
 
 
+def test_a_prompt_without_quotes(capsys):
+    status, _, err = said(capsys, "call", "Hello", "there")
+    assert status == 2
+    assert "(there)\n    Words that belong together go into quotes. 'forehearth call --help'" in err
+
+
 def test_wrong_usage_for_scripts(capsys):
     status, out, err = said(capsys, "version", "--json", "--quiet")
     assert (status, out) == (2, "")

@@ -124,7 +124,11 @@ REFUSED = [
     ("unique: 3", "expected a list, found the number 3", "write [3]"),
     ("pair: [1]", "expected a list of at least 2 items, found 1", ""),
     ("pair: [1, 2, 3]", "expected a list of at most 2 items, found 3", ""),
-    ("url: host:80/v1", "expected an http:// or https:// URL, found text 'host:80/v1'", ""),
+    (
+        "url: host:80/v1",
+        "expected an http:// or https:// URL, found text 'host:80/v1'",
+        "begin it with https:// or http://",
+    ),
     ("url: ftp://host", "expected an http:// or https:// URL, found text 'ftp://host'", ""),
     ("url: http://host:99999", "the address has an impossible port or host", "write http://HOST:PORT"),
     ("url: http://[::1/v1", "the address has an impossible port or host", "write http://HOST:PORT"),

@@ -92,11 +92,16 @@ async def test_metrics_are_prometheus_text():
     assert answer.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
 
 
-@pytest.mark.parametrize("path", ["/", "/health", "/health/", "/health/live/", "/metricsx", "/nothing/here"])
-async def test_an_unknown_path_is_a_json_404(path: str):
+@pytest.mark.parametrize("path", ["/", "/health", "/health/", "/health/live/", "/metricsx", "/v1/chat/completions"])
+async def test_an_unknown_path_is_a_json_404_that_names_the_base_urls(path: str):
     answer = await ask(app_with(), "GET", path)
     assert answer.status == 404
-    assert answer.json == {"error": {"code": "404", "message": "Resource not found."}}
+    error = answer.json["error"]
+    assert error["code"] == "404"
+    assert error["message"].startswith("Resource not found. ")
+    assert all(
+        base in error["message"] for base in ("/openai/v1/", "/models/", "/openai/deployments/", "/api/projects/")
+    )
 
 
 @pytest.mark.parametrize("method", ["POST", "DELETE", "PUT"])

@@ -1,3 +1,4 @@
+import errno
 import os
 import subprocess
 import sys
@@ -6,7 +7,14 @@ from pathlib import Path
 import pytest
 
 from forehearth.core.errors import Misconfigured
-from forehearth.server.data_directory import SCHEMA, default_path, locked, open_data_directory, write_private
+from forehearth.server.data_directory import (
+    SCHEMA,
+    default_path,
+    locked,
+    on_its_disk,
+    open_data_directory,
+    write_private,
+)
 
 
 def mode(path: Path) -> int:
@@ -131,3 +139,12 @@ def test_a_private_file_that_cannot_be_written_leaves_no_draft(tmp_path: Path):
     with pytest.raises(OSError, match="director"):
         write_private(tmp_path / "secret", b"one")
     assert [entry.name for entry in tmp_path.iterdir()] == ["secret"]
+
+
+def test_a_full_disk_is_told_with_the_directory_on_it(tmp_path: Path):
+    data = open_data_directory(tmp_path)
+    told = f"no space is left on the disk of the data directory {tmp_path}"
+    with pytest.raises(Misconfigured, match=told), on_its_disk(data):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    with pytest.raises(PermissionError), on_its_disk(data):
+        raise OSError(errno.EACCES, os.strerror(errno.EACCES))

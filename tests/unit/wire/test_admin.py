@@ -302,6 +302,12 @@ async def test_any_other_path_below_admin_is_refused(door, path):
     assert (await door.ask("GET", path, key=None)).status == 401
 
 
+async def test_a_path_that_is_nearly_right_is_told_the_right_one(door):
+    answer = await door.ask("POST", "/admin/key")
+    assert b"Did you mean POST /admin/keys?" in answer.body
+    assert b"Operations here: GET /admin/keys, " in (await door.ask("GET", "/admin/nothing/of/ours")).body
+
+
 @pytest.mark.parametrize(
     "path", ["//admin/keys", "/%61dmin/keys", "/ADMIN/keys", "/admin%2Fkeys", "/x/../admin/keys", "/adminx"]
 )

@@ -82,6 +82,24 @@ REFUSED = [
     ("/openai/deployments/a%2Fb/chat/completions?api-version=2024-10-21", CHAT, 404, "DeploymentNotFound", "not exist"),
     ("/openai/deployments/chat/responses/compact?api-version=2024-10-21", b"{}", 404, "404", "Resource not found"),
     ("/openai/batches?api-version=2024-10-21", b"{}", 501, "NotServedYet", "batches"),
+    ("/openai/v1/chat/completion", CHAT, 404, "404", "Did you mean POST /openai/v1/chat/completions?"),
+    ("/openai/v1/chats/completions", CHAT, 404, "404", "Did you mean POST /openai/v1/chat/completions?"),
+    (
+        "/openai/deployments/chat/embedings?api-version=2024-10-21",
+        b"{}",
+        404,
+        "404",
+        "Did you mean POST /openai/deployments/{deployment}/embeddings",
+    ),
+    (
+        "/openai/v1/openai/deployments/chat/chat/completions?api-version=2024-10-21",
+        CHAT,
+        404,
+        "404",
+        "'/openai/' is in the path twice. This client takes the host alone.",
+    ),
+    ("/models/chat/completion", CHAT, 404, "404", "Did you mean POST /models/chat/completions?"),
+    ("/openai/v1/nothing/near", b"{}", 404, "404", "POST /openai/v1/embeddings,"),
     ("/openai/nothing?api-version=2024-10-21", b"{}", 404, "404", "/openai/deployments"),
 ]
 

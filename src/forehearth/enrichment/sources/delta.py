@@ -8,13 +8,17 @@ from forehearth.core.enrichment_settings import DeltaSource
 from forehearth.core.errors import Misconfigured
 from forehearth.enrichment.arrow import pa
 from forehearth.enrichment.delta_library import deltalake, exceptions, said
-from forehearth.enrichment.places import options, place
+from forehearth.enrichment.places import is_url, options, place
 from forehearth.enrichment.source import Source
 
 
 def open_delta(settings: DeltaSource, folder: Path) -> Source:
     """Its rows. Raises `Misconfigured` where there is no such table or version."""
     where = place(settings.path, folder)
+    if not is_url(where) and not Path(where).exists():
+        raise Misconfigured(
+            f"source: there is no Delta table at {where}; a relative path begins at the folder of the job file"
+        )
     try:
         table = deltalake.DeltaTable(where, version=settings.version, storage_options=options(settings))
     except (exceptions.DeltaError, OSError, ValueError) as error:
