@@ -7,14 +7,14 @@ seals (NIST SP 800-38D, 8.3); a key here seals some hundreds.
 import hashlib
 import logging
 from collections.abc import Callable, Collection, Sequence
-from typing import Final
-
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from typing import TYPE_CHECKING, Final
 
 from forehearth.core.errors import Broken, Misconfigured
 from forehearth.core.sealed import Sealed, Unsealable
 from forehearth.ports.sealer import SealingKeys
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 KEY_BYTES: Final = 32
 _NONCE_BYTES: Final = 12
@@ -40,15 +40,17 @@ class AeadSealer:
         """See `ports.sealer`."""
         key, nonce = self._all()[0], self._random_bytes(_NONCE_BYTES)
         name = key_id(key)
-        return Sealed(key=name, nonce=nonce, text=AESGCM(key).encrypt(nonce, secret, _bound(context, name)))
+        return Sealed(key=name, nonce=nonce, text=_cipher(key).encrypt(nonce, secret, _bound(context, name)))
 
     def open(self, sealed: Sealed, context: bytes) -> bytes:
         """See `ports.sealer`."""
+        from cryptography.exceptions import InvalidTag  # noqa: PLC0415 - only a process that opens pays for it
+
         key = next((each for each in self._all() if key_id(each) == sealed.key), None)
         if key is None:
             raise Unsealable("it is sealed with a key that this server does not have")
         try:
-            return AESGCM(key).decrypt(sealed.nonce, sealed.text, _bound(context, sealed.key))
+            return _cipher(key).decrypt(sealed.nonce, sealed.text, _bound(context, sealed.key))
         except (InvalidTag, ValueError):  # ValueError: a nonce of another length
             raise Unsealable("it was changed after it was sealed, or belongs to something else") from None
 
@@ -72,6 +74,12 @@ class AeadSealer:
     def forget(self, used: Collection[str]) -> None:
         """See `ports.sealer`."""
         self._keys.forget(used)
+
+
+def _cipher(key: bytes) -> "AESGCM":
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415 - only a process that seals pays
+
+    return AESGCM(key)
 
 
 def _bound(context: bytes, name: str) -> bytes:

@@ -11,7 +11,6 @@ from forehearth.core.ids import request_ids
 from forehearth.core.issuers import DEVELOPMENT
 from forehearth.identity.development.installation import ensure
 from forehearth.identity.development.issuer import NOWHERE, DevelopmentIssuer
-from forehearth.identity.development.signing import new_signing_key
 from forehearth.server.context import WorkerContext
 from forehearth.server.data_directory import write_private
 from forehearth.server.listening import Listener
@@ -21,6 +20,8 @@ def open_development_issuer(context: WorkerContext, clock: Clock) -> Development
     """The issuer, with what it keeps in the data directory made where it is not there; None unless asked for."""
     if not context.development_issuer:
         return None
+    from forehearth.identity.development.signing import new_signing_key  # noqa: PLC0415 - brings cryptography
+
     installation = ensure(context.data.keys, write_private, new_signing_key)
     context.conceal(installation.secret, installation.key)
     return DevelopmentIssuer(

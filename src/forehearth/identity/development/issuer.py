@@ -18,7 +18,6 @@ from forehearth.identity.development.identity_header import name_in
 from forehearth.identity.development.installation import Installation
 from forehearth.identity.development.payloads import Frame
 from forehearth.identity.development.people import SIGN_ON_CLIENT, Application, People, Person
-from forehearth.identity.development.signing import SigningKey
 
 DEVICE_GRANT: Final = "urn:ietf:params:oauth:grant-type:device_code"
 CLIENT_GRANT: Final = "client_credentials"
@@ -79,6 +78,8 @@ class DevelopmentIssuer:
         random_bytes: Callable[[int], bytes] = secrets.token_bytes,
     ) -> None:
         """Raises `Misconfigured` when settings or installation cannot be used."""
+        from forehearth.identity.development.signing import SigningKey  # noqa: PLC0415 - brings cryptography
+
         self._people = People(settings)
         self._lasts = settings.token_seconds
         self._secret = installation.secret
