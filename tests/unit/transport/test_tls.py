@@ -135,10 +135,10 @@ async def ends(peer: Peer) -> None:
     ("script", "expected"), [(stalls, TimedOut), (is_plain, Unreachable), (resets, Unreachable), (ends, Unreachable)]
 )
 async def test_a_handshake_that_comes_to_nothing(client, authority, script, expected):
+    times = HASTY if expected is TimedOut else Timeouts()
     async with RawUpstream(script) as upstream:
         origin = Origin(scheme="https", host="127.0.0.1", port=upstream.port, tls=TlsFiles(ca_bundle=authority.bundle))
         with pytest.raises(expected) as caught:
-            times = HASTY if expected is TimedOut else Timeouts()
             await client.send(Request(origin=origin, target=b"/", timeouts=times))
         assert caught.value.retry_elsewhere
         if expected is TimedOut:
