@@ -5,20 +5,24 @@ seals (NIST SP 800-38D, 8.3); a key here seals some hundreds.
 """
 
 import hashlib
+import importlib
 import logging
 from collections.abc import Callable, Collection, Sequence
-from typing import Final
-
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from typing import TYPE_CHECKING, Final
 
 from forehearth.core.errors import Broken, Misconfigured
 from forehearth.core.sealed import Sealed, Unsealable
 from forehearth.ports.sealer import SealingKeys
 
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
 KEY_BYTES: Final = 32
 _NONCE_BYTES: Final = 12
 _PURPOSE: Final = b"sealing-key-id"
+_CIPHERS: Final = "cryptography.hazmat.primitives.ciphers.aead"
+_ERRORS: Final = "cryptography.exceptions"
+"""Imported by a process that seals or opens, and by no other."""
 
 
 _log = logging.getLogger("forehearth.connections")
@@ -40,16 +44,17 @@ class AeadSealer:
         """See `ports.sealer`."""
         key, nonce = self._all()[0], self._random_bytes(_NONCE_BYTES)
         name = key_id(key)
-        return Sealed(key=name, nonce=nonce, text=AESGCM(key).encrypt(nonce, secret, _bound(context, name)))
+        return Sealed(key=name, nonce=nonce, text=_cipher(key).encrypt(nonce, secret, _bound(context, name)))
 
     def open(self, sealed: Sealed, context: bytes) -> bytes:
         """See `ports.sealer`."""
+        changed: type[Exception] = importlib.import_module(_ERRORS).InvalidTag
         key = next((each for each in self._all() if key_id(each) == sealed.key), None)
         if key is None:
             raise Unsealable("it is sealed with a key that this server does not have")
         try:
-            return AESGCM(key).decrypt(sealed.nonce, sealed.text, _bound(context, sealed.key))
-        except (InvalidTag, ValueError):  # ValueError: a nonce of another length
+            return _cipher(key).decrypt(sealed.nonce, sealed.text, _bound(context, sealed.key))
+        except (changed, ValueError):  # ValueError: a nonce of another length
             raise Unsealable("it was changed after it was sealed, or belongs to something else") from None
 
     def is_current(self, sealed: Sealed) -> bool:
@@ -72,6 +77,11 @@ class AeadSealer:
     def forget(self, used: Collection[str]) -> None:
         """See `ports.sealer`."""
         self._keys.forget(used)
+
+
+def _cipher(key: bytes) -> "AESGCM":
+    cipher: AESGCM = importlib.import_module(_CIPHERS).AESGCM(key)
+    return cipher
 
 
 def _bound(context: bytes, name: str) -> bytes:

@@ -11,21 +11,17 @@ does not answer is waited for once, and then what is there is used.
 
 import asyncio
 import contextlib
+import importlib
 import json
 import logging
 import math
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
-
-from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, SECP384R1, EllipticCurvePublicKey
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
-from jwt.algorithms import Algorithm, get_default_algorithms
-from jwt.exceptions import PyJWTError
 
 from forehearth.core.clock import Clock
 from forehearth.core.errors import ForehearthError
 from forehearth.core.issuers import is_safe
+from forehearth.identity.verifying_key import VerifyingKey
 from forehearth.ports.fetch import Fetch
 from forehearth.ports.turns import Heard, Turns
 
@@ -39,27 +35,9 @@ KEPT_SECONDS = 72 * 3_600.0
 """For so long keys are used when they cannot be fetched again."""
 
 _MOST_KEYS = 100
-_SMALLEST_RSA = 2_048
+_READER = "forehearth.identity.public_keys"
+"""It brings cryptography, so only a process that trusts an issuer imports it."""
 _log = logging.getLogger("forehearth.identity")
-
-
-class VerifyingKey:
-    """A public key with the algorithms that it may be used with."""
-
-    __slots__ = ("algorithms", "key")
-
-    def __init__(self, key: Any, algorithms: Mapping[str, Algorithm]) -> None:
-        self.key = key
-        self.algorithms = algorithms
-
-    def verifies(self, algorithm: str, signed: bytes, signature: bytes) -> bool:
-        """Whether this key made the signature, with an algorithm that is its own."""
-        found = self.algorithms.get(algorithm)
-        return found is not None and bool(found.verify(signed, self.key, signature))
-
-    def is_same_as(self, other: "VerifyingKey") -> bool:
-        """Whether both are one key, for the same algorithms, in whatever set and under whatever id."""
-        return bool(self.key == other.key) and self.algorithms.keys() == other.algorithms.keys()
 
 
 class Alone:
@@ -81,6 +59,7 @@ class KeySet:
 
     def __init__(self, issuer: str, *, url: str | None, fetch: Fetch, clock: Clock, turns: Turns | None = None) -> None:
         """`turns` are those of all workers who ask the same issuers."""
+        _reader()  # who trusts an issuer has it read in from the beginning, not while a caller waits
         self._issuer = issuer
         self._url = url
         self._fetch = fetch
@@ -184,47 +163,21 @@ def read_keys(document: bytes) -> dict[str, VerifyingKey]:
     listed = _object(document).get("keys")
     if not isinstance(listed, list) or len(listed) > _MOST_KEYS:
         raise ValueError("it is no key set")
+    usable = _reader()
     found: dict[str, VerifyingKey] = {}
     for each in listed:
         key_id = each.get("kid") if isinstance(each, dict) else None
         if not isinstance(key_id, str) or not key_id or key_id in found:
             continue
-        key = _usable(each)
+        key = usable(each)
         if key is not None:
             found[key_id] = key
     return found
 
 
-def _usable(jwk: Mapping[str, Any]) -> VerifyingKey | None:
-    operations = jwk.get("key_ops", ["verify"])
-    if jwk.get("use", "sig") != "sig" or not isinstance(operations, list) or "verify" not in operations:
-        return None
-    if "d" in jwk:  # a private key that is published is everybody's
-        return None
-    every = get_default_algorithms()
-    names = {"RSA": _RSA, "EC": ("ES256",), "OKP": ("EdDSA",)}.get(str(jwk.get("kty")), ())
-    if not names:
-        return None
-    try:
-        key = every[names[0]].from_jwk(dict(jwk))
-    except (PyJWTError, ValueError, TypeError, KeyError):
-        return None
-    names = tuple(name for name in _algorithms_of(key) if jwk.get("alg", name) == name)
-    return VerifyingKey(key, {name: every[name] for name in names}) if names else None
-
-
-_RSA = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512")
-
-
-def _algorithms_of(key: object) -> tuple[str, ...]:
-    """What a public key may be used with; nothing for one that is too small, or private."""
-    if isinstance(key, RSAPublicKey):
-        return _RSA if key.key_size >= _SMALLEST_RSA else ()
-    if isinstance(key, EllipticCurvePublicKey):
-        return (
-            ("ES256",) if isinstance(key.curve, SECP256R1) else ("ES384",) if isinstance(key.curve, SECP384R1) else ()
-        )
-    return ("EdDSA",) if isinstance(key, Ed25519PublicKey) else ()
+def _reader() -> Callable[[Mapping[str, Any]], VerifyingKey | None]:
+    usable: Callable[[Mapping[str, Any]], VerifyingKey | None] = importlib.import_module(_READER).usable
+    return usable
 
 
 def _object(document: bytes) -> dict[str, Any]:

@@ -14,8 +14,9 @@ from forehearth.core.clock import Clock
 from forehearth.core.errors import NotAuthenticated
 from forehearth.identity.claims import Claims, Untrue, check_audience, check_times, check_use, read
 from forehearth.identity.issuers import TrustedIssuer
-from forehearth.identity.key_sets import KeySet, VerifyingKey
+from forehearth.identity.key_sets import KeySet
 from forehearth.identity.token_text import LONGEST, TokenText, Unreadable, parse
+from forehearth.identity.verifying_key import VerifyingKey
 
 REFUSED = (
     "Unauthorized. Access token is missing, invalid, audience is incorrect (https://ai.azure.com), or have expired."

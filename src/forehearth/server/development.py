@@ -1,5 +1,6 @@
 """Opens the development issuer of this installation, where it is asked for."""
 
+import importlib
 import secrets
 from collections.abc import Sequence
 
@@ -10,8 +11,7 @@ from forehearth.core.identity_settings import AssignmentSettings
 from forehearth.core.ids import request_ids
 from forehearth.core.issuers import DEVELOPMENT
 from forehearth.identity.development.installation import ensure
-from forehearth.identity.development.issuer import NOWHERE, DevelopmentIssuer
-from forehearth.identity.development.signing import new_signing_key
+from forehearth.identity.development.issuer import NOWHERE, SIGNING, DevelopmentIssuer
 from forehearth.server.context import WorkerContext
 from forehearth.server.data_directory import write_private
 from forehearth.server.listening import Listener
@@ -21,7 +21,7 @@ def open_development_issuer(context: WorkerContext, clock: Clock) -> Development
     """The issuer, with what it keeps in the data directory made where it is not there; None unless asked for."""
     if not context.development_issuer:
         return None
-    installation = ensure(context.data.keys, write_private, new_signing_key)
+    installation = ensure(context.data.keys, write_private, importlib.import_module(SIGNING).new_signing_key)
     context.conceal(installation.secret, installation.key)
     return DevelopmentIssuer(
         context.settings.identity.development,

@@ -27,7 +27,7 @@ from forehearth.identity.development.denied import Denied, malformed, missing
 from forehearth.identity.development.device_codes import INTERVAL_SECONDS, LIFE_SECONDS
 from forehearth.identity.development.guard import Guard, only
 from forehearth.identity.development.issuer import DevelopmentIssuer, Issued
-from forehearth.identity.development.signing import ALGORITHM
+from forehearth.identity.development.payloads import ALGORITHM
 
 LARGEST_FORM = 16_384
 """Bytes of a body."""

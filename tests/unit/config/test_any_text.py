@@ -96,9 +96,9 @@ def problems(source):
 
 def check(source, least_line=1):
     """Whether it is taken, is bound but does not fit, or cannot be read as YAML; soon, and never anything else."""
-    begun = time.monotonic()
+    begun = time.thread_time()  # what it takes itself, whatever else the machine does
     found = problems(source)
-    assert time.monotonic() - begun < 2
+    assert time.thread_time() - begun < 2
     assert found is None or len(found) > 0
     for problem in found or ():
         assert isinstance(problem, Problem)

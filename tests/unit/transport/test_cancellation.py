@@ -88,7 +88,7 @@ async def test_at_each_phase(client, authority, phase):
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-        await upstream.until(lambda: upstream.open == 0, within=1)
+        await upstream.until(lambda: upstream.open == 0)
         assert (client.open_connections, client.counters.stale_retries) == (0, 0)
         assert upstream.connections == 1
 
@@ -118,7 +118,7 @@ async def test_at_each_turn_of_the_loop(client, turns):
                 await response.stream.aclose()
             await asyncio.sleep(0.02)
             assert client.open_connections == client.idle_connections
-            await upstream.until(lambda: upstream.open == client.open_connections, within=1)
+            await upstream.until(lambda: upstream.open == client.open_connections)
 
 
 async def test_in_the_turn_in_which_a_stream_began(client):
@@ -133,7 +133,7 @@ async def test_in_the_turn_in_which_a_stream_began(client):
         with pytest.raises(asyncio.CancelledError):
             await task
         assert client.open_connections == 0
-        await upstream.until(lambda: upstream.open == 0, within=1)
+        await upstream.until(lambda: upstream.open == 0)
 
 
 async def test_a_stream_closed_before_it_was_read(client):
@@ -143,7 +143,7 @@ async def test_a_stream_closed_before_it_was_read(client):
         await response.stream.aclose()
         with pytest.raises(StopAsyncIteration):
             await anext(response.stream)
-        await upstream.until(lambda: upstream.open == 0, within=1)
+        await upstream.until(lambda: upstream.open == 0)
         assert client.open_connections == 0
 
 
@@ -152,7 +152,7 @@ async def test_a_stream_closed_at_its_middle(client):
         response = await client.send(Request(origin=upstream.origin(), target=b"/"))
         assert await anext(response.stream) == b"a"
         await response.stream.aclose()
-        await upstream.until(lambda: upstream.open == 0, within=1)
+        await upstream.until(lambda: upstream.open == 0)
 
 
 async def test_closing_a_stream_wakes_its_reader(client):
@@ -172,7 +172,7 @@ async def test_an_error_thrown_into_a_stream_closes_it(client):
         assert await response.stream.asend(None) == b"a"
         with pytest.raises(Broken, match="thrown"):
             await response.stream.athrow(Broken("thrown"))
-        await upstream.until(lambda: upstream.open == 0, within=1)
+        await upstream.until(lambda: upstream.open == 0)
 
 
 async def test_many_at_once_leave_nothing(limits):
@@ -196,6 +196,6 @@ async def test_many_at_once_leave_nothing(limits):
         assert {type(outcome) for outcome in outcomes} <= {type(None), TimeoutError}
         await asyncio.sleep(0.05)
         assert client.open_connections == client.idle_connections
-        await upstream.until(lambda: upstream.open == client.open_connections, within=1)
+        await upstream.until(lambda: upstream.open == client.open_connections)
         opened, closed = client.counters.connections_opened, client.counters.connections_closed
         assert opened - closed == client.open_connections

@@ -211,7 +211,7 @@ async def test_who_waits_too_long_is_turned_away(client):
         for call in calls:
             call.cancel()
         await asyncio.gather(*calls, return_exceptions=True)
-        await upstream.until(lambda: upstream.open == 0, within=1)
+        await upstream.until(lambda: upstream.open == 0)
 
 
 async def test_a_place_that_frees_without_a_connection_is_dialled_again(client):
@@ -521,7 +521,7 @@ async def test_closing_ends_everything(limits):
         assert {type(result) for result in results} == {Unreachable}
         with pytest.raises(Unreachable):
             await anext(stream)
-        await upstream.until(lambda: upstream.open == 0, within=1)
+        await upstream.until(lambda: upstream.open == 0)
         assert client.open_connections == 0
         with pytest.raises(Unreachable):
             await client.send(ask(upstream))
@@ -583,7 +583,7 @@ async def test_the_whole_call_is_bounded(client):
             await read()
         assert caught.value.phase == "total"
         assert got.count(b"x") == len(got) > 0
-        await upstream.until(lambda: upstream.open == 0, within=1)
+        await upstream.until(lambda: upstream.open == 0)
         assert client.counters.timed_out == 1
 
 

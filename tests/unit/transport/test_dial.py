@@ -116,8 +116,8 @@ async def test_of_two_that_connect_the_second_is_closed():
             connected = await connect_first([v4(one.port), v4(two.port)], BUFFER, 0.0)
             connected.close()
         await asyncio.sleep(0.05)
-        await one.until(lambda: one.open == 0, within=1)
-        await two.until(lambda: two.open == 0, within=1)
+        await one.until(lambda: one.open == 0)
+        await two.until(lambda: two.open == 0)
 
 
 async def test_what_the_kernel_takes_in_is_bounded():
@@ -262,7 +262,7 @@ async def test_a_proxy_that_opens_no_tunnel(client, authority, answer):
             await client.send(Request(origin=origin, target=b"/"))
         assert caught.value.message == "No connection to the backend: the proxy did not open a tunnel."
         assert "hunter2" not in repr(caught.value.__cause__)
-        await proxy.until(lambda: proxy.open == 0, within=1)
+        await proxy.until(lambda: proxy.open == 0)
         assert proxy.fired["no tunnel"] == 1
         assert client.open_connections == 0
 
@@ -277,7 +277,7 @@ async def test_a_proxy_that_hangs_or_cannot_be_reached(client, refusing):
         with pytest.raises(TimedOut) as caught:
             await client.send(Request(origin=origin, target=b"/", timeouts=Timeouts(connect=0.2)))
         assert caught.value.phase == "connect"
-        await proxy.until(lambda: proxy.open == 0, within=1)
+        await proxy.until(lambda: proxy.open == 0)
     for scheme in ("http", "https"):
         origin = Origin(scheme=scheme, host="host.example", proxy=f"http://127.0.0.1:{refusing[1][1]}")
         with pytest.raises(Unreachable):

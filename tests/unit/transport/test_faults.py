@@ -173,7 +173,7 @@ async def test_what_a_host_does_wrong(client, fault, kind, caplog):
             assert str(upstream.port) not in caught.value.message
             assert "127.0.0.1" not in caught.value.message
             assert "yyy" not in caught.value.message + caplog.text
-            await upstream.until(lambda: upstream.open == 0, within=1)
+            await upstream.until(lambda: upstream.open == 0)
             assert upstream.fired.total() > 0
             assert client.open_connections == client.idle_connections == 0
             assert client.counters.stale_retries == 0
@@ -213,7 +213,7 @@ async def test_what_is_odd_but_an_answer(client, oddity, kind):
         if kept:
             assert (client.open_connections, client.idle_connections, upstream.open) == (1, 1, 1)
         else:
-            await upstream.until(lambda: upstream.open == 0, within=1)
+            await upstream.until(lambda: upstream.open == 0)
             assert client.open_connections == 0
         assert upstream.fired.total() == 1
 
@@ -242,7 +242,7 @@ async def test_a_body_over_the_bound_is_broken_before_it_is_kept(client, limits)
         async with RawUpstream(serve) as upstream:
             with pytest.raises(Broken):
                 await call(client, upstream.origin(), Timeouts())
-            await upstream.until(lambda: upstream.open == 0, within=1)
+            await upstream.until(lambda: upstream.open == 0)
             assert client.open_connections == 0
             assert upstream.fired["large"] == 1
 
@@ -339,5 +339,5 @@ async def test_a_network_that_does_harm(client, fault, expected, kind):
                 await call(client, origin, SHORT if expected == "total" else TIMES)
             assert getattr(caught.value, "phase", None) == (None if expected is Broken else expected)
             assert client.open_connections == 0
-            await upstream.until(lambda: upstream.open == 0, within=1)
+            await upstream.until(lambda: upstream.open == 0)
         assert proxy.fired[fault.kind] > 0

@@ -13,7 +13,9 @@ from forehearth.transport.client import HttpClient
 
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
 EVENTS = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
-TIMES = Timeouts(connect=0.5, first_byte=0.5, idle=0.4, total=2)
+HASTY = Timeouts(connect=0.5)
+"""For hosts of which no handshake ends."""
+IDLE = Timeouts(idle=0.4)
 
 
 async def answering(peer: Peer) -> None:
@@ -79,7 +81,7 @@ async def test_a_client_certificate_is_shown(client, authority, stranger):
         assert (await client.send(Request(origin=origin, target=b"/"))).body == b"ok"
         bare = upstream.origin(host="localhost", tls=TlsFiles(ca_bundle=authority.bundle))
         with pytest.raises((Broken, Unreachable)):  # TLS 1.3 hosts say so only after the handshake
-            await client.send(Request(origin=bare, target=b"/", timeouts=TIMES))
+            await client.send(Request(origin=bare, target=b"/"))
         assert len(upstream.requests) == 1
         assert client.open_connections == 1
 
@@ -133,14 +135,15 @@ async def ends(peer: Peer) -> None:
     ("script", "expected"), [(stalls, TimedOut), (is_plain, Unreachable), (resets, Unreachable), (ends, Unreachable)]
 )
 async def test_a_handshake_that_comes_to_nothing(client, authority, script, expected):
+    times = HASTY if expected is TimedOut else Timeouts()
     async with RawUpstream(script) as upstream:
         origin = Origin(scheme="https", host="127.0.0.1", port=upstream.port, tls=TlsFiles(ca_bundle=authority.bundle))
         with pytest.raises(expected) as caught:
-            await client.send(Request(origin=origin, target=b"/", timeouts=TIMES))
+            await client.send(Request(origin=origin, target=b"/", timeouts=times))
         assert caught.value.retry_elsewhere
         if expected is TimedOut:
             assert caught.value.phase == "connect"
-        await upstream.until(lambda: upstream.open == 0, within=1)
+        await upstream.until(lambda: upstream.open == 0)
         assert upstream.fired.total() == 1
         assert (client.open_connections, client.counters.connections_failed) == (0, 1)
 
@@ -160,7 +163,8 @@ async def test_a_session_that_ends_within_an_answer(client, authority, how, stre
             await peer.closed()
 
     async def read() -> None:
-        response = await client.send(Request(origin=origin, target=b"/", timeouts=TIMES))
+        times = IDLE if how == "time" else Timeouts()
+        response = await client.send(Request(origin=origin, target=b"/", timeouts=times))
         async for _ in response.stream or ():
             pass
 
@@ -172,7 +176,7 @@ async def test_a_session_that_ends_within_an_answer(client, authority, how, stre
             task.cancel()
         with pytest.raises({"cancel": asyncio.CancelledError, "time": TimedOut}.get(how, Broken)):
             await task
-        await upstream.until(lambda: upstream.open == 0, within=1)
+        await upstream.until(lambda: upstream.open == 0)
         assert client.open_connections == 0
 
 

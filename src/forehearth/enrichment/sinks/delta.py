@@ -15,6 +15,7 @@ from typing import Any, Final
 from forehearth.core.errors import Misconfigured
 from forehearth.enrichment.arrow import pa, pc
 from forehearth.enrichment.delta_library import deltalake, exceptions, said
+from forehearth.enrichment.delta_rows import batches
 from forehearth.enrichment.sink import Chunk, SinkFailed
 from forehearth.enrichment.sinks.delta_types import storable
 
@@ -98,8 +99,12 @@ class DeltaTableSink:
         try:
             if not deltalake.DeltaTable.is_deltatable(self._where, self._options):
                 return []
-            found: list[dict[str, Any]] = self._load().to_pyarrow_dataset().head(rows).to_pylist()
-        except (exceptions.DeltaError, OSError, ValueError) as error:
+            found: list[dict[str, Any]] = []
+            for batch in batches(self._load()):
+                found += batch.slice(length=rows - len(found)).to_pylist()
+                if len(found) >= rows:
+                    break
+        except (exceptions.DeltaError, pa.ArrowException, OSError, ValueError) as error:
             raise self._failed("read", error) from error
         return found
 

@@ -8,6 +8,7 @@ from forehearth.core.enrichment_settings import DeltaSource
 from forehearth.core.errors import Misconfigured
 from forehearth.enrichment.arrow import pa
 from forehearth.enrichment.delta_library import deltalake, exceptions, said
+from forehearth.enrichment.delta_rows import batches
 from forehearth.enrichment.places import is_url, options, place
 from forehearth.enrichment.source import Source
 
@@ -27,12 +28,10 @@ def open_delta(settings: DeltaSource, folder: Path) -> Source:
     schema = pa.schema(table.schema().to_arrow())
 
     def read() -> Iterator[Any]:
-        # File by file, in an order of their own, so that a run that goes on finds each row in the chunk where it was.
+        # In an order of their own, so that a run that goes on finds each row in the chunk where it was.
         try:
-            rows = table.to_pyarrow_dataset()
-            for fragment in sorted(rows.get_fragments(), key=lambda each: str(each.path)):
-                for batch in fragment.to_batches(schema=rows.schema, batch_size=8_192):
-                    yield batch.cast(schema) if batch.schema != schema else batch
+            for batch in batches(table):
+                yield batch.cast(schema) if batch.schema != schema else batch
         except (exceptions.DeltaError, pa.ArrowException, OSError) as error:
             words = said(error)
             raise Misconfigured(f"source: the Delta table {settings.path} cannot be read: {words}") from error

@@ -1,10 +1,11 @@
 """The development issuer itself: what it is known by, and a token for whoever asks it in one of the ways it knows."""
 
 import base64
+import importlib
 import logging
 import secrets
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -18,7 +19,9 @@ from forehearth.identity.development.identity_header import name_in
 from forehearth.identity.development.installation import Installation
 from forehearth.identity.development.payloads import Frame
 from forehearth.identity.development.people import SIGN_ON_CLIENT, Application, People, Person
-from forehearth.identity.development.signing import SigningKey
+
+if TYPE_CHECKING:
+    from forehearth.identity.development.signing import SigningKey
 
 DEVICE_GRANT: Final = "urn:ietf:params:oauth:grant-type:device_code"
 SHORT_DEVICE_GRANT: Final = "device_code"
@@ -27,6 +30,8 @@ CLIENT_GRANT: Final = "client_credentials"
 DEVELOPER_ROLE: Final = "Foundry User"
 NOWHERE: Final = "https://forehearth.invalid"
 """Where an issuer is that has no address with TLS: under a name that is nobody's, now and later."""
+SIGNING: Final = "forehearth.identity.development.signing"
+"""It brings cryptography, so only a process that has an issuer imports it."""
 
 _UNAUTHORIZED = 401
 _log = logging.getLogger("forehearth.identity")
@@ -86,7 +91,7 @@ class DevelopmentIssuer:
         self._secret = installation.secret
         self._clock = clock
         self.new_id = new_id
-        self._key = SigningKey(installation.key)
+        self._key: SigningKey = importlib.import_module(SIGNING).SigningKey(installation.key)
         self._device_codes = DeviceCodes(clock, random_bytes)
         self.trusted = Trusted(
             issuer=f"{base}/{installation.tenant}/v2.0",

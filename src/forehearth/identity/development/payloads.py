@@ -1,10 +1,13 @@
 """What tokens say, member by member as Entra ID's of version 2.0 do."""
 
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
 from forehearth.identity.development.people import Application, Person
+
+ALGORITHM: Final = "RS256"
+"""What they are signed with."""
 
 
 class Frame(msgspec.Struct, frozen=True, kw_only=True):

@@ -4,7 +4,7 @@ import base64
 import hashlib
 import json
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 import jwt
 from cryptography.hazmat.primitives import serialization
@@ -12,8 +12,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from forehearth.core.errors import Misconfigured
 from forehearth.core.secret import Secret
+from forehearth.identity.development.payloads import ALGORITHM
 
-ALGORITHM: Final = "RS256"
 _BITS = 2_048
 _EXPONENT = 65_537
 

@@ -5,7 +5,7 @@ import msgspec
 from forehearth.core.clock import Clock
 from forehearth.core.issuers import DEVELOPMENT
 from forehearth.identity.development.issuer import Trusted
-from forehearth.identity.development.signing import ALGORITHM
+from forehearth.identity.development.payloads import ALGORITHM
 from forehearth.identity.issuers import AUDIENCES, TrustedIssuer
 from forehearth.identity.key_sets import KeySet
 
