@@ -43,14 +43,14 @@ class MemoryDocuments:
     async def replace(self, document: Document, *, etag: str | None) -> Document:
         """See `ports.documents`."""
         found = self._documents.get((document.place, document.kind, document.id))
-        if found is None or etag not in (None, found.etag):
+        if found is None or etag not in (None, found.etag) or _has_expired(found, document.updated):
             raise DocumentChanged
         return self._keep(msgspec.structs.replace(document, sequence=found.sequence, created=found.created))
 
-    async def delete(self, place: Place, kind: str, id: str, *, etag: str | None = None) -> bool:  # noqa: A002 - the port's
+    async def delete(self, place: Place, kind: str, id: str, now: float, *, etag: str | None = None) -> bool:  # noqa: A002 - the port's
         """See `ports.documents`."""
         found = self._documents.get((place, kind, id))
-        if found is None or etag not in (None, found.etag):
+        if found is None or etag not in (None, found.etag) or _has_expired(found, now):
             return False
         del self._documents[place, kind, id]
         self._changed(kind)

@@ -71,11 +71,10 @@ class PostgresDocuments:
             created=row["created"],
         )
 
-    async def delete(self, place: Place, kind: str, id: str, *, etag: str | None = None) -> bool:  # noqa: A002 - the port's
+    async def delete(self, place: Place, kind: str, id: str, now: float, *, etag: str | None = None) -> bool:  # noqa: A002 - the port's
         """See `ports.documents`."""
-        return bool(
-            await self._database.write(_SQL["delete"], document_rows.of_key(place, kind, id) | {"wanted": etag})
-        )
+        values = document_rows.of_key(place, kind, id) | {"wanted": etag, "now": now}
+        return bool(await self._database.write(_SQL["delete"], values))
 
     async def page(self, query: Query) -> list[Document]:
         """See `ports.documents`.

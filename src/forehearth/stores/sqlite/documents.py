@@ -81,9 +81,9 @@ class SqliteDocuments:
 
         return await self._database.write(work)
 
-    async def delete(self, place: Place, kind: str, id: str, *, etag: str | None = None) -> bool:  # noqa: A002 - the port's
+    async def delete(self, place: Place, kind: str, id: str, now: float, *, etag: str | None = None) -> bool:  # noqa: A002 - the port's
         """See `ports.documents`."""
-        values = document_rows.of_key(place, kind, id) | {"wanted": etag}
+        values = document_rows.of_key(place, kind, id) | {"wanted": etag, "now": now}
 
         def work(connection: apsw.Connection) -> bool:
             if not connection.execute(_SQL["delete"], values).fetchall():

@@ -18,18 +18,20 @@ SELECT * FROM documents
 WHERE resource = :resource AND project = :project AND agent = :agent AND kind = :kind AND id = :id;
 
 -- name: replace
--- Write one anew, if it is still the one that was read.
+-- Write one anew, if it is still the one that was read, and has not expired.
 UPDATE documents
 SET parent = :parent, updated = :updated, etag = etag + 1, metadata = :metadata, body = :body, expires = :expires
 WHERE resource = :resource AND project = :project AND agent = :agent AND kind = :kind AND id = :id
     AND (:wanted IS NULL OR sequence || '.' || etag = :wanted)
+    AND (expires IS NULL OR expires > :updated)
 RETURNING sequence, etag, created;
 
 -- name: delete
--- Remove one, if it is still the one that was read.
+-- Remove one, if it is still the one that was read, and has not expired.
 DELETE FROM documents
 WHERE resource = :resource AND project = :project AND agent = :agent AND kind = :kind AND id = :id
     AND (:wanted IS NULL OR sequence || '.' || etag = :wanted)
+    AND (expires IS NULL OR expires > :now)
 RETURNING sequence;
 
 -- name: edge
