@@ -60,8 +60,8 @@ class DocumentStore(Protocol):
         """
         ...
 
-    async def run_before(self, resource: str, sequence: int | None, now: float) -> Document | None:
-        """The newest response or run of a resource, or the newest of those with a lesser sequence. Likewise."""
+    async def runs_before(self, resource: str, sequence: int | None, now: float, limit: int) -> list[Document]:
+        """The newest responses and runs of a resource, or the newest of those with a lesser sequence. Likewise."""
         ...
 
     async def version(self, kind: str) -> int:

@@ -79,10 +79,10 @@ class MemoryDocuments:
         """See `ports.documents`."""
         return [each for each in await self._runs(resource, now) if each.id == id]
 
-    async def run_before(self, resource: str, sequence: int | None, now: float) -> Document | None:
+    async def runs_before(self, resource: str, sequence: int | None, now: float, limit: int) -> list[Document]:
         """See `ports.documents`."""
         found = await self._runs(resource, now)
-        return next((each for each in found if sequence is None or each.sequence < sequence), None)
+        return [each for each in found if sequence is None or each.sequence < sequence][:limit]
 
     async def _runs(self, resource: str, now: float) -> list[Document]:
         found = [*await self.of_all_places("response"), *await self.of_all_places("thread_run")]

@@ -162,13 +162,13 @@ class MemoryJobs:
             self._forget(self._jobs[sequence])
         return len(gone)
 
-    async def of_id(self, resource: str, id: str, limit: int) -> list[Job]:  # noqa: A002 - the port's
+    async def of_runs(self, resource: str, names: Collection[str], limit: int) -> list[Job]:
         """See `ports.jobs`."""
-        return [each for each in self._newest(resource) if each.id == id][:limit]
-
-    async def what_for(self, resource: str, subject: str, limit: int) -> list[Job]:
-        """See `ports.jobs`."""
-        return [each for each in self._newest(resource) if each.subject == subject][:limit]
+        newest, found = self._newest(resource), list[Job]()
+        for name in names:
+            found += [each for each in newest if each.id == name][:limit]
+            found += [each for each in newest if each.subject == name][:limit]
+        return found
 
     async def of_resource(self, resource: str, limit: int) -> list[Job]:
         """See `ports.jobs`."""

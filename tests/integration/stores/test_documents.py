@@ -457,12 +457,11 @@ async def test_whoever_operates_the_server_finds_responses_in_all_places(stores)
         await stores.documents.insert(document(name, place, kind=kind))
     await stores.documents.insert(document("old", kind="response", expires=NOW))
     await stores.documents.insert(document("a"))
-    newest = await stores.documents.run_before("here", None, NOW)
-    second = await stores.documents.run_before("here", newest.sequence, NOW)
-    third = await stores.documents.run_before("here", second.sequence, NOW)
+    newest, second = await stores.documents.runs_before("here", None, NOW, 2)
+    (third,) = await stores.documents.runs_before("here", second.sequence, NOW, 2)
     found = [(each.id, each.place) for each in (newest, second, third)]
     assert found == [("a", PLACES[2]), ("b", HERE), ("a", HERE)]
-    assert await stores.documents.run_before("here", third.sequence, NOW) is None
+    assert await stores.documents.runs_before("here", third.sequence, NOW, 2) == []
     assert await stores.documents.runs("here", "a", NOW) == [newest, third]
     assert await stores.documents.runs("here", "old", NOW) == []
     assert await stores.documents.runs("nowhere", "a", NOW) == []

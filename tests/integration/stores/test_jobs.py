@@ -293,13 +293,15 @@ async def test_whoever_operates_the_server_sees_when_what_happened_in_all_places
     made = await jobs.add(new(subject="s", input=b"1"))
     for place in ELSEWHERE:
         await jobs.add(new(place=place))
-    found = await jobs.of_id("here", "a", 10)
+    found = sorted(await jobs.of_runs("here", ["a"], 10), key=lambda each: -each.sequence)
     assert {each.place for each in found} == {HERE, ELSEWHERE[0], ELSEWHERE[1], ELSEWHERE[3]}
-    assert [each.sequence for each in found] == sorted((each.sequence for each in found), reverse=True)
     assert found[-1] == made
-    assert [each.id for each in await jobs.what_for("here", "s", 10)] == ["a"]
-    assert await jobs.what_for("there", "s", 10) == []
-    assert await jobs.of_id("here", "b", 10) == await jobs.of_id("nowhere", "a", 10) == []
+    assert await jobs.of_runs("here", ["a"], 1) == [found[0]]
+    assert await jobs.of_runs("here", ["s"], 10) == [made]
+    both = await jobs.of_runs("here", ["a", "b", "s"], 2)
+    assert sorted(each.sequence for each in both) == sorted(each.sequence for each in (*found[:2], made))
+    assert await jobs.of_runs("there", ["s"], 10) == await jobs.of_runs("here", [], 10) == []
+    assert await jobs.of_runs("here", ["b"], 10) == await jobs.of_runs("nowhere", ["a"], 10) == []
     listed = await jobs.of_resource("here", 3)
     assert [each.sequence for each in listed] == [each.sequence for each in found][:3]
     assert {each.input for each in listed} == {b""}

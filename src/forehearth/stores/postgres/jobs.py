@@ -101,15 +101,10 @@ class PostgresJobs:
         """See `ports.jobs`."""
         return len(await self._database.write(_SQL["remove_expired"], {"limit": limit}))
 
-    async def of_id(self, resource: str, id: str, limit: int) -> list[Job]:  # noqa: A002 - the port's
+    async def of_runs(self, resource: str, names: Collection[str], limit: int) -> list[Job]:
         """See `ports.jobs`."""
-        rows = await self._database.read(_SQL["of_id"], {"resource": resource, "id": id, "limit": limit})
-        return [job_rows.job(row) for row in rows]
-
-    async def what_for(self, resource: str, subject: str, limit: int) -> list[Job]:
-        """See `ports.jobs`."""
-        wanted = {"resource": resource, "subject": subject, "limit": limit}
-        return [job_rows.job(row) for row in await self._database.read(_SQL["what_for"], wanted)]
+        wanted = {"resource": resource, "names": list(names), "limit": limit}
+        return [job_rows.job(row) for row in await self._database.read(_SQL["of_runs"], wanted)]
 
     async def of_resource(self, resource: str, limit: int) -> list[Job]:
         """See `ports.jobs`."""

@@ -130,12 +130,12 @@ SELECT * FROM documents
 WHERE ARRAY[resource, id] = ARRAY[:resource, :id] AND kind IN ('response', 'thread_run') AND (expires IS NULL OR expires > :now)
 ORDER BY sequence DESC;
 
--- name: run_before
--- The newest response or run of a resource, or of those before another.
+-- name: runs_before
+-- The newest responses and runs of a resource, or of those before another.
 SELECT * FROM documents
 WHERE ARRAY[resource] = ARRAY[:resource] AND kind IN ('response', 'thread_run') AND sequence < coalesce(CAST(:before AS bigint), 9223372036854775807)
     AND (expires IS NULL OR expires > :now)
-ORDER BY sequence DESC LIMIT 1;
+ORDER BY sequence DESC LIMIT :limit;
 
 -- name: version
 -- How often a kind was written.

@@ -105,12 +105,12 @@ SELECT * FROM documents INDEXED BY runs_by_id
 WHERE resource = :resource AND kind IN ('response', 'thread_run') AND id = :id AND (expires IS NULL OR expires > :now)
 ORDER BY sequence DESC;
 
--- name: run_before
--- The newest response or run of a resource, or of those before another.
+-- name: runs_before
+-- The newest responses and runs of a resource, or of those before another.
 SELECT * FROM documents INDEXED BY runs_by_resource
 WHERE resource = :resource AND kind IN ('response', 'thread_run') AND sequence < coalesce(:before, 9223372036854775807)
     AND (expires IS NULL OR expires > :now)
-ORDER BY sequence DESC LIMIT 1;
+ORDER BY sequence DESC LIMIT :limit;
 
 -- name: version
 -- How often a kind was written.
