@@ -33,6 +33,10 @@ class JobDesk(Protocol):
 class JobWatch(Protocol):
     """Shows what a job tells, and lets it be stopped."""
 
+    async def outline(self, place: Place, id: str) -> Job | None:  # noqa: A002 - what it is
+        """The job without its input and result, which may be large; None when there is none."""
+        ...
+
     async def events(self, place: Place, id: str, after: int, limit: int) -> list[JobEvent]:  # noqa: A002 - what it is
         """Its events with greater numbers, in order, `limit` at most. -1 is before the first one."""
         ...

@@ -77,6 +77,11 @@ class MemoryJobs:
         found = self._find(place, id)
         return None if found is None or self._has_expired(found) else found
 
+    async def outline(self, place: Place, id: str) -> Job | None:  # noqa: A002 - the port's
+        """See `ports.jobs`."""
+        found = await self.get(place, id)
+        return None if found is None else msgspec.structs.replace(found, input=b"", result=None)
+
     async def page(self, query: JobQuery) -> list[Job]:
         """See `ports.jobs`."""
         found = [each for each in self._jobs.values() if _fits(each, query) and not self._has_expired(each)]

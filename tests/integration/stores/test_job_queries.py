@@ -35,6 +35,7 @@ ASKED = {
 }
 PLANNED = {
     "get": "jobs_resource_project_agent_id_key",
+    "outline": "jobs_resource_project_agent_id_key",
     "cancel": "jobs_resource_project_agent_id_key",
     "page": "jobs_by_place",
     "of_subject": "jobs_by_subject",

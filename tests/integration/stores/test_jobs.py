@@ -49,6 +49,7 @@ async def test_nothing_reaches_into_another_place(jobs, place):
     job = await claimed(jobs, 60.0)
     await jobs.record(job.lease, {}, [event(0)])
     assert await jobs.get(place, "a") is None
+    assert await jobs.outline(place, "a") is None
     assert await jobs.cancel(place, "a") is None
     assert await jobs.events(place, "a", -1, 10) == []
     assert await jobs.page(JobQuery(place=place)) == []
@@ -84,6 +85,7 @@ async def test_a_list_is_without_what_may_be_large(jobs):
     whole = await jobs.get(HERE, "a")
     assert (whole.input, whole.result) == (b'"large"', b"1")
     assert listed == msgspec.structs.replace(whole, input=b"", result=None)
+    assert await jobs.outline(HERE, "a") == listed
 
 
 async def test_a_job_is_claimed_by_one_when_it_is_due(jobs):

@@ -42,6 +42,11 @@ class PostgresJobs:
         rows = await self._database.read(_SQL["get"], job_rows.of_key(place, id))
         return job_rows.job(rows[0]) if rows else None
 
+    async def outline(self, place: Place, id: str) -> Job | None:  # noqa: A002 - the port's
+        """See `ports.jobs`."""
+        rows = await self._database.read(_SQL["outline"], job_rows.of_key(place, id))
+        return job_rows.job(rows[0]) if rows else None
+
     async def page(self, query: JobQuery) -> list[Job]:
         """See `ports.jobs`."""
         rows = await self._database.read(_SQL[job_rows.page_query(query)], job_rows.of_query(query))

@@ -78,6 +78,11 @@ class SqliteJobs:
         rows = await self._read("get", job_rows.of_key(place, id))
         return _job(rows[0]) if rows else None
 
+    async def outline(self, place: Place, id: str) -> Job | None:  # noqa: A002 - the port's
+        """See `ports.jobs`."""
+        rows = await self._read("outline", job_rows.of_key(place, id))
+        return _job(rows[0]) if rows else None
+
     async def page(self, query: JobQuery) -> list[Job]:
         """See `ports.jobs`."""
         return [_job(row) for row in await self._read(job_rows.page_query(query), job_rows.of_query(query))]

@@ -22,6 +22,15 @@ SELECT * FROM jobs
 WHERE resource = :resource AND project = :project AND agent = :agent AND id = :id
     AND (expires IS NULL OR expires > unix_now());
 
+-- name: outline
+-- One job, without what may be large.
+SELECT
+    sequence, resource, project, agent, id, kind, subject, CAST('' AS bytea) AS input, state, attempts, most_attempts, fence, due,
+    cancel_asked, created, updated, kept, expires, CAST(NULL AS bytea) AS result, error_code, error_message
+FROM jobs
+WHERE resource = :resource AND project = :project AND agent = :agent AND id = :id
+    AND (expires IS NULL OR expires > unix_now());
+
 -- name: page
 -- Jobs of a place, the newest first, without what may be large.
 SELECT

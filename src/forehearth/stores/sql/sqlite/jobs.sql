@@ -22,6 +22,15 @@ SELECT * FROM jobs
 WHERE resource = :resource AND project = :project AND agent = :agent AND id = :id
     AND (expires IS NULL OR expires > :now);
 
+-- name: outline
+-- One job, without what may be large.
+SELECT
+    sequence, resource, project, agent, id, kind, subject, x'' AS input, state, attempts, most_attempts, fence, due,
+    cancel_asked, created, updated, kept, expires, NULL AS result, error_code, error_message
+FROM jobs
+WHERE resource = :resource AND project = :project AND agent = :agent AND id = :id
+    AND (expires IS NULL OR expires > :now);
+
 -- name: page
 -- Jobs of a place, the newest first, without what may be large.
 SELECT
