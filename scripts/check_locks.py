@@ -23,6 +23,8 @@ from scripts.lock_wheels import MACHINES, PYTHONS, environment
 
 MOST_DIRECT = 15
 MOST_TOTAL = 40
+AIRFLOW = ("examples/airflow/requirements.in", "requirements-airflow.lock")
+"""What an environment of its own is asked to have, and its lock; which wheels there are for it is not recorded."""
 LOCKS = ("requirements.lock", "requirements-build.lock", "requirements-soak.lock", "requirements-dev.lock")
 HASH = re.compile(r"--hash=sha256:([0-9a-f]{64})")
 PIN = re.compile(r"^(?P<name>[a-z0-9][a-z0-9-]*)==(?P<version>[^\s;]+)(?:\s*;\s*(?P<marker>.*?))?$")
@@ -121,12 +123,15 @@ def check(root: Path) -> tuple[list[str], str]:
     findings += missing_direct(project["project"]["dependencies"], runtime)
     for extra in project["project"]["optional-dependencies"].values():
         findings += missing_direct(extra, everything)  # users choose their release; this is the one that was tested
+    wanted, lock = ((root / name).read_text() for name in AIRFLOW)
+    apart, odd = read_lock(lock)
+    findings += [f"{AIRFLOW[1]}: {line}" for line in (*odd, *missing_direct(wanted.splitlines(), apart))]
     findings += missing_wheels(everything + soak, json.loads((root / "deps-wheels.json").read_text()))
     findings += missing_advisories(runtime, json.loads((root / "deps-advisories.json").read_text()))
     direct, total = len(project["project"]["dependencies"]), len({pin.name for pin in runtime})
     if direct > MOST_DIRECT or total > MOST_TOTAL:
         findings.append(f"{direct} direct and {total} dependencies in all; {MOST_DIRECT} and {MOST_TOTAL} at most")
-    tools = f"{len(everything)} with tools, {len(soak)} to soak"
+    tools = f"{len(everything)} with tools, {len(soak)} to soak, {len(apart)} apart for Airflow"
     return findings, f"{direct} direct, {total} in all at run time, {len(build)} to build, {tools}"
 
 

@@ -7,11 +7,12 @@ import pytest
 
 from forehearth.connectors.shapes import SHAPES
 from forehearth.core.enrichment_settings import MetadataColumn
+from forehearth.core.exchange import KEY_HEADERS
 from forehearth.core.permission import Permission
 from forehearth.embedded import chat_request
 from forehearth.embedded.catalogue import CATALOGUE
 from forehearth.embedded.schema_keywords import ANNOTATIONS, SUPPORTED
-from forehearth.identity import keys, roles
+from forehearth.identity import roles
 from forehearth.routing import attempts
 from forehearth.routing.directory import Directory
 from forehearth.server import app, served
@@ -49,7 +50,7 @@ def test_every_path_is_on_the_page_of_endpoints(path: str) -> None:
     assert any(f"{path}{query}`" in ENDPOINTS for query in ("", "?api-version=", "?api-version=v1"))
 
 
-@pytest.mark.parametrize("header", [*keys._HEADERS, *bodies._FORWARDED])
+@pytest.mark.parametrize("header", [*KEY_HEADERS, *bodies._FORWARDED])
 def test_every_header_that_is_read_is_on_the_page_of_endpoints(header: bytes) -> None:
     assert header.decode() in ENDPOINTS.lower()
 

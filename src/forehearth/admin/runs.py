@@ -7,6 +7,7 @@ for it; a job of a kind that has none is shown by what every job has.
 Events of all legs are numbered in one row: those of the first as they are in the job, those of the next from `LEG` on.
 """
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Final, Protocol
 
@@ -18,6 +19,7 @@ from forehearth.core.errors import NotFound
 from forehearth.core.job import Job, Past, Told
 from forehearth.core.place import Place
 from forehearth.core.run import RunAttempt, RunEvent, RunFacts, RunItem, RunStep
+from forehearth.documents.parts import SLICE
 from forehearth.documents.repository import LONGEST_ID
 from forehearth.ports.documents import DocumentStore
 from forehearth.ports.jobs import JobArchive
@@ -102,21 +104,23 @@ class Runs:
 
     async def newest(self, resource: str, limit: int) -> list[FoundRun]:
         """The newest, the latest begun first."""
-        known: set[tuple[Place, str]] = set()
-        found, sequence = [], None
-        for _ in range(limit):  # one at a time: each may be large
-            document = await self._documents.run_before(resource, sequence, self._clock.unix())
-            if document is None:
+        found: list[FoundRun] = []
+        sequence: int | None = None
+        while len(found) < limit:
+            some = min(SLICE, limit - len(found))
+            documents = await self._documents.runs_before(resource, sequence, self._clock.unix(), some)
+            if not documents:
                 break
-            jobs = await self._jobs_of(document.place, document.id)
-            found.append(self._found(document, jobs))
-            known.add((document.place, document.id))
-            sequence = document.sequence
-        for job in await self._jobs.of_resource(resource, limit):
-            name = job.subject or job.id
-            if (job.place, name) not in known:
-                known.add((job.place, name))
-                found.append(self._found(None, await self._jobs_of(job.place, name)))
+            jobs = await self._jobs_of(resource, [each.id for each in documents])
+            found += (self._found(each, jobs[each.place, each.id]) for each in documents)
+            sequence = documents[-1].sequence
+        kept = {(each.place, each.id) for each in found}
+        begun = ((job.place, job.subject or job.id) for job in await self._jobs.of_resource(resource, limit))
+        left = [each for each in dict.fromkeys(begun) if each not in kept]
+        for first in range(0, len(left), SLICE):
+            part = left[first : first + SLICE]
+            jobs = await self._jobs_of(resource, [name for _, name in part])
+            found += (self._found(None, jobs[each]) for each in part if jobs[each])
         return sorted(found, key=lambda each: -each.facts.began)[:limit]
 
     async def get(self, resource: str, run_id: str) -> FoundRun:
@@ -125,15 +129,15 @@ class Runs:
             raise NotFound(_gone(run_id))
         document = next(iter(await self._documents.runs(resource, run_id, self._clock.unix())), None)
         if document is not None:
-            return self._found(document, await self._jobs_of(document.place, run_id))
-        jobs = await self._jobs.what_for(resource, run_id, 1) or await self._jobs.of_id(resource, run_id, 1)
+            return self._found(document, (await self._jobs_of(resource, [run_id]))[document.place, run_id])
+        jobs = await self._jobs.of_runs(resource, [run_id], 1)
         if not jobs:
             raise NotFound(_gone(run_id))
-        (job,) = jobs
+        job = max(jobs, key=lambda each: each.subject == run_id)
         name = job.subject or job.id
         documents = await self._documents.runs(resource, name, self._clock.unix())
         document = next((each for each in documents if each.place == job.place), None)
-        return self._found(document, await self._jobs_of(job.place, name))
+        return self._found(document, (await self._jobs_of(resource, [name]))[job.place, name])
 
     async def whole(self, found: FoundRun) -> WholeRun:
         """All that was noted of it."""
@@ -178,11 +182,15 @@ class Runs:
             told += more
         return told[:most]
 
-    async def _jobs_of(self, place: Place, run_id: str) -> list[Job]:
-        """Those of a run, the oldest first."""
-        own = await self._jobs.of_id(place.resource, run_id, MOST_LEGS)
-        legs = await self._jobs.what_for(place.resource, run_id, MOST_LEGS)
-        return sorted((each for each in (*own, *legs) if each.place == place), key=lambda each: each.sequence)
+    async def _jobs_of(self, resource: str, runs: Sequence[str]) -> Mapping[tuple[Place, str], list[Job]]:
+        """Those of runs of these ids, by where the run is and its id, the oldest first."""
+        jobs = {each.sequence: each for each in await self._jobs.of_runs(resource, runs, MOST_LEGS)}
+        found = defaultdict[tuple[Place, str], list[Job]](list)
+        for sequence in sorted(jobs):
+            job = jobs[sequence]
+            for name in {job.id, job.subject}:
+                found[job.place, name].append(job)
+        return found
 
     def _found(self, document: Document | None, jobs: Sequence[Job]) -> FoundRun:
         known = tuple(msgspec.structs.replace(each, input=b"", result=None) for each in jobs)

@@ -5,6 +5,7 @@ in each thread, and whoever looks at one that has no job gives it one. It is ove
 whoever works at it or is waited for: that is found by whoever looks.
 """
 
+import contextlib
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -66,7 +67,8 @@ class Runs:
         another run is active.
         """
         place, kept = caller.place, self._kept
-        await self._require_idle(place, await kept.threads.get(place, thread))
+        found = await kept.threads.get(place, thread)
+        await self._require_idle(place, found)
         assistant = await kept.assistants.get(place, body.assistant_id)
         more = body.additional_messages if isinstance(body, RunOfThread) else None
         messages = asked.read_messages(more, "additional_messages", read_metadata)
@@ -76,7 +78,7 @@ class Runs:
         begun = KeptRun(run=run, asker=Asker.of(caller))
         await kept.runs.create(place, run.id, begun, parent=thread)
         try:
-            await self._take(place, thread, run.id)
+            await self._take(place, found, run.id)
             await self._threads.say(place, thread, messages)
         except Exception:
             await kept.runs.delete(place, run.id, parent=thread)
@@ -230,11 +232,10 @@ class Runs:
             message = f"Thread {thread.thread.id} already has an active run {active.id}."
             raise InvalidField(message, param="thread_id")
 
-    async def _take(self, place: Place, thread: str, run: str) -> None:
-        """Make the run the latest of its thread. Raises `InvalidField` where another one is active."""
+    async def _take(self, place: Place, found: KeptThread, run: str) -> None:
+        """Make the run the latest of an idle thread. Raises `InvalidField` where another one is active by now."""
+        thread = found.thread.id
         for _ in range(_TRIES):
-            found = await self._kept.threads.get(place, thread)
-            await self._require_idle(place, found)
 
             def take(now: KeptThread, before: str = found.latest_run) -> KeptThread:
                 if now.latest_run != before:
@@ -244,8 +245,10 @@ class Runs:
             try:
                 await self._kept.threads.change(place, thread, take)
             except _Taken:
-                continue
-            return
+                found = await self._kept.threads.get(place, thread)
+                await self._require_idle(place, found)
+            else:
+                return
         raise Conflict(f"Thread {thread} is changed too often now: try again.")
 
     async def _submit(self, place: Place, kept: KeptRun) -> None:
@@ -266,7 +269,7 @@ class Runs:
             return None
 
     async def _stop(self, place: Place, kept: KeptRun) -> None:
-        if await self._job(place, kept) is not None:
+        with contextlib.suppress(NotFound):
             await self._jobs.cancel(place, kept.job)
 
     async def _calls(self, place: Place, run: Run) -> Step:

@@ -50,7 +50,6 @@ class Purges:
         expires = self._clock.unix() + _KEPT_SECONDS
         self._seen.add((await self._documents.create(place, msgspec.json.encode(purge), expires=expires)).id)
         self._caches.purge(purge)
-        await self._documents.sweep()
         if self._others:
             await sleep(SPREAD_SECONDS)
 

@@ -3,7 +3,6 @@
 It goes where it is told and nowhere else: no proxy is asked and no redirect followed, because the key goes with it.
 """
 
-import ipaddress
 from collections.abc import Mapping
 from http import HTTPStatus
 from pathlib import Path
@@ -16,6 +15,7 @@ from forehearth.cli.output import CommandFailed, Exit
 from forehearth.config.problems import ConfigError, Problem
 from forehearth.core.errors import Failed, Misconfigured
 from forehearth.core.exchange import Header
+from forehearth.core.loopback import is_loopback
 from forehearth.core.secret import Secret
 from forehearth.core.settings import OutboundSettings
 from forehearth.core.upstream import Request, Response, Timeouts
@@ -66,7 +66,7 @@ class Remote:
     @property
     def is_in_the_clear(self) -> bool:
         """Whether the key goes to another machine for everybody on the way to read."""
-        return self._origin.scheme == "http" and not is_here(self._origin.host)
+        return self._origin.scheme == "http" and not is_loopback(self._origin.host)
 
     async def call(self, method: str, path: str, *, query: Mapping[str, str] | None = None, body: object = None) -> Any:
         """See `AdminApi`."""
@@ -145,14 +145,6 @@ def refusal(status: int, answer: Any) -> CommandFailed | ConfigError:
 def _problem(told: Mapping[str, str]) -> Problem:
     message, _, hint = told["message"].partition("; ")
     return Problem(file="the job", line=0, column=0, path=told.get("target", ""), message=message, hint=hint)
-
-
-def is_here(host: str) -> bool:
-    """Whether this host is this machine."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _check(key: Secret) -> None:

@@ -17,10 +17,11 @@ import click
 import msgspec
 
 from forehearth.admin.office import Actor, Office
-from forehearth.cli.admin_client import AdminApi, Remote, is_here, refusal
+from forehearth.cli.admin_client import AdminApi, Remote, refusal
 from forehearth.cli.output import CommandFailed, Exit
 from forehearth.core.document import StoreFailed
 from forehearth.core.errors import Misconfigured
+from forehearth.core.loopback import is_loopback
 from forehearth.core.permission import CONTROL
 from forehearth.core.place import Place
 from forehearth.core.principal import Grant, Principal
@@ -134,7 +135,7 @@ def _recorded(path: Path | None) -> tuple[str, ...]:
 def _authority(url: str, data: DataDirectory) -> Path | None:
     """The development CA, for a server of this machine; the system's certificates for all others."""
     found = (bundle_path(data), data.tls / "ca.pem")
-    here = is_here(urlsplit(url).hostname or "")
+    here = is_loopback(urlsplit(url).hostname or "")
     return next((each for each in found if each.is_file()), None) if here else None
 
 

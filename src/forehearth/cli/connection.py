@@ -15,7 +15,6 @@ from urllib.parse import urlsplit
 import click
 import msgspec
 
-from forehearth.cli.admin_client import is_here
 from forehearth.cli.admin_target import NO_KEY_REMEDY
 from forehearth.cli.output import CommandFailed, Exit
 from forehearth.cli.token import DEFAULT_ORIGINS, DEFAULT_USER, issuer_of
@@ -23,6 +22,7 @@ from forehearth.connectors import shown
 from forehearth.connectors.places import Address
 from forehearth.connectors.shapes import Auth, Shape
 from forehearth.core.errors import InvalidField
+from forehearth.core.loopback import is_loopback
 from forehearth.core.secret import Secret
 from forehearth.ports.token_source import NoToken, TokenIssuer
 from forehearth.providers.credentials import CredentialSettings
@@ -114,7 +114,7 @@ def _recorded(wish: Wish, *, secure: bool, usual: bool) -> str:
 def authority_of(wish: Wish, address: Address) -> Path | None:
     """What a server of this machine is trusted by besides the system's certificates; None for all others."""
     parts = urlsplit(address.origin)
-    if parts.scheme != "https" or not is_here(parts.hostname or ""):
+    if parts.scheme != "https" or not is_loopback(parts.hostname or ""):
         return None
     found = (bundle_path(wish.data), wish.data.tls / "ca.pem")
     return next((each for each in found if each.is_file()), None)
@@ -129,7 +129,7 @@ def credential_of(wish: Wish, address: Address, shape: Shape, auth: Auth) -> Cre
 
 def shown_of(wish: Wish, address: Address, shape: Shape, auth: Auth) -> shown.Credential:
     """Where that credential is found, for who only shows what would be sent: on Azure it need not be there yet."""
-    if auth == "token" and not wish.token and not is_here(urlsplit(address.origin).hostname or ""):
+    if auth == "token" and not wish.token and not is_loopback(urlsplit(address.origin).hostname or ""):
         return _azure_token(shape)
     try:
         return credential_of(wish, address, shape, auth).shown
@@ -147,7 +147,7 @@ def _key(wish: Wish, address: Address) -> Credential:
             return Credential(auth="key", secret=clean(found, "key"), shown=shown.key_in(name))
     if wish.key:
         return Credential(auth="key", secret=clean(wish.key, "key"), shown=shown.key_in(variables[0]))
-    if not is_here(urlsplit(address.origin).hostname or ""):
+    if not is_loopback(urlsplit(address.origin).hostname or ""):
         raise NoCredential("there is no key for it", f"Give one with --key or {' or '.join(variables)}.", Exit.USAGE)
     stored = stored_key(wish.data)
     if stored is None:
@@ -163,7 +163,7 @@ def _token(wish: Wish, address: Address, shape: Shape) -> Credential:
     if wish.token:
         by_hand = shown.token_by(f"${TOKEN_VARIABLE}")
         return Credential(auth="token", secret=clean(wish.token, "token"), shown=by_hand)
-    if not is_here(urlsplit(address.origin).hostname or ""):
+    if not is_loopback(urlsplit(address.origin).hostname or ""):
         return Credential(auth="token", secret=entra(shape.scope), shown=_azure_token(shape))
     option = "" if wish.data_dir is None else f" --data-dir '{wish.data.path}'"
     who = "" if wish.user == DEFAULT_USER else f" --user {wish.user}"

@@ -9,7 +9,6 @@ from urllib.parse import urlsplit
 
 import click
 
-from forehearth.cli.admin_client import is_here
 from forehearth.cli.calling import Wire
 from forehearth.cli.connection import Wish, address_of, auth_of, authority_of, credential_of, on_connection
 from forehearth.cli.deployments import Deployment, deployments
@@ -22,6 +21,7 @@ from forehearth.connectors.members import OperationName
 from forehearth.connectors.places import Address
 from forehearth.connectors.shapes import FOUNDRY_SCOPE, SHAPES
 from forehearth.core.errors import Failed, InvalidField
+from forehearth.core.loopback import is_loopback
 from forehearth.server.describing import description
 from forehearth.transport.client import HttpClient
 from forehearth.wire.swagger import swagger
@@ -123,7 +123,7 @@ def export(
 def _warn(public: Address) -> None:
     """Say what will keep the platform from calling there, or the keys from being secret."""
     parts = urlsplit(public.origin)
-    if is_here(parts.hostname or ""):
+    if is_loopback(parts.hostname or ""):
         trouble = f"the platform cannot reach {public.origin}: name the server's address with --public-url"
     elif parts.scheme == "http":
         trouble = f"keys and prompts go to {public.origin} for all to read: name its https with --public-url"

@@ -5,7 +5,6 @@ secret that lies there, and on this machine only, because the secret goes with i
 """
 
 import asyncio
-import ipaddress
 import os
 import re
 from collections.abc import Mapping
@@ -21,6 +20,7 @@ import msgspec
 from forehearth.cli.output import CommandFailed, Exit, say_json
 from forehearth.core.errors import Failed
 from forehearth.core.exchange import Header
+from forehearth.core.loopback import is_loopback
 from forehearth.core.secret import Secret
 from forehearth.core.settings import OutboundSettings
 from forehearth.core.upstream import Request, Response, Timeouts
@@ -196,11 +196,7 @@ def _origins(data: DataDirectory, url: str | None) -> tuple[str, ...]:
 
 def _require_here(origin: str) -> None:
     _, host, _, _ = address.split(origin)
-    try:
-        here = ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        here = host == "localhost"
-    if not here:
+    if not is_loopback(host):
         raise CommandFailed(
             f"the development issuer is only asked on this machine, and {origin} may be another",
             f"Name it by its loopback address, such as --url {DEFAULT_ORIGINS[0]}.",

@@ -67,18 +67,18 @@ class Connections:
         given = self._of(place).get(name)
         return stored(await self._documents.get(place, name)) if given is None else configured(name, given)
 
-    async def reveal(self, place: Place, name: str) -> Mapping[str, str]:
-        """Its credentials, by the names that clients find them under.
+    async def reveal(self, place: Place, name: str) -> tuple[Connection, Mapping[str, str]]:
+        """One of them, and its credentials, by the names that clients find them under.
 
         Raises `NotFound`, and `Broken` where what is kept does not open.
         """
         given = self._of(place).get(name)
         if given is not None:
-            return revealed(given)
+            return configured(name, given), revealed(given)
         for _ in range(2):  # it may have been sealed anew, and the key of before be gone, since it was read
             document = await self._documents.get(place, name)
             try:
-                return self._opened(document)
+                return stored(document), self._opened(document)
             except Unsealable as error:
                 why = error.message
         raise Broken(f"The credentials of the connection '{name}' cannot be read: {why}.")

@@ -5,12 +5,14 @@ that border sees a socket.
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import Literal, Protocol, Self
+from typing import Final, Literal, Protocol, Self
 
 import msgspec
 
 Header = tuple[bytes, bytes]
 """One header field: the name in lower case, and the value, both as sent."""
+KEY_HEADERS: Final = (b"api-key", b"x-api-key", b"ocp-apim-subscription-key")
+"""In which a key is sent, besides as a bearer."""
 
 
 class Head(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,10 +1,10 @@
 """The source `format: kafka` of a job file: its members are the file's keys, their docstrings its documentation."""
 
-import ipaddress
 from typing import Annotated, Literal
 
 import msgspec
 
+from forehearth.core.loopback import is_loopback
 from forehearth.core.secret import Secret
 from forehearth.core.settings_types import FilePath, Text, Unfit, Values
 
@@ -79,8 +79,4 @@ class KafkaSource(Values, frozen=True, kw_only=True, forbid_unknown_fields=True,
 
 
 def _is_here(broker: str) -> bool:
-    host = broker.rpartition(":")[0].strip("[]")
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+    return is_loopback(broker.rpartition(":")[0].strip("[]"))

@@ -103,7 +103,8 @@ class Documents:
 
     async def get(self, place: Place, id: str) -> Document:  # noqa: A002 - what it is
         """The document. Raises `NotFound`."""
-        found = await self._store.get(place, self._kind, id) if _may_be(id) else None
+        self._require_id(id)
+        found = await self._store.get(place, self._kind, id)
         if found is None or (found.expires is not None and found.expires <= self._clock.unix()):
             raise self._missing(id)
         return found
@@ -114,19 +115,20 @@ class Documents:
         Raises `NotFound`, `PreconditionFailed`, and `InvalidField` for what cannot be kept.
         """
         _require_storable(document.metadata, parent=document.parent)
-        await self.get(document.place, document.id)
+        self._require_id(document.id)
         changed = msgspec.structs.replace(document, kind=self._kind, updated=self._clock.unix())
         try:
             return await self._store.replace(changed, etag=etag)
         except DocumentChanged:
+            await self.get(document.place, document.id)
             raise self._changed(document.id) from None
 
     async def delete(self, place: Place, id: str, *, etag: str | None = None) -> None:  # noqa: A002 - what it is
         """Remove it; with an `etag` only if it is still that one. Raises `NotFound`, `PreconditionFailed`."""
-        await self.get(place, id)
-        if await self._store.delete(place, self._kind, id, etag=etag):
-            return
-        raise self._missing(id) if etag is None else self._changed(id)
+        self._require_id(id)
+        if not await self._store.delete(place, self._kind, id, self._clock.unix(), etag=etag):
+            await self.get(place, id)
+            raise self._changed(id)
 
     async def list(
         self,
@@ -178,6 +180,11 @@ class Documents:
             updated=now,
             body=new.body,
         )
+
+    def _require_id(self, id: str) -> None:  # noqa: A002 - what it is
+        """Raises `NotFound` for what no store is asked for."""
+        if not _may_be(id):
+            raise self._missing(id)
 
     def _missing(self, id: str) -> NotFound:  # noqa: A002 - what it is
         shown = id[:LONGEST_ID].encode(errors="replace").decode()

@@ -1,7 +1,6 @@
 """Reads a job file: all of it or nothing, with every problem at its place, prompt and schema included."""
 
 import functools
-import ipaddress
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Final
@@ -14,6 +13,7 @@ from forehearth.config.loader import load_as
 from forehearth.config.problems import Path as KeyPath
 from forehearth.core.enrichment_settings import Job
 from forehearth.core.function_settings import EmbedFunction
+from forehearth.core.loopback import is_loopback
 from forehearth.core.settings import OutboundSettings, ProviderSettings
 from forehearth.enrichment import questions
 from forehearth.enrichment.answer_schema import AnswerSchema, BadSchema
@@ -141,7 +141,4 @@ def is_here(backend: ProviderSettings | None) -> bool:
     if backend is None or address is None:
         return backend is not None
     host = (urlsplit(address).hostname or "").rstrip(".").lower()
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+    return is_loopback(host)

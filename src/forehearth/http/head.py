@@ -19,7 +19,7 @@ from typing import Literal, cast
 
 import msgspec
 
-from forehearth.core.exchange import Head, Header
+from forehearth.core.exchange import KEY_HEADERS, Head, Header
 from forehearth.core.settings import InboundLimits
 from forehearth.http.faults import EXPECTATION_FAILED, HEAD_TOO_LARGE, URL_TOO_LONG, Malformed
 from forehearth.http.host import is_authority
@@ -42,9 +42,7 @@ _METHOD = re.compile(rb"[A-Z][A-Z_-]{0,31}+")
 _DIGITS = re.compile(rb"[0-9]{1,18}+")
 _NO_OPTIONS = frozenset[bytes]()
 _ONLY_ONCE = frozenset({b"host", b"content-length", b"transfer-encoding"})
-_NOT_KEPT = frozenset(
-    {b"authorization", b"api-key", b"x-api-key", b"ocp-apim-subscription-key", b"cookie", b"content-length"}
-)
+_NOT_KEPT = frozenset({b"authorization", *KEY_HEADERS, b"cookie", b"content-length"})
 """Fields that are read anew each time: the credentials of others are not kept, and a length is never the same."""
 _CREDENTIALS = (b"key", b"token", b"secret")
 """How the names of other fields end that may have a credential, such as `server.subscription_key.header`."""

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from forehearth.core.clock import Clock
 from forehearth.core.errors import NotAuthenticated, PermissionDenied
-from forehearth.core.exchange import Head
+from forehearth.core.exchange import KEY_HEADERS, Head
 from forehearth.core.principal import Grant, Principal
 from forehearth.identity.claims import Claims
 
@@ -122,6 +122,6 @@ def _token(headers: Mapping[bytes, bytes]) -> bytes | None:
 
 
 def _why(headers: Mapping[bytes, bytes]) -> str:
-    presented = any(headers.get(name) for name in (b"api-key", b"x-api-key", b"ocp-apim-subscription-key"))
+    presented = any(headers.get(name) for name in KEY_HEADERS)
     bearer = headers.get(b"authorization", b"")
     return WRONG if presented or bearer[len(_BEARER) :].strip() else MISSING

@@ -12,7 +12,7 @@ from hmac import compare_digest
 import msgspec
 
 from forehearth.core.errors import PermissionDenied
-from forehearth.core.exchange import Head
+from forehearth.core.exchange import KEY_HEADERS, Head
 from forehearth.core.permission import CONTROL
 from forehearth.core.principal import Principal
 from forehearth.core.secret import Secret
@@ -24,7 +24,6 @@ _log = logging.getLogger("forehearth.identity")
 
 DEVELOPMENT = "development"
 """The name and id of the development key."""
-_HEADERS = (b"api-key", b"x-api-key", b"ocp-apim-subscription-key")
 _BEARER = b"bearer "
 _SCHEME = len(_BEARER)
 _TOKEN_BEGINS = b"eyJ"
@@ -124,7 +123,7 @@ class KeyRing:
 
 def candidates(headers: Mapping[bytes, bytes]) -> list[bytes]:
     """What could be a key, in `headers` (lower-case names)."""
-    found = [value for name in _HEADERS if (value := headers.get(name)) and len(value) <= _LONGEST]
+    found = [value for name in KEY_HEADERS if (value := headers.get(name)) and len(value) <= _LONGEST]
     authorization = headers.get(b"authorization")
     if authorization is not None and authorization[:_SCHEME].lower() == _BEARER:
         bearer = authorization[_SCHEME:].strip()

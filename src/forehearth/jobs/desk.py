@@ -69,12 +69,12 @@ class Jobs:
 
         Raises `NotFound`.
         """
-        await self.get(place, id)
+        await self._outline(place, id)
         return self._mine(id, await self._store.cancel(place, id))
 
     async def events(self, place: Place, id: str, *, after: int = -1, limit: int = _TOGETHER) -> Sequence[JobEvent]:  # noqa: A002 - what it is
         """What it told after the event of that number, `limit` at most. Raises `NotFound`."""
-        await self.get(place, id)
+        await self._outline(place, id)
         return await self._store.events(place, id, after, limit)
 
     async def follow(
@@ -90,7 +90,7 @@ class Jobs:
         So whoever lost a stream goes on with the number of the last event that arrived. Raises `NotFound`.
         """
         while True:
-            ended = (await self.get(place, id)).state.final  # asked first, because then no event comes after these
+            ended = (await self._outline(place, id)).state.final  # asked first, because then no event comes after these
             found = await self._store.events(place, id, after, _TOGETHER)
             for each in found:
                 yield each
@@ -99,6 +99,10 @@ class Jobs:
                 return
             if not found:
                 await sleep(LOOK_SECONDS)
+
+    async def _outline(self, place: Place, id: str) -> Job:  # noqa: A002 - what it is
+        """The job without what may be large. Raises `NotFound`."""
+        return self._mine(id, await self._store.outline(place, id) if _may_be(id) else None)
 
     def _mine(self, id: str, job: Job | None) -> Job:  # noqa: A002 - what it is
         if job is None or job.kind != self._kind:

@@ -34,12 +34,15 @@ class DocumentStore(Protocol):
     async def replace(self, document: Document, *, etag: str | None) -> Document:
         """Write it anew and return it as it is now; with an `etag` only if it is still that one.
 
-        Raises `DocumentChanged`, also when it is gone.
+        Raises `DocumentChanged`, also when it is gone, or had expired when it was `updated`.
         """
         ...
 
-    async def delete(self, place: Place, kind: str, id: str, *, etag: str | None = None) -> bool:  # noqa: A002 - what it is
-        """Remove it, with an `etag` only if it is still that one; whether it was there, and so."""
+    async def delete(self, place: Place, kind: str, id: str, now: float, *, etag: str | None = None) -> bool:  # noqa: A002 - what it is
+        """Remove it, with an `etag` only if it is still that one; whether it was there, and so.
+
+        What has expired by `now` is not there.
+        """
         ...
 
     async def page(self, query: Query) -> list[Document]:
@@ -57,8 +60,8 @@ class DocumentStore(Protocol):
         """
         ...
 
-    async def run_before(self, resource: str, sequence: int | None, now: float) -> Document | None:
-        """The newest response or run of a resource, or the newest of those with a lesser sequence. Likewise."""
+    async def runs_before(self, resource: str, sequence: int | None, now: float, limit: int) -> list[Document]:
+        """The newest responses and runs of a resource, or the newest of those with a lesser sequence. Likewise."""
         ...
 
     async def version(self, kind: str) -> int:

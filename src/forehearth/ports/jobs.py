@@ -33,6 +33,10 @@ class JobDesk(Protocol):
 class JobWatch(Protocol):
     """Shows what a job tells, and lets it be stopped."""
 
+    async def outline(self, place: Place, id: str) -> Job | None:  # noqa: A002 - what it is
+        """The job without its input and result, which may be large; None when there is none."""
+        ...
+
     async def events(self, place: Place, id: str, after: int, limit: int) -> list[JobEvent]:  # noqa: A002 - what it is
         """Its events with greater numbers, in order, `limit` at most. -1 is before the first one."""
         ...
@@ -95,12 +99,11 @@ class JobRetention(Protocol):
 class JobArchive(Protocol):
     """Shows jobs of all places of a resource, for whoever operates the server and never for a caller."""
 
-    async def of_id(self, resource: str, id: str, limit: int) -> list[Job]:  # noqa: A002 - what it is
-        """Those of this id, one in each place that has it, the newest first."""
-        ...
+    async def of_runs(self, resource: str, names: Collection[str], limit: int) -> list[Job]:
+        """Those that have one of these as their id or are for it, whichever place it is in, in no order.
 
-    async def what_for(self, resource: str, subject: str, limit: int) -> list[Job]:
-        """Those that are for this, whichever place it is in, the newest first."""
+        Of each name the newest: `limit` that have it as their id, and `limit` that are for it. One may come twice.
+        """
         ...
 
     async def of_resource(self, resource: str, limit: int) -> list[Job]:

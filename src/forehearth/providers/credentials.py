@@ -1,6 +1,5 @@
 """What a backend lets us in by, where it is no key: an identity of Microsoft Entra ID, and the header of its token."""
 
-import ipaddress
 from collections.abc import Mapping
 from typing import Annotated, Final, Literal
 from urllib.parse import urlsplit
@@ -9,6 +8,7 @@ import msgspec
 
 from forehearth.core.errors import Unreachable
 from forehearth.core.exchange import Header
+from forehearth.core.loopback import is_loopback
 from forehearth.core.secret import Secret
 from forehearth.core.settings import OutboundSettings
 from forehearth.core.settings_types import FilePath, HttpUrl, Text, Unfit, Values
@@ -96,19 +96,12 @@ def check_origin(url: str, connection: OutboundSettings) -> None:
     parts = urlsplit(url)
     if parts.scheme != "http":
         return
-    if not _is_loopback(parts.hostname or ""):
+    if not is_loopback(parts.hostname or ""):
         hint = "write https://, or give the host a certificate"
         raise Unfit("a token would travel in clear text over http", member="credential", hint=hint)
     if connection.proxy not in (None, "none"):
         hint = "leave connection.proxy out"
         raise Unfit("a token for http would travel to the proxy in clear text", member="credential", hint=hint)
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 class Bearer:

@@ -1,18 +1,14 @@
 """Puts the connections of all projects together: those of the configuration, and those that are kept in the store."""
 
-from collections.abc import Sequence
 from typing import Protocol
 
 from forehearth.connections.service import Connections
 from forehearth.core.clock import Clock
 from forehearth.core.place import Place
 from forehearth.core.settings import Settings
-from forehearth.ports.disclosures import Disclosures
 from forehearth.ports.documents import DocumentStore
 from forehearth.ports.sealer import Sealer
 from forehearth.server.tenants import all_resources
-from forehearth.wire.connections import rows
-from forehearth.wire.table import Row
 
 
 class Kept(Protocol):
@@ -27,11 +23,6 @@ class Kept(Protocol):
     def sealer(self) -> Sealer:
         """What encrypts their credentials."""
         ...
-
-
-def connection_rows(settings: Settings, stores: Kept, clock: Clock, disclosures: Disclosures) -> Sequence[Row]:
-    """Their endpoints below a project."""
-    return rows(made_connections(settings, stores, clock), disclosures)
 
 
 def made_connections(settings: Settings, stores: Kept, clock: Clock) -> Connections:

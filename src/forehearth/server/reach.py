@@ -2,49 +2,26 @@
 
 from collections.abc import Iterable, Mapping
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 
 from forehearth.connections.service import Connections
-from forehearth.core.clock import Clock
 from forehearth.core.connection_settings import ConnectionSettings
 from forehearth.core.egress import EgressRequest
 from forehearth.core.errors import AddressRefused, NotFound
 from forehearth.core.place import Place
 from forehearth.core.secret import Secret
-from forehearth.core.settings import Settings
 from forehearth.core.upstream import Response
 from forehearth.ports.blobs import Blobs
-from forehearth.ports.documents import DocumentStore
 from forehearth.ports.egress import Egress
 from forehearth.ports.sealer import Sealer
 from forehearth.ports.spool import Spool
 from forehearth.ports.tools import ToolSource
 from forehearth.responses.loops import SourcesAt
 from forehearth.responses.toolbox import Sources
-from forehearth.server.connections import made_connections
 from forehearth.server.sealing import sealer_of_callers
 from forehearth.tools.asked import source_of
-
-
-class Kept(Protocol):
-    """The store, and what it is closed with."""
-
-    @property
-    def documents(self) -> DocumentStore:
-        """Of things."""
-        ...
-
-    @property
-    def sealer(self) -> Sealer:
-        """What encrypts credentials of connections."""
-        ...
-
-    @property
-    def pepper(self) -> bytes:
-        """The secret of the installation."""
-        ...
 
 
 async def nowhere(place: Place, connections: Iterable[str]) -> Sources:
@@ -79,12 +56,10 @@ class Reach(msgspec.Struct, frozen=True, kw_only=True):
     """Where the tools come from of what is asked there."""
 
 
-def reached(settings: Settings, stores: Kept, clock: Clock, *, blobs: Blobs, spool: Spool, egress: Egress) -> Reach:
+def reached(connections: Connections, pepper: bytes, *, blobs: Blobs, spool: Spool, egress: Egress) -> Reach:
     """What a worker has."""
-    tools = Tools(made_connections(settings, stores, clock), egress)
-    return Reach(
-        blobs=blobs, spool=spool, egress=egress, sealer=sealer_of_callers(stores.pepper), sources_at=tools.sources_at
-    )
+    sources_at = Tools(connections, egress).sources_at
+    return Reach(blobs=blobs, spool=spool, egress=egress, sealer=sealer_of_callers(pepper), sources_at=sources_at)
 
 
 class Tools:
@@ -102,8 +77,7 @@ class Tools:
 
     async def _opened(self, project: Place, name: str) -> ConnectionSettings | None:
         try:
-            its = await self._connections.get(project, name)
-            secrets = await self._connections.reveal(project, name)
+            its, secrets = await self._connections.reveal(project, name)
         except NotFound:
             return None
         named = {each: Secret(value) for each, value in secrets.items()}

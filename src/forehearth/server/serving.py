@@ -23,7 +23,7 @@ from forehearth.server.app import create_app
 from forehearth.server.blobs import opened_blobs
 from forehearth.server.caching import opened_caches
 from forehearth.server.compose import build_gateway
-from forehearth.server.connections import connection_rows
+from forehearth.server.connections import made_connections
 from forehearth.server.context import WorkerContext
 from forehearth.server.counters import opened_leases
 from forehearth.server.development import open_development_issuer
@@ -45,6 +45,7 @@ from forehearth.stored_completions.service import StoredCompletions
 from forehearth.transport.client import HttpClient
 from forehearth.transport.token_keeper import TokenKeepers
 from forehearth.wire.api_management import as_api_management
+from forehearth.wire.connections import rows as connection_rows
 from forehearth.wire.development_issuer import routes as issuer_routes
 from forehearth.wire.recorded import recorded
 
@@ -73,6 +74,7 @@ async def run_worker(context: WorkerContext) -> None:
             settings, issuer=issuer, key=context.key, pepper=stores.pepper, fetch=fetch, turns=turns, clock=clock
         )
         workshop = Workshop()
+        connections = made_connections(settings, stores, clock)
         around = Surroundings(
             http=client,
             environ=context.environ,
@@ -87,9 +89,9 @@ async def run_worker(context: WorkerContext) -> None:
                 families(
                     stores,
                     clock,
-                    connection_rows(settings, stores, clock, identities.disclosures),
+                    connection_rows(connections, identities.disclosures),
                     workshop,
-                    reach=reached(settings, stores, clock, blobs=blobs, spool=spool, egress=egress),
+                    reach=reached(connections, stores.pepper, blobs=blobs, spool=spool, egress=egress),
                     upload_bytes=settings.server.limits.upload_bytes,
                 ),
                 identities.changes,

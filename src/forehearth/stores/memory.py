@@ -43,14 +43,14 @@ class MemoryDocuments:
     async def replace(self, document: Document, *, etag: str | None) -> Document:
         """See `ports.documents`."""
         found = self._documents.get((document.place, document.kind, document.id))
-        if found is None or etag not in (None, found.etag):
+        if found is None or etag not in (None, found.etag) or _has_expired(found, document.updated):
             raise DocumentChanged
         return self._keep(msgspec.structs.replace(document, sequence=found.sequence, created=found.created))
 
-    async def delete(self, place: Place, kind: str, id: str, *, etag: str | None = None) -> bool:  # noqa: A002 - the port's
+    async def delete(self, place: Place, kind: str, id: str, now: float, *, etag: str | None = None) -> bool:  # noqa: A002 - the port's
         """See `ports.documents`."""
         found = self._documents.get((place, kind, id))
-        if found is None or etag not in (None, found.etag):
+        if found is None or etag not in (None, found.etag) or _has_expired(found, now):
             return False
         del self._documents[place, kind, id]
         self._changed(kind)
@@ -79,10 +79,10 @@ class MemoryDocuments:
         """See `ports.documents`."""
         return [each for each in await self._runs(resource, now) if each.id == id]
 
-    async def run_before(self, resource: str, sequence: int | None, now: float) -> Document | None:
+    async def runs_before(self, resource: str, sequence: int | None, now: float, limit: int) -> list[Document]:
         """See `ports.documents`."""
         found = await self._runs(resource, now)
-        return next((each for each in found if sequence is None or each.sequence < sequence), None)
+        return [each for each in found if sequence is None or each.sequence < sequence][:limit]
 
     async def _runs(self, resource: str, now: float) -> list[Document]:
         found = [*await self.of_all_places("response"), *await self.of_all_places("thread_run")]

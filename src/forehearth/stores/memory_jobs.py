@@ -77,6 +77,11 @@ class MemoryJobs:
         found = self._find(place, id)
         return None if found is None or self._has_expired(found) else found
 
+    async def outline(self, place: Place, id: str) -> Job | None:  # noqa: A002 - the port's
+        """See `ports.jobs`."""
+        found = await self.get(place, id)
+        return None if found is None else msgspec.structs.replace(found, input=b"", result=None)
+
     async def page(self, query: JobQuery) -> list[Job]:
         """See `ports.jobs`."""
         found = [each for each in self._jobs.values() if _fits(each, query) and not self._has_expired(each)]
@@ -162,13 +167,13 @@ class MemoryJobs:
             self._forget(self._jobs[sequence])
         return len(gone)
 
-    async def of_id(self, resource: str, id: str, limit: int) -> list[Job]:  # noqa: A002 - the port's
+    async def of_runs(self, resource: str, names: Collection[str], limit: int) -> list[Job]:
         """See `ports.jobs`."""
-        return [each for each in self._newest(resource) if each.id == id][:limit]
-
-    async def what_for(self, resource: str, subject: str, limit: int) -> list[Job]:
-        """See `ports.jobs`."""
-        return [each for each in self._newest(resource) if each.subject == subject][:limit]
+        newest, found = self._newest(resource), list[Job]()
+        for name in names:
+            found += [each for each in newest if each.id == name][:limit]
+            found += [each for each in newest if each.subject == name][:limit]
+        return found
 
     async def of_resource(self, resource: str, limit: int) -> list[Job]:
         """See `ports.jobs`."""

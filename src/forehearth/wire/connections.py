@@ -72,8 +72,7 @@ class _Served:
     async def get_with_credentials(self, entry: Entry, _: bytes) -> Reply:
         """One of them, its credentials included."""
         (name,) = entry.asked.ids
-        found = await self._connections.get(entry.place, name)
-        credentials = await self._connections.reveal(entry.place, name)
+        found, credentials = await self._connections.reveal(entry.place, name)
         if credentials:
             await self._disclosures.note(
                 Disclosure(

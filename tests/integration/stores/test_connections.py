@@ -28,8 +28,8 @@ def connections(stores, tmp_path):
 
 
 async def test_what_is_kept_opens_where_it_belongs_and_nowhere_else(connections, stores):
-    await connections.create(HERE, "search", SEARCH)
-    assert await connections.reveal(HERE, "search") == {"key": SECRET}
+    made = await connections.create(HERE, "search", SEARCH)
+    assert await connections.reveal(HERE, "search") == (made, {"key": SECRET})
     kept = await stores.documents.get(HERE, KIND, "search")
     assert b"nobody-shows-this" not in kept.body
     await stores.documents.insert(msgspec.structs.replace(kept, place=THERE, sequence=0, etag=""))
@@ -43,7 +43,7 @@ async def test_it_opens_at_every_moment_while_all_are_sealed_anew(connections):
         await connections.create(HERE, name, SEARCH)
 
     async def read():
-        return [await connections.reveal(HERE, name) for name in names]
+        return [(await connections.reveal(HERE, name))[1] for name in names]
 
     found = await asyncio.gather(connections.reseal("here"), *(read() for _ in range(3)), connections.reseal("here"))
     assert found[1:4] == [[{"key": SECRET}] * 20] * 3

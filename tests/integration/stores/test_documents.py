@@ -70,7 +70,7 @@ async def test_nothing_reaches_into_another_place(stores, place):
     await stores.documents.insert(document())
     assert await stores.documents.get(place, "thing", "a") is None
     assert await stores.documents.page(query(place=place)) == []
-    assert await stores.documents.delete(place, "thing", "a") is False
+    assert await stores.documents.delete(place, "thing", "a", NOW) is False
     with pytest.raises(DocumentChanged):
         await stores.documents.replace(document(place=place, body=b"{}"), etag=None)
     with pytest.raises(CursorLost):
@@ -104,8 +104,8 @@ async def test_of_many_who_read_the_same_one_may_write(stores):
 
 async def test_deleted_is_gone_and_its_id_is_free(stores):
     first = await stores.documents.insert(document())
-    assert await stores.documents.delete(HERE, "thing", "a") is True
-    assert await stores.documents.delete(HERE, "thing", "a") is False
+    assert await stores.documents.delete(HERE, "thing", "a", NOW) is True
+    assert await stores.documents.delete(HERE, "thing", "a", NOW) is False
     assert await stores.documents.get(HERE, "thing", "a") is None
     assert (await stores.documents.insert(document())).sequence > first.sequence
 
@@ -119,7 +119,7 @@ async def test_no_etag_comes_twice(stores):
         for _ in range(3):
             kept = await stores.documents.replace(kept, etag=kept.etag)
             seen.append(kept.etag)
-        await stores.documents.delete(HERE, "thing", "a")
+        await stores.documents.delete(HERE, "thing", "a", NOW)
     assert len(set(seen)) == len(seen)
 
 
@@ -127,9 +127,9 @@ async def test_a_removal_may_need_the_etag_that_was_read(stores):
     first = await stores.documents.insert(document())
     second = await stores.documents.replace(first, etag=None)
     for stale in (first.etag, "", "x"):
-        assert await stores.documents.delete(HERE, "thing", "a", etag=stale) is False
+        assert await stores.documents.delete(HERE, "thing", "a", NOW, etag=stale) is False
     assert await stores.documents.get(HERE, "thing", "a") == second
-    assert await stores.documents.delete(HERE, "thing", "a", etag=second.etag) is True
+    assert await stores.documents.delete(HERE, "thing", "a", NOW, etag=second.etag) is True
     assert await stores.documents.get(HERE, "thing", "a") is None
 
 
@@ -242,7 +242,7 @@ async def test_a_page_from_nowhere_is_no_empty_page(stores, bound):
     """Whoever reads on behind a document that was removed meanwhile would take that for the end."""
     for name in "abc":
         await stores.documents.insert(document(name))
-    await stores.documents.delete(HERE, "thing", "b")
+    await stores.documents.delete(HERE, "thing", "b", NOW)
     for name in ("b", "no such"):
         with pytest.raises(CursorLost) as lost:
             await ids(stores.documents, **{bound: name})
@@ -295,7 +295,7 @@ async def test_every_write_of_a_kind_moves_its_version_and_no_others(stores):
     seen.append(await stores.documents.version("thing"))
     await stores.documents.replace(first, etag=None)
     seen.append(await stores.documents.version("thing"))
-    await stores.documents.delete(HERE, "thing", "a")
+    await stores.documents.delete(HERE, "thing", "a", NOW)
     seen.append(await stores.documents.version("thing"))
     assert seen == sorted(set(seen))
     with pytest.raises(DocumentChanged):
@@ -444,6 +444,9 @@ async def test_what_expires_is_gone_at_once_and_swept_later(things):
     for act in (things.get, things.delete):
         with pytest.raises(NotFound):
             await act(HERE, kept.id)
+    for etag in (None, kept.etag):
+        with pytest.raises(NotFound):
+            await things.update(msgspec.structs.replace(kept, expires=NOW + 99), etag=etag)
     assert (await things.list(HERE)).documents == ()
     assert await things.sweep() == 1
 
@@ -454,12 +457,11 @@ async def test_whoever_operates_the_server_finds_responses_in_all_places(stores)
         await stores.documents.insert(document(name, place, kind=kind))
     await stores.documents.insert(document("old", kind="response", expires=NOW))
     await stores.documents.insert(document("a"))
-    newest = await stores.documents.run_before("here", None, NOW)
-    second = await stores.documents.run_before("here", newest.sequence, NOW)
-    third = await stores.documents.run_before("here", second.sequence, NOW)
+    newest, second = await stores.documents.runs_before("here", None, NOW, 2)
+    (third,) = await stores.documents.runs_before("here", second.sequence, NOW, 2)
     found = [(each.id, each.place) for each in (newest, second, third)]
     assert found == [("a", PLACES[2]), ("b", HERE), ("a", HERE)]
-    assert await stores.documents.run_before("here", third.sequence, NOW) is None
+    assert await stores.documents.runs_before("here", third.sequence, NOW, 2) == []
     assert await stores.documents.runs("here", "a", NOW) == [newest, third]
     assert await stores.documents.runs("here", "old", NOW) == []
     assert await stores.documents.runs("nowhere", "a", NOW) == []

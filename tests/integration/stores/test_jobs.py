@@ -49,6 +49,7 @@ async def test_nothing_reaches_into_another_place(jobs, place):
     job = await claimed(jobs, 60.0)
     await jobs.record(job.lease, {}, [event(0)])
     assert await jobs.get(place, "a") is None
+    assert await jobs.outline(place, "a") is None
     assert await jobs.cancel(place, "a") is None
     assert await jobs.events(place, "a", -1, 10) == []
     assert await jobs.page(JobQuery(place=place)) == []
@@ -84,6 +85,7 @@ async def test_a_list_is_without_what_may_be_large(jobs):
     whole = await jobs.get(HERE, "a")
     assert (whole.input, whole.result) == (b'"large"', b"1")
     assert listed == msgspec.structs.replace(whole, input=b"", result=None)
+    assert await jobs.outline(HERE, "a") == listed
 
 
 async def test_a_job_is_claimed_by_one_when_it_is_due(jobs):
@@ -293,13 +295,15 @@ async def test_whoever_operates_the_server_sees_when_what_happened_in_all_places
     made = await jobs.add(new(subject="s", input=b"1"))
     for place in ELSEWHERE:
         await jobs.add(new(place=place))
-    found = await jobs.of_id("here", "a", 10)
+    found = sorted(await jobs.of_runs("here", ["a"], 10), key=lambda each: -each.sequence)
     assert {each.place for each in found} == {HERE, ELSEWHERE[0], ELSEWHERE[1], ELSEWHERE[3]}
-    assert [each.sequence for each in found] == sorted((each.sequence for each in found), reverse=True)
     assert found[-1] == made
-    assert [each.id for each in await jobs.what_for("here", "s", 10)] == ["a"]
-    assert await jobs.what_for("there", "s", 10) == []
-    assert await jobs.of_id("here", "b", 10) == await jobs.of_id("nowhere", "a", 10) == []
+    assert await jobs.of_runs("here", ["a"], 1) == [found[0]]
+    assert await jobs.of_runs("here", ["s"], 10) == [made]
+    both = await jobs.of_runs("here", ["a", "b", "s"], 2)
+    assert sorted(each.sequence for each in both) == sorted(each.sequence for each in (*found[:2], made))
+    assert await jobs.of_runs("there", ["s"], 10) == await jobs.of_runs("here", [], 10) == []
+    assert await jobs.of_runs("here", ["b"], 10) == await jobs.of_runs("nowhere", ["a"], 10) == []
     listed = await jobs.of_resource("here", 3)
     assert [each.sequence for each in listed] == [each.sequence for each in found][:3]
     assert {each.input for each in listed} == {b""}

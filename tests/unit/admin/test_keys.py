@@ -269,9 +269,9 @@ class Overtaken(MemoryDocuments):
         await self._overtake()
         return await super().replace(document, etag=etag)
 
-    async def delete(self, place, kind, id, *, etag=None):  # noqa: A002 - the port's
+    async def delete(self, place, kind, id, now, *, etag=None):  # noqa: A002 - the port's
         await self._overtake()
-        return await super().delete(place, kind, id, etag=etag)
+        return await super().delete(place, kind, id, now, etag=etag)
 
     async def _overtake(self):
         if self.first is not None:

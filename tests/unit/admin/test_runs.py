@@ -13,6 +13,7 @@ from forehearth.core.errors import NotFound
 from forehearth.core.job import Ending, JobError, JobEvent, JobState, NewJob, Told
 from forehearth.core.place import Place
 from forehearth.core.run import RunFacts
+from forehearth.documents.parts import SLICE
 from forehearth.responses.history import ResponseRuns
 from forehearth.server.run_kinds import RUN_KINDS
 from tests.unit.dialects.responses.chats import DONE, call, chunk, usage
@@ -179,6 +180,20 @@ async def test_the_newest_come_first_each_once_from_all_places():
     await ran.stage.create(somebody(Place(resource="there")))
     assert [each.id for each in await ran.runs.newest("here", 10)] == made[::-1]
     assert [each.id for each in await ran.runs.newest("here", 2)] == made[:1:-1]
+
+
+async def test_the_newest_are_read_some_at_a_time():
+    ran = Ran(says())
+    made = []
+    for number in range(SLICE * 2 + 5):
+        await ran.stage.clock.advance(1)
+        await ran.stage.jobs.add(NewJob(place=HERE, kind="batch", id=f"batch_{number}"))
+        caller = msgspec.structs.replace(somebody(), started=ran.stage.clock.monotonic())
+        made += [f"batch_{number}", (await ran.stage.create(caller))["id"]]
+    found = await ran.runs.newest("here", len(made))
+    assert sorted(each.id for each in found) == sorted(made)
+    assert [len(each.jobs) for each in found if each.id.startswith("batch_")] == [1] * (SLICE * 2 + 5)
+    assert {each.id for each in await ran.runs.newest("here", SLICE + 1)} == set(made[-SLICE - 1 :])
 
 
 @pytest.mark.parametrize("run_id", ["nobody", "x" * 10_000])

@@ -75,7 +75,7 @@ async def test_it_is_found_by_the_id_of_a_job_and_listed_once(ran):
 async def test_of_one_that_was_removed_its_jobs_are_left(ran):
     stage, run_id, _ = ran
     (place,) = {job.place for job in stage.jobs._jobs.values()}
-    assert await stage.documents.delete(place, "thread_run", run_id)
+    assert await stage.documents.delete(place, "thread_run", run_id, stage.clock.unix())
     found = await runs_of(stage).get("here", run_id)
     assert (found.id, found.facts.kind, found.facts.status) == (run_id, "thread_run", "succeeded")
     assert [each.id for each in await runs_of(stage).newest("here", 10)] == [run_id]

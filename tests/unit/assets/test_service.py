@@ -74,7 +74,7 @@ async def test_a_name_that_is_deleted_after_its_version_was_written_comes_back()
 
     async def forget():
         document = await store.get(HERE, "dataset", "a")
-        await MemoryDocuments.delete(store, HERE, "dataset", "a", etag=document.etag)
+        await MemoryDocuments.delete(store, HERE, "dataset", "a", 0.0, etag=document.etag)
 
     store.between = forget
     await assets.put(HERE, "a", "1", FILE)
@@ -109,7 +109,7 @@ async def test_a_name_without_a_version_is_in_no_list_and_goes_with_the_next_del
     store, assets = made("", "")
     await assets.put(HERE, "a", "1", FILE)
     for document in await store.page(Query(place=HERE, kind="dataset_version", now=0.0)):
-        await store.delete(HERE, "dataset_version", document.id, etag=document.etag)
+        await store.delete(HERE, "dataset_version", document.id, 0.0, etag=document.etag)
     assert await kept(store) == (1, 0)
     assert await there(assets) == []
     await assets.delete(HERE, "a", "1")

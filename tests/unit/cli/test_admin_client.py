@@ -2,7 +2,7 @@
 
 import pytest
 
-from forehearth.cli.admin_client import Remote, is_here, refusal
+from forehearth.cli.admin_client import Remote, refusal
 from forehearth.cli.main import run
 from forehearth.cli.output import CommandFailed, Exit
 from forehearth.core.secret import Secret
@@ -76,11 +76,6 @@ def test_a_key_that_cannot_be_one_is_not_sent(key, why):
 )
 def test_a_key_in_the_clear_is_noticed(url, clear):
     assert Remote(url, Secret(KEY)).is_in_the_clear is clear
-
-
-def test_which_hosts_are_this_machine():
-    assert [is_here(each) for each in ("localhost", "127.0.0.2", "::1")] == [True] * 3
-    assert [is_here(each) for each in ("localhost.example", "0.0.0.0", "10.0.0.1", "")] == [False] * 4
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,6 @@ import os
 
 import pytest
 
-from forehearth.cli.main import run
-
 CONFIG = """
 version: 1
 backends:
@@ -17,18 +15,8 @@ deployments:
 
 
 @pytest.fixture
-def said(tmp_path, monkeypatch, capsys):
-    for name in ("FOREHEARTH_URL", "FOREHEARTH_API_KEY"):
-        monkeypatch.delenv(name, raising=False)
-    (tmp_path / "forehearth.yaml").write_text(CONFIG)
-    options = ("--data-dir", str(tmp_path / "data"), "--config", str(tmp_path / "forehearth.yaml"))
-
-    def run_it(*arguments):
-        status = run([*arguments, *options])
-        printed = capsys.readouterr()
-        return status, printed.out, printed.err
-
-    return run_it
+def said(offline):
+    return offline(CONFIG)
 
 
 def found(said, *arguments):

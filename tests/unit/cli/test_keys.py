@@ -1,11 +1,11 @@
 """`forehearth keys` in a data directory that no server holds."""
 
 import json
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from forehearth.cli.main import run
 from forehearth.identity.key_text import is_whole
 from forehearth.server.data_directory import locked, open_data_directory
 
@@ -30,18 +30,8 @@ resources:
 
 
 @pytest.fixture
-def keys(tmp_path, monkeypatch, capsys):
-    for name in ("FOREHEARTH_URL", "FOREHEARTH_API_KEY"):
-        monkeypatch.delenv(name, raising=False)
-    (tmp_path / "forehearth.yaml").write_text(CONFIG)
-    options = ("--data-dir", str(tmp_path / "data"), "--config", str(tmp_path / "forehearth.yaml"))
-
-    def run_it(*arguments):
-        status = run(["keys", *arguments, *options])
-        printed = capsys.readouterr()
-        return status, printed.out, printed.err
-
-    return run_it
+def keys(offline):
+    return partial(offline(CONFIG), "keys")
 
 
 def test_a_key_of_a_product(keys):

@@ -4,8 +4,6 @@ import json
 
 import pytest
 
-from forehearth.cli.main import run
-
 CONFIG = """
 version: 1
 backends:
@@ -25,18 +23,8 @@ GUID = "12345678-1234-1234-1234-123456789012"
 
 
 @pytest.fixture
-def command(tmp_path, monkeypatch, capsys):
-    for name in ("FOREHEARTH_URL", "FOREHEARTH_API_KEY"):
-        monkeypatch.delenv(name, raising=False)
-    (tmp_path / "forehearth.yaml").write_text(CONFIG)
-    options = ("--data-dir", str(tmp_path / "data"), "--config", str(tmp_path / "forehearth.yaml"))
-
-    def run_it(*arguments):
-        status = run([*arguments, *options])
-        printed = capsys.readouterr()
-        return status, printed.out, printed.err
-
-    return run_it
+def command(offline):
+    return offline(CONFIG)
 
 
 def listed(command, *arguments):

@@ -157,7 +157,7 @@ async def test_an_item_that_goes_while_all_are_read_is_told(talks):
 
     async def page_and_remove(query):
         found = await page(query)
-        await store.delete(HERE, ITEM_KIND, "msg_19")
+        await store.delete(HERE, ITEM_KIND, "msg_19", query.now)
         return found
 
     store.page = page_and_remove

@@ -70,7 +70,7 @@ async def test_what_is_new_and_what_is_gone_within_one_look(watched):
     assert watched.known[FIRST] == set()
     await watched.clock.advance(INTERVAL)
     assert watched.known[FIRST] == {"one"}
-    await watched.store.delete(HERE, FIRST, "one")
+    await watched.store.delete(HERE, FIRST, "one", 0.0)
     await watched.clock.advance(INTERVAL)
     assert watched.known[FIRST] == set()
 

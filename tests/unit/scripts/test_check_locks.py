@@ -18,6 +18,7 @@ FILES = (
     "requirements-build.lock",
     "requirements-soak.lock",
     "requirements-dev.lock",
+    *check_locks.AIRFLOW,
     "deps-wheels.json",
     "deps-advisories.json",
 )
@@ -59,6 +60,16 @@ BROKEN: dict[str, tuple[str, Change, str]] = {
         "requirements-soak.lock",
         lambda text: text.replace("atheris==3.", "atheris==9."),
         "has no wheel for cp311-x86_64",
+    ),
+    "a release of Airflow that floats": (
+        "requirements-airflow.lock",
+        lambda text: text.replace("apache-airflow==", "apache-airflow>="),
+        "is not a version with hashes",
+    ),
+    "a release of Airflow that nobody asked for": (
+        "examples/airflow/requirements.in",
+        lambda text: text.replace("apache-airflow==", "apache-airflow==1."),
+        "is not apache-airflow==1.",
     ),
     "an index of its own": (
         "requirements-dev.lock",
@@ -141,6 +152,7 @@ BROKEN: dict[str, tuple[str, Change, str]] = {
 @pytest.mark.parametrize(("file", "change", "complaint"), BROKEN.values(), ids=BROKEN)
 def test_the_check_finds(tmp_path: Path, repository_root: Path, file: str, change: Change, complaint: str) -> None:
     for name in FILES:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(repository_root / name, tmp_path / name)
     text = (tmp_path / file).read_text()
     (tmp_path / file).write_text(change(text))

@@ -416,8 +416,8 @@ async def test_a_store_that_is_away_is_503_and_recorded():
 class Lost(MemoryDocuments):
     """A store that is lost before it answers."""
 
-    async def delete(self, place, kind, id, *, etag=None):  # noqa: A002 - the port's
-        await super().delete(place, kind, id, etag=etag)
+    async def delete(self, place, kind, id, now, *, etag=None):  # noqa: A002 - the port's
+        await super().delete(place, kind, id, now, etag=etag)
         raise StoreFailed("the store does not answer: ConnectionDoesNotExistError", uncertain=True)
 
 

@@ -1,13 +1,12 @@
 """Agents below a project, as clients see them: shapes, statuses, pages, limits, and whose they are."""
 
-import json
-
 import pytest
 from azure.ai.projects.models import AgentDetails, AgentVersionDetails
 
 from forehearth.core.permission import Permission
 from tests.families import all_families
 from tests.unit.doors import KEY, Known, answer, head, make_door, principal
+from tests.unit.wire.project_door import ask
 
 BASE = "/api/projects/default/agents"
 DEFINITION = {"kind": "prompt", "model": "chat", "instructions": "Be brief.", "temperature": 1.0, "tools": []}
@@ -25,28 +24,6 @@ def client():
         }
     )
     return make_door(answer({}), known=known, families=all_families())
-
-
-class Answer:
-    def __init__(self, reply):
-        self.status, self.headers, self.raw = reply.status, dict(reply.headers), reply.body
-
-    @property
-    def json(self):
-        return json.loads(self.raw)
-
-    @property
-    def error(self):
-        return self.json["error"]
-
-
-async def ask(client, method, target, body=b"", token="all", **headers):
-    raw = body if isinstance(body, bytes) else json.dumps(body).encode()
-    version = "" if "api-version" in target else f"{'&' if '?' in target else '?'}api-version=v1"
-    accepted = client.gateway.accept(
-        head(target + version, method=method, key=None, authorization=f"Bearer {token}", **headers)
-    )
-    return Answer(await accepted.answer(raw) if hasattr(accepted, "answer") else accepted)
 
 
 async def create(client, name="greeter", base=BASE, **rest):

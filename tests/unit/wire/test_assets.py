@@ -11,6 +11,7 @@ from forehearth.assets.family import LONGEST
 from forehearth.core.permission import Permission
 from tests.families import all_families
 from tests.unit.doors import KEY, Known, answer, head, make_door, principal
+from tests.unit.wire import project_door
 
 BASE = "/api/projects/default"
 INDEX = {"type": "AzureSearch", "connectionName": "search", "indexName": "manuals"}
@@ -34,28 +35,9 @@ def client():
     return make_door(answer({}), known=known, families=all_families())
 
 
-class Answer:
-    def __init__(self, reply):
-        self.status, self.headers, self.raw = reply.status, dict(reply.headers), reply.body
-
-    @property
-    def json(self):
-        return json.loads(self.raw)
-
-    @property
-    def error(self):
-        return self.json["error"]
-
-
 async def ask(client, method, target, body=b"", token="all", **headers):
-    raw = body if isinstance(body, bytes) else json.dumps(body).encode()
-    version = "" if "api-version" in target else f"{'&' if '?' in target else '?'}api-version=v1"
-    if method == "PATCH":
-        headers.setdefault("content_type", MERGE)
-    accepted = client.gateway.accept(
-        head(target + version, method=method, key=None, authorization=f"Bearer {token}", **headers)
-    )
-    return Answer(await accepted.answer(raw) if hasattr(accepted, "answer") else accepted)
+    merged = {"content_type": MERGE} if method == "PATCH" else {}
+    return await project_door.ask(client, method, target, body, token, **merged | headers)
 
 
 async def put(client, family="datasets", name="a", version="1", body=DATA, **where):

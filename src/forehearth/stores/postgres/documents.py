@@ -71,11 +71,10 @@ class PostgresDocuments:
             created=row["created"],
         )
 
-    async def delete(self, place: Place, kind: str, id: str, *, etag: str | None = None) -> bool:  # noqa: A002 - the port's
+    async def delete(self, place: Place, kind: str, id: str, now: float, *, etag: str | None = None) -> bool:  # noqa: A002 - the port's
         """See `ports.documents`."""
-        return bool(
-            await self._database.write(_SQL["delete"], document_rows.of_key(place, kind, id) | {"wanted": etag})
-        )
+        values = document_rows.of_key(place, kind, id) | {"wanted": etag, "now": now}
+        return bool(await self._database.write(_SQL["delete"], values))
 
     async def page(self, query: Query) -> list[Document]:
         """See `ports.documents`.
@@ -101,11 +100,10 @@ class PostgresDocuments:
         rows = await self._database.read(_SQL["runs"], {"resource": resource, "id": id, "now": now})
         return [document_rows.document(row) for row in rows]
 
-    async def run_before(self, resource: str, sequence: int | None, now: float) -> Document | None:
+    async def runs_before(self, resource: str, sequence: int | None, now: float, limit: int) -> list[Document]:
         """See `ports.documents`."""
-        values = {"resource": resource, "before": sequence, "now": now}
-        rows = await self._database.read(_SQL["run_before"], values)
-        return document_rows.document(rows[0]) if rows else None
+        values = {"resource": resource, "before": sequence, "now": now, "limit": limit}
+        return [document_rows.document(row) for row in await self._database.read(_SQL["runs_before"], values)]
 
     async def version(self, kind: str) -> int:
         """See `ports.documents`."""

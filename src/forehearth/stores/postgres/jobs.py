@@ -42,6 +42,11 @@ class PostgresJobs:
         rows = await self._database.read(_SQL["get"], job_rows.of_key(place, id))
         return job_rows.job(rows[0]) if rows else None
 
+    async def outline(self, place: Place, id: str) -> Job | None:  # noqa: A002 - the port's
+        """See `ports.jobs`."""
+        rows = await self._database.read(_SQL["outline"], job_rows.of_key(place, id))
+        return job_rows.job(rows[0]) if rows else None
+
     async def page(self, query: JobQuery) -> list[Job]:
         """See `ports.jobs`."""
         rows = await self._database.read(_SQL[job_rows.page_query(query)], job_rows.of_query(query))
@@ -101,15 +106,10 @@ class PostgresJobs:
         """See `ports.jobs`."""
         return len(await self._database.write(_SQL["remove_expired"], {"limit": limit}))
 
-    async def of_id(self, resource: str, id: str, limit: int) -> list[Job]:  # noqa: A002 - the port's
+    async def of_runs(self, resource: str, names: Collection[str], limit: int) -> list[Job]:
         """See `ports.jobs`."""
-        rows = await self._database.read(_SQL["of_id"], {"resource": resource, "id": id, "limit": limit})
-        return [job_rows.job(row) for row in rows]
-
-    async def what_for(self, resource: str, subject: str, limit: int) -> list[Job]:
-        """See `ports.jobs`."""
-        wanted = {"resource": resource, "subject": subject, "limit": limit}
-        return [job_rows.job(row) for row in await self._database.read(_SQL["what_for"], wanted)]
+        wanted = {"resource": resource, "names": list(names), "limit": limit}
+        return [job_rows.job(row) for row in await self._database.read(_SQL["of_runs"], wanted)]
 
     async def of_resource(self, resource: str, limit: int) -> list[Job]:
         """See `ports.jobs`."""

@@ -81,9 +81,9 @@ class SqliteDocuments:
 
         return await self._database.write(work)
 
-    async def delete(self, place: Place, kind: str, id: str, *, etag: str | None = None) -> bool:  # noqa: A002 - the port's
+    async def delete(self, place: Place, kind: str, id: str, now: float, *, etag: str | None = None) -> bool:  # noqa: A002 - the port's
         """See `ports.documents`."""
-        values = document_rows.of_key(place, kind, id) | {"wanted": etag}
+        values = document_rows.of_key(place, kind, id) | {"wanted": etag, "now": now}
 
         def work(connection: apsw.Connection) -> bool:
             if not connection.execute(_SQL["delete"], values).fetchall():
@@ -106,10 +106,9 @@ class SqliteDocuments:
         """See `ports.documents`."""
         return await self._runs("runs", {"resource": resource, "id": id, "now": now})
 
-    async def run_before(self, resource: str, sequence: int | None, now: float) -> Document | None:
+    async def runs_before(self, resource: str, sequence: int | None, now: float, limit: int) -> list[Document]:
         """See `ports.documents`."""
-        values = {"resource": resource, "before": sequence, "now": now}
-        return next(iter(await self._runs("run_before", values)), None)
+        return await self._runs("runs_before", {"resource": resource, "before": sequence, "now": now, "limit": limit})
 
     async def _runs(self, name: str, values: Mapping[str, Any]) -> list[Document]:
         rows = await self._database.read(lambda found: found.execute(_SQL[name], dict(values)).fetchall())

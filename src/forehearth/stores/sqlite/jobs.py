@@ -78,6 +78,11 @@ class SqliteJobs:
         rows = await self._read("get", job_rows.of_key(place, id))
         return _job(rows[0]) if rows else None
 
+    async def outline(self, place: Place, id: str) -> Job | None:  # noqa: A002 - the port's
+        """See `ports.jobs`."""
+        rows = await self._read("outline", job_rows.of_key(place, id))
+        return _job(rows[0]) if rows else None
+
     async def page(self, query: JobQuery) -> list[Job]:
         """See `ports.jobs`."""
         return [_job(row) for row in await self._read(job_rows.page_query(query), job_rows.of_query(query))]
@@ -167,14 +172,10 @@ class SqliteJobs:
 
         return await self._database.write(work)
 
-    async def of_id(self, resource: str, id: str, limit: int) -> list[Job]:  # noqa: A002 - the port's
+    async def of_runs(self, resource: str, names: Collection[str], limit: int) -> list[Job]:
         """See `ports.jobs`."""
-        return [_job(row) for row in await self._read("of_id", {"resource": resource, "id": id, "limit": limit})]
-
-    async def what_for(self, resource: str, subject: str, limit: int) -> list[Job]:
-        """See `ports.jobs`."""
-        wanted = {"resource": resource, "subject": subject, "limit": limit}
-        return [_job(row) for row in await self._read("what_for", wanted)]
+        wanted = {"resource": resource, "names": msgspec.json.encode(list(names)).decode(), "limit": limit}
+        return [_job(row) for row in await self._read("of_runs", wanted)]
 
     async def of_resource(self, resource: str, limit: int) -> list[Job]:
         """See `ports.jobs`."""

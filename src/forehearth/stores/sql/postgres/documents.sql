@@ -50,13 +50,14 @@ SELECT * FROM documents
 WHERE resource = :resource AND project = :project AND agent = :agent AND kind = :kind AND id = :id;
 
 -- name: replace
--- Write one anew, if it is still the one that was read, and count the write.
+-- Write one anew, if it is still the one that was read and has not expired, and count the write.
 WITH written AS (
     UPDATE documents
     SET parent = :parent, updated = :updated, revision = revision + 1, metadata = :metadata, body = :body,
         expires = :expires
     WHERE resource = :resource AND project = :project AND agent = :agent AND kind = :kind AND id = :id
         AND (CAST(:wanted AS text) IS NULL OR sequence || '.' || revision = :wanted)
+        AND (expires IS NULL OR expires > :updated)
     RETURNING sequence, revision, created, kind
 ), counted AS (
     INSERT INTO versions (kind, shard, version) SELECT kind, pg_backend_pid() % 64, 1 FROM written
@@ -65,11 +66,12 @@ WITH written AS (
 SELECT sequence, revision, created FROM written;
 
 -- name: delete
--- Remove one, if it is still the one that was read, and count the write.
+-- Remove one, if it is still the one that was read and has not expired, and count the write.
 WITH gone AS (
     DELETE FROM documents
     WHERE resource = :resource AND project = :project AND agent = :agent AND kind = :kind AND id = :id
         AND (CAST(:wanted AS text) IS NULL OR sequence || '.' || revision = :wanted)
+        AND (expires IS NULL OR expires > :now)
     RETURNING sequence, kind
 ), counted AS (
     INSERT INTO versions (kind, shard, version) SELECT kind, pg_backend_pid() % 64, 1 FROM gone
@@ -128,12 +130,12 @@ SELECT * FROM documents
 WHERE ARRAY[resource, id] = ARRAY[:resource, :id] AND kind IN ('response', 'thread_run') AND (expires IS NULL OR expires > :now)
 ORDER BY sequence DESC;
 
--- name: run_before
--- The newest response or run of a resource, or of those before another.
+-- name: runs_before
+-- The newest responses and runs of a resource, or of those before another.
 SELECT * FROM documents
 WHERE ARRAY[resource] = ARRAY[:resource] AND kind IN ('response', 'thread_run') AND sequence < coalesce(CAST(:before AS bigint), 9223372036854775807)
     AND (expires IS NULL OR expires > :now)
-ORDER BY sequence DESC LIMIT 1;
+ORDER BY sequence DESC LIMIT :limit;
 
 -- name: version
 -- How often a kind was written.

@@ -22,6 +22,15 @@ SELECT * FROM jobs
 WHERE resource = :resource AND project = :project AND agent = :agent AND id = :id
     AND (expires IS NULL OR expires > unix_now());
 
+-- name: outline
+-- One job, without what may be large.
+SELECT
+    sequence, resource, project, agent, id, kind, subject, CAST('' AS bytea) AS input, state, attempts, most_attempts, fence, due,
+    cancel_asked, created, updated, kept, expires, CAST(NULL AS bytea) AS result, error_code, error_message
+FROM jobs
+WHERE resource = :resource AND project = :project AND agent = :agent AND id = :id
+    AND (expires IS NULL OR expires > unix_now());
+
 -- name: page
 -- Jobs of a place, the newest first, without what may be large.
 SELECT
@@ -159,17 +168,21 @@ WITH due AS MATERIALIZED (
 )
 DELETE FROM jobs USING due WHERE jobs.sequence = due.sequence RETURNING jobs.sequence;
 
--- name: of_id
--- Those of an id, wherever they are.
-SELECT * FROM jobs
-WHERE ARRAY[resource, id] = ARRAY[:resource, :id] AND (expires IS NULL OR expires > unix_now())
-ORDER BY sequence DESC LIMIT :limit;
-
--- name: what_for
--- Those that are for one thing, wherever that is.
-SELECT * FROM jobs
-WHERE ARRAY[resource, subject] = ARRAY[:resource, :subject] AND (expires IS NULL OR expires > unix_now())
-ORDER BY sequence DESC LIMIT :limit;
+-- name: of_runs
+-- Those that have one of these as their id, and those that are for it, wherever they are.
+SELECT found.* FROM unnest(CAST(:names AS text[])) AS wanted (name) CROSS JOIN LATERAL (
+    (
+        SELECT * FROM jobs
+        WHERE ARRAY[resource, id] = ARRAY[:resource, wanted.name] AND (expires IS NULL OR expires > unix_now())
+        ORDER BY sequence DESC LIMIT :limit
+    )
+    UNION ALL
+    (
+        SELECT * FROM jobs
+        WHERE ARRAY[resource, subject] = ARRAY[:resource, wanted.name] AND (expires IS NULL OR expires > unix_now())
+        ORDER BY sequence DESC LIMIT :limit
+    )
+) AS found;
 
 -- name: of_resource
 -- Jobs of a resource, the newest first, without what may be large.

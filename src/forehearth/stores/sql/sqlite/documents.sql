@@ -18,18 +18,20 @@ SELECT * FROM documents
 WHERE resource = :resource AND project = :project AND agent = :agent AND kind = :kind AND id = :id;
 
 -- name: replace
--- Write one anew, if it is still the one that was read.
+-- Write one anew, if it is still the one that was read, and has not expired.
 UPDATE documents
 SET parent = :parent, updated = :updated, etag = etag + 1, metadata = :metadata, body = :body, expires = :expires
 WHERE resource = :resource AND project = :project AND agent = :agent AND kind = :kind AND id = :id
     AND (:wanted IS NULL OR sequence || '.' || etag = :wanted)
+    AND (expires IS NULL OR expires > :updated)
 RETURNING sequence, etag, created;
 
 -- name: delete
--- Remove one, if it is still the one that was read.
+-- Remove one, if it is still the one that was read, and has not expired.
 DELETE FROM documents
 WHERE resource = :resource AND project = :project AND agent = :agent AND kind = :kind AND id = :id
     AND (:wanted IS NULL OR sequence || '.' || etag = :wanted)
+    AND (expires IS NULL OR expires > :now)
 RETURNING sequence;
 
 -- name: edge
@@ -103,12 +105,12 @@ SELECT * FROM documents INDEXED BY runs_by_id
 WHERE resource = :resource AND kind IN ('response', 'thread_run') AND id = :id AND (expires IS NULL OR expires > :now)
 ORDER BY sequence DESC;
 
--- name: run_before
--- The newest response or run of a resource, or of those before another.
+-- name: runs_before
+-- The newest responses and runs of a resource, or of those before another.
 SELECT * FROM documents INDEXED BY runs_by_resource
 WHERE resource = :resource AND kind IN ('response', 'thread_run') AND sequence < coalesce(:before, 9223372036854775807)
     AND (expires IS NULL OR expires > :now)
-ORDER BY sequence DESC LIMIT 1;
+ORDER BY sequence DESC LIMIT :limit;
 
 -- name: version
 -- How often a kind was written.

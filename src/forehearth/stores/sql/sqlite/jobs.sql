@@ -22,6 +22,15 @@ SELECT * FROM jobs
 WHERE resource = :resource AND project = :project AND agent = :agent AND id = :id
     AND (expires IS NULL OR expires > :now);
 
+-- name: outline
+-- One job, without what may be large.
+SELECT
+    sequence, resource, project, agent, id, kind, subject, x'' AS input, state, attempts, most_attempts, fence, due,
+    cancel_asked, created, updated, kept, expires, NULL AS result, error_code, error_message
+FROM jobs
+WHERE resource = :resource AND project = :project AND agent = :agent AND id = :id
+    AND (expires IS NULL OR expires > :now);
+
 -- name: page
 -- Jobs of a place, the newest first, without what may be large.
 SELECT
@@ -148,17 +157,19 @@ DELETE FROM jobs WHERE sequence IN (
 )
 RETURNING sequence;
 
--- name: of_id
--- Those of an id, wherever they are.
-SELECT * FROM jobs INDEXED BY jobs_by_id
-WHERE resource = :resource AND id = :id AND (expires IS NULL OR expires > :now)
-ORDER BY sequence DESC LIMIT :limit;
-
--- name: what_for
--- Those that are for one thing, wherever that is.
-SELECT * FROM jobs INDEXED BY jobs_by_what_they_are_for
-WHERE resource = :resource AND subject = :subject AND (expires IS NULL OR expires > :now)
-ORDER BY sequence DESC LIMIT :limit;
+-- name: of_runs
+-- Those that have one of these as their id, and those that are for it, wherever they are.
+SELECT jobs.* FROM json_each(:names) AS wanted CROSS JOIN jobs ON jobs.sequence IN (
+    SELECT sequence FROM jobs INDEXED BY jobs_by_id
+    WHERE resource = :resource AND id = wanted.value AND (expires IS NULL OR expires > :now)
+    ORDER BY sequence DESC LIMIT :limit
+)
+UNION ALL
+SELECT jobs.* FROM json_each(:names) AS wanted CROSS JOIN jobs ON jobs.sequence IN (
+    SELECT sequence FROM jobs INDEXED BY jobs_by_what_they_are_for
+    WHERE resource = :resource AND subject = wanted.value AND (expires IS NULL OR expires > :now)
+    ORDER BY sequence DESC LIMIT :limit
+);
 
 -- name: of_resource
 -- Jobs of a resource, the newest first, without what may be large.
