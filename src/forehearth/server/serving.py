@@ -68,13 +68,11 @@ async def run_worker(context: WorkerContext) -> None:
         context.conceal(*written(stores.pepper), *written_keys(context.data))
         context.metrics.watch_connections(lambda: client.counters.connections_opened)
         issuer = open_development_issuer(context, clock)
-        fetch = Fetching(client, context.environ)
-        turns = SharedTurns(context.data.run)
+        fetch, turns = Fetching(client, context.environ), SharedTurns(context.data.run)
         identities = build_identities(
             settings, issuer=issuer, key=context.key, pepper=stores.pepper, fetch=fetch, turns=turns, clock=clock
         )
-        workshop = Workshop()
-        connections = made_connections(settings, stores, clock)
+        workshop, connections = Workshop(), made_connections(settings, stores, clock)
         around = Surroundings(
             http=client,
             environ=context.environ,
