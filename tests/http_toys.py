@@ -349,7 +349,7 @@ class Serving:
         self._clients.append(client)
         return client
 
-    def until(self, condition: Callable[[], bool], seconds: float = 5.0) -> float:
+    def until(self, condition: Callable[[], bool], seconds: float = 20.0) -> float:
         """Wait until it is so; return how many seconds that took."""
         began = time.monotonic()
         while not condition():
