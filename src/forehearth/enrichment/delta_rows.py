@@ -4,10 +4,9 @@ The library's dataset would have Arrow's own threads read, which call back into 
 the process is about to end, and then it ends by a signal, whatever its status was.
 """
 
+import importlib
 from collections.abc import Iterator
 from typing import Any
-
-from pyarrow.dataset import get_partition_keys
 
 from forehearth.enrichment.arrow import pa, parquet
 
@@ -17,9 +16,10 @@ ROWS = 8_192
 
 def batches(table: Any) -> Iterator[Any]:
     """All rows, file by file, in an order of their own: one version of a table always gives the same."""
+    values_of = importlib.import_module("pyarrow.dataset").get_partition_keys  # it takes long, and only Delta needs it
     dataset = table.to_pyarrow_dataset()  # which says no to a table that it cannot read as it is meant
     for fragment in sorted(dataset.get_fragments(), key=lambda each: str(each.path)):
-        values = get_partition_keys(fragment.partition_expression)
+        values = values_of(fragment.partition_expression)
         with dataset.filesystem.open_input_file(fragment.path) as file:
             for batch in parquet.ParquetFile(file, pre_buffer=False).iter_batches(ROWS, use_threads=False):
                 yield _as(dataset.schema, batch, values)

@@ -168,10 +168,11 @@ async def test_or_stop_the_run(tmp_path: Path, host: Upstream) -> None:
 
 async def test_nothing_more_is_asked_once_a_row_has_ended_the_run(tmp_path: Path, host: Upstream) -> None:
     tickets(tmp_path, 400, bad=(1,))
-    ended = await run(job(tmp_path, host, on_error="fail", concurrency=2))
+    host._respond = lambda seen: Answer(**{**_members(respond(seen)), "delay": 0.02})
+    ended = await run(job(tmp_path, host, on_error="fail", concurrency=8))
     assert (ended.status, ended.done) == ("failed", 0)
-    assert len(host.requests) < 150  # the first chunk, and calls of the second that were under way
-    ended = await run(job(tmp_path, host, on_error="keep", concurrency=2))
+    assert len(host.requests) < 200  # the first chunk, and the calls of the second that were begun until it failed
+    ended = await run(job(tmp_path, host, on_error="keep", concurrency=8))
     assert ended.status == "completed"
     assert len(host.requests) == 401
 
