@@ -16,7 +16,7 @@ ROWS = 8_192
 
 def batches(table: Any) -> Iterator[Any]:
     """All rows, file by file, in an order of their own: one version of a table always gives the same."""
-    values_of = importlib.import_module("pyarrow.dataset").get_partition_keys  # it takes long, and only Delta needs it
+    values_of = importlib.import_module("pyarrow.dataset").get_partition_keys  # only Delta needs it
     dataset = table.to_pyarrow_dataset()  # which says no to a table that it cannot read as it is meant
     for fragment in sorted(dataset.get_fragments(), key=lambda each: str(each.path)):
         values = values_of(fragment.partition_expression)
