@@ -29,9 +29,11 @@ Capacity is what one core can carry by the CPU time of a call at 32 connections,
 share of that rate calls are due at even intervals; latency counts from the moment a call was due, so a gateway that
 falls behind cannot hide it. 'Added' is over calling the mock directly at the same rate just before; the first byte of
 a stream is the first byte of its first event. Each round has {pairs} such pairs of {window:g} s each (one longer pair,
-where a stack is so slow that too few calls would be due); shown is the median of the rounds' medians. RSS is of the
-whole process tree, at the first answer and after the turn, and of its largest process (a worker) alone; the most of all
-rounds. The start counts from the start of the program to its first good answer to a call.
+where a stack is so slow that too few calls would be due); shown is the median of the pairs of all rounds. A virtual
+machine stands still for some milliseconds now and then, and a p99 of a window in which it did is that of the pause: the
+record has every pair. RSS is of the whole process tree, at the first answer and after the turn, and of its largest
+process (a worker) alone; the most of all rounds. The start counts from the start of the program to its first good
+answer to a call.
 
 Before each turn, with nothing of this running, the machine was busy with other things for at most {busy:.0%} of the
 time. Load generator and mock together took {harness} of CPU for a call at 32 connections, without a gateway between

@@ -202,7 +202,7 @@ def _rates(bench: Bench, door: Door, turn: Turn) -> None:
 
 
 def _latency(bench: Bench, door: Door, stream: Stream | None, rate: float) -> dict[str, Any]:
-    """Latency at a fixed rate of arrivals: of each figure the median of the turn's pairs."""
+    """Latency at a fixed rate of arrivals, in pairs; of each figure their median, too."""
     plan = bench.plan
     window = max(plan.window, min(plan.longest, plan.rate_samples / rate))
     connections = plan.rate_stream_connections if stream else plan.rate_call_connections
