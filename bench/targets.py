@@ -77,7 +77,7 @@ def judge(record: dict[str, Any], rows: Sequence[Row]) -> list[Target]:
     accounts = next((row for row in rows if row.name == OURS_ACCOUNTS), None)
     full = accounts.calls.get("32") if accounts else None
     half = own.call_rates.get("50") if own else None
-    rounds = len(by_round(record["stacks"][OURS], "rates", "calls", "50", "added_p99_ms")) if own else 0
+    rounds = len(by_round(record["stacks"][OURS], "rates", "calls", "50", "rate")) if own else 0
     aims = [
         _at_most("a call at 32 connections at most 3 x nginx", call.ratio if call else None, _CALL_RATIO, "x"),
         _at_most("a stream in 10 writes at most 2.2 x nginx", stream.ratio if stream else None, _STREAM_RATIO, "x"),

@@ -2,7 +2,6 @@
 
 import contextlib
 import http.client
-import statistics
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -202,16 +201,15 @@ def _rates(bench: Bench, door: Door, turn: Turn) -> None:
 
 
 def _latency(bench: Bench, door: Door, stream: Stream | None, rate: float) -> dict[str, Any]:
-    """Latency at a fixed rate of arrivals, in pairs; of each figure their median, too."""
+    """Latency at a fixed rate of arrivals, in pairs."""
     plan = bench.plan
     window = max(plan.window, min(plan.longest, plan.rate_samples / rate))
     connections = plan.rate_stream_connections if stream else plan.rate_call_connections
     how = {"connections": connections, "seconds": window, "rate": rate, "warmup": plan.window_warmup}
     (bench.work / "turns" / "direct").mkdir(parents=True, exist_ok=True)
     straight = Door(bench, DIALOGUE, bench.upstream.port, bench.work / "turns" / "direct", None)
-    found = [_pair(straight, door, stream, how) for _ in range(plan.pairs if window <= plan.seconds else 1)]
-    medians: dict[str, Any] = {name: statistics.median(each[name] for each in found) for name in found[0]}
-    return medians | {"rate": rate, "pairs": found}
+    count = plan.pairs if window <= plan.seconds else 1
+    return {"rate": rate, "pairs": [_pair(straight, door, stream, how) for _ in range(count)]}
 
 
 def _pair(straight: Door, door: Door, stream: Stream | None, how: dict[str, Any]) -> dict[str, float]:

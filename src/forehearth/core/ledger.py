@@ -159,7 +159,8 @@ class LedgerRecord(msgspec.Struct, frozen=True, kw_only=True, array_like=True, t
 
 
 _ENDING = Ending.__struct_fields__
-_OWN = tuple(each for each in Outcome.__struct_fields__ if each not in ("account", "ending"))
+OWN_MEMBERS = tuple(each for each in Outcome.__struct_fields__ if each not in ("account", "ending"))
+"""What no other call has in common with one."""
 _account_in = msgspec.json.Decoder(Account).decode
 _ending_in = msgspec.json.Decoder(Ending).decode
 
@@ -170,7 +171,7 @@ def outcome_of(record: LedgerRecord) -> Outcome:
     return Outcome(
         account=msgspec.Raw(msgspec.json.encode(record.account)),
         ending=msgspec.Raw(msgspec.json.encode(ending)),
-        **{name: getattr(record, name) for name in _OWN},
+        **{name: getattr(record, name) for name in OWN_MEMBERS},
     )
 
 
@@ -180,7 +181,7 @@ def record_of(outcome: Outcome) -> LedgerRecord:
     return LedgerRecord(
         account=_account_in(outcome.account),
         **{name: getattr(ending, name) for name in _ENDING},
-        **{name: getattr(outcome, name) for name in _OWN},
+        **{name: getattr(outcome, name) for name in OWN_MEMBERS},
     )
 
 

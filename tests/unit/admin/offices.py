@@ -1,7 +1,7 @@
 """An office for tests: on memory stores, with a clock that the test moves, and a ring of keys that follows it."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import count
 from types import TracebackType
 from typing import Any, Self
@@ -19,6 +19,7 @@ from forehearth.config.problems import Problem
 from forehearth.connections.service import Connections
 from forehearth.core.audit import AuditQuery, AuditRecord
 from forehearth.core.backend_state import BackendState
+from forehearth.core.document import StoreFailed
 from forehearth.core.identity_settings import AssignmentSettings
 from forehearth.core.permission import CONTROL
 from forehearth.core.place import Place
@@ -66,6 +67,13 @@ HOLDERS = Holders(
     directories=frozenset({DIRECTORY}),
     development={"user": {"developer": "dev-oid", "dev-oid": "dev-oid"}, "app_role": {"tester": "tester"}},
 )
+
+
+class Away(MemoryAudit):
+    """A log that cannot be written."""
+
+    async def append(self, records: Sequence[AuditRecord]) -> None:
+        raise StoreFailed("the disk is full")
 
 
 class TestOffice:

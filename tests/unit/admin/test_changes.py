@@ -6,12 +6,10 @@ from forehearth.admin.audit import Audit
 from forehearth.admin.changes import Changes
 from forehearth.core.audit import AuditQuery
 from forehearth.core.change import Change
-from forehearth.core.document import StoreFailed
 from forehearth.core.place import Place
 from forehearth.core.principal import Principal
-from forehearth.stores.memory import MemoryAudit
 from forehearth.testing.clock import VirtualClock
-from tests.unit.admin.offices import TestOffice
+from tests.unit.admin.offices import Away, TestOffice
 
 MADE = Change(
     request_id="r",
@@ -21,11 +19,6 @@ MADE = Change(
     target="greeter",
     status=200,
 )
-
-
-class Away(MemoryAudit):
-    async def append(self, records):
-        raise StoreFailed("the disk is full")
 
 
 async def test_who_did_what_to_which_thing():

@@ -6,13 +6,12 @@ from forehearth.admin.audit import Audit
 from forehearth.admin.disclosures import Disclosures
 from forehearth.core.audit import AuditQuery
 from forehearth.core.disclosure import Disclosure
-from forehearth.core.document import StoreFailed
 from forehearth.core.errors import Overloaded
 from forehearth.core.place import Place
 from forehearth.core.principal import Principal
 from forehearth.stores.memory import MemoryAudit
 from forehearth.testing.clock import VirtualClock
-from tests.unit.admin.offices import TestOffice
+from tests.unit.admin.offices import Away, TestOffice
 
 SHOWN = Disclosure(
     request_id="r",
@@ -22,11 +21,6 @@ SHOWN = Disclosure(
     target="search",
     detail="ApiKey of CognitiveSearch were shown",
 )
-
-
-class Away(MemoryAudit):
-    async def append(self, records):
-        raise StoreFailed("the disk is full")
 
 
 async def test_it_is_written_before_anything_is_shown():

@@ -26,7 +26,7 @@ MACHINE = {
 def figures(call, stream, *, added_p99=0.4, rss=40.0, start=0.5, errors=0):
     cost = {"load_us": 6.0, "mock_us": 5.0, "per_second": 1.0}
     pair = {"added_p50_ms": 0.1, "added_p99_ms": added_p99, "added_first_byte_p99_ms": 0.2}
-    added = {"rate": 1000.0, **pair, "pairs": [pair, pair | {"added_p99_ms": added_p99 + 9}, pair, pair]}
+    added = {"rate": 1000.0, "pairs": [pair, pair | {"added_p99_ms": added_p99 + 9}, pair, pair]}
     return {
         "start_seconds": start,
         "rss_start_mib": rss - 5,

@@ -7,7 +7,7 @@ from typing import Any, Final, cast, get_args
 import apsw
 import msgspec
 
-from forehearth.core.ledger import NOTHING, Account, Ending, Grouping, LedgerRecord, Outcome, Span, Sum
+from forehearth.core.ledger import NOTHING, OWN_MEMBERS, Account, Ending, Grouping, LedgerRecord, Outcome, Span, Sum
 from forehearth.stores.queries import queries
 from forehearth.stores.sqlite.database import Database
 
@@ -24,8 +24,6 @@ _ROWS: Final = 32
 _ADD_MANY: Final = _SQL["add"].replace(_ROW, ", ".join([_ROW] * _ROWS))
 _ACCOUNT: Final = Account.__struct_fields__
 _ENDING: Final = Ending.__struct_fields__
-_OWN: Final = tuple(each for each in Outcome.__struct_fields__ if each not in ("account", "ending"))
-"""What no other call has in common with one, in the order of the columns."""
 _NO_DETAIL: Final = bytes(NOTHING)
 
 
@@ -102,7 +100,7 @@ def _row(outcome: Outcome, account: Callable[[bytes], int], ending: Callable[[by
 
 
 def _record(row: Sequence[Any]) -> LedgerRecord:
-    values: dict[str, Any] = dict(zip((*_ACCOUNT, *_ENDING, *_OWN), row, strict=True))
+    values: dict[str, Any] = dict(zip((*_ACCOUNT, *_ENDING, *OWN_MEMBERS), row, strict=True))
     values["stream"], values["counted"] = bool(values["stream"]), bool(values["counted"])
     account = Account(**{name: values.pop(name) for name in _ACCOUNT})
     values["detail"] = NOTHING if values["detail"] is None else msgspec.Raw(values["detail"])
