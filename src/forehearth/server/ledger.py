@@ -105,7 +105,7 @@ async def offline_ledger(data: DataDirectory, clock: Clock) -> AsyncIterator[Led
 
 @contextlib.asynccontextmanager
 async def _store(data: DataDirectory) -> AsyncIterator[SqliteLedger]:
-    database = await asyncio.to_thread(open_database, data.path / FILE, schema="ledger", flushed=True)
+    database = await asyncio.to_thread(open_database, data.path / FILE, schema="ledger")
     try:
         yield SqliteLedger(database)
     finally:

@@ -21,7 +21,7 @@ PATIENCE = 20.0
 
 
 async def written(folder: Path, at: float) -> None:
-    database = open_database(folder / FILE, schema="ledger", flushed=True)
+    database = open_database(folder / FILE, schema="ledger")
     await SqliteLedger(database).add(outcomes(record("call", at=at)))
     await database.aclose()
 
