@@ -231,12 +231,11 @@ async def test_every_index_is_used_and_no_report_reads_all_calls(sqlite: SqliteL
 async def test_what_was_added_is_brought_to_the_disk_when_it_is_flushed(sqlite: SqliteLedger, monkeypatch):
     """As far as a test can see it: the file that has what was added is synced, then the folder that names it."""
     await sqlite.add(outcomes(record("a")))
-    synced: list[str] = []
-    monkeypatch.setattr(os, "fsync", lambda file: synced.append(os.readlink(f"/proc/self/fd/{file}")))
+    synced: list[Path] = []
+    monkeypatch.setattr(os, "fsync", lambda file: synced.append(Path(f"/proc/self/fd/{file}").readlink()))
     log = Path(f"{sqlite._database._path}-wal")
-    assert log.stat().st_size > 0
     await sqlite.flush()
-    assert synced == [str(log), str(log.parent)]
+    assert synced == [log, log.parent]
 
 
 async def test_a_disk_that_does_not_take_it_is_said(sqlite: SqliteLedger, monkeypatch):

@@ -71,9 +71,7 @@ class Database:
             await asyncio.to_thread(thread.close)
 
 
-def open_database(
-    path: Path, *, schema: str = "sqlite", version: int = apsw.SQLITE_VERSION_NUMBER
-) -> Database:
+def open_database(path: Path, *, schema: str = "sqlite", version: int = apsw.SQLITE_VERSION_NUMBER) -> Database:
     """Open the file, made if it is not there, and bring it to the newest `schema`, by its folder of migrations.
 
     What was written there survives the end of the process; once it is flushed, a power loss, too.
