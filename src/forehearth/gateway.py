@@ -11,15 +11,13 @@ import msgspec
 
 from forehearth.core.call import Call
 from forehearth.core.clock import Clock
-from forehearth.core.document import StoreFailed
+from forehearth.core.document import StoreFailed, unavailable
 from forehearth.core.errors import (
     DeploymentClosed,
     ForehearthError,
     NotAuthenticated,
     PermissionDenied,
     Refused,
-    StoreInDoubt,
-    StoreUnavailable,
 )
 from forehearth.core.exchange import Head, Header, OnePiece, Reply, Stream
 from forehearth.core.place import Place
@@ -42,8 +40,8 @@ _log = logging.getLogger("forehearth.gateway")
 _EVENTS = b"text/event-stream"
 _JSON: Header = (b"content-type", b"application/json")
 _STREAM_HEADERS: tuple[Header, ...] = ((b"cache-control", b"no-cache"), (b"x-accel-buffering", b"no"))
-_OK, _CLIENT_LEFT, _FIRST_FAULT_OF_OURS = 200, 499, 500
-_STORE_RETRY_SECONDS = 1.0
+_OK, _FIRST_FAULT_OF_OURS = 200, 500
+_LEFT, _STOPPED = (499, "client_left"), (503, "server_stopped")
 _INTERNAL = ForehearthError("The server had an internal error while processing your request.")
 
 
@@ -74,6 +72,8 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     """Who is told of callers that are not let in; None where nobody is."""
     keep: Keep | None = None
     """What stores answers; None where nothing does."""
+    is_cutting: Callable[[], bool] = lambda: False
+    """Whether the server stops and ends what is still in flight."""
 
 
 async def carry(directory: Directory, onions: Mapping[str, Proceed], call: Call) -> Reply:
@@ -228,11 +228,11 @@ class Admitted:
         except ForehearthError as error:
             return self._end_with(self._refusal(error))
         except StoreFailed as error:
-            return self._end_with(self._refusal(_unavailable(error)))
+            return self._end_with(self._refusal(unavailable(error)))
         except Exception as error:  # noqa: BLE001 - a border: nothing but a reply goes on from here
             return self._end_with(self._refusal(self._internal(error)))
         except BaseException:
-            self.ended(_CLIENT_LEFT, "client_left")
+            self.broke_off()
             raise
         if reply.stream is None:
             return self._end_with(Reply(status=reply.status, headers=headers, body=reply.body))
@@ -279,6 +279,10 @@ class Admitted:
         record.status, record.outcome = status, record.outcome or outcome
         record.close()
 
+    def broke_off(self) -> None:
+        """The connection ended before the answer did: its client left, or the server does not wait any longer."""
+        self.ended(*(_STOPPED if self._parts.is_cutting() else _LEFT))
+
     def _end_with(self, reply: Reply) -> Reply:
         self.ended(reply.status)
         return reply
@@ -315,12 +319,6 @@ class Admitted:
     def _count(self, status: int) -> None:
         seconds = self._parts.clock.monotonic() - self._entry.started
         self._parts.meter.request(self._surface.name, self._operation, self._record.deployment, status, seconds)
-
-
-def _unavailable(error: StoreFailed) -> StoreUnavailable:
-    if error.uncertain:
-        return StoreInDoubt("The store went away before it answered: look whether it was done before you ask again.")
-    return StoreUnavailable("The store cannot be used now: nothing was changed.", retry_after=_STORE_RETRY_SECONDS)
 
 
 def _is_event_stream(headers: Sequence[Header]) -> bool:
@@ -392,9 +390,11 @@ class _Outgoing(Tap):
         try:
             await super().aclose()
         finally:
-            self._end(_CLIENT_LEFT, "client_left")
+            if not self._ended:
+                self._ended = True
+                self._call.broke_off()
 
-    def _end(self, status: int, outcome: str = "ok") -> None:
+    def _end(self, status: int) -> None:
         if not self._ended:
             self._ended = True
-            self._call.ended(status, outcome)
+            self._call.ended(status)

@@ -71,6 +71,8 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
     """What stores answers; None where nothing does."""
     families: FamiliesOf = lambda *_: NONE
     """What is done on each resource besides calls."""
+    is_cutting: Callable[[], bool] = lambda: False
+    """Whether the server stops and ends what is still in flight."""
 
 
 class Opened(msgspec.Struct, frozen=True, kw_only=True):

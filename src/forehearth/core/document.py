@@ -6,8 +6,11 @@ from typing import Final
 
 import msgspec
 
+from forehearth.core.errors import StoreInDoubt, StoreUnavailable
 from forehearth.core.place import Place
 
+_AGAIN: Final = 1.0
+"""Seconds after which a store that was away may be back."""
 _NOT_STORABLE: Final = re.compile(r"[\x00\ud800-\udfff]")
 
 
@@ -78,6 +81,13 @@ class StoreFailed(Exception):
     def __init__(self, message: str, *, uncertain: bool = False) -> None:
         super().__init__(message)
         self.uncertain = uncertain
+
+
+def unavailable(error: StoreFailed) -> StoreUnavailable:
+    """What callers are told of it."""
+    if error.uncertain:
+        return StoreInDoubt("The store went away before it answered: look whether it was done before you ask again.")
+    return StoreUnavailable("The store cannot be used now: nothing was changed.", retry_after=_AGAIN)
 
 
 def storable(text: str) -> bool:

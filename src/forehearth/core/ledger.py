@@ -150,7 +150,7 @@ class LedgerRecord(msgspec.Struct, frozen=True, kw_only=True, array_like=True, t
     status: int = 0
     """What the caller got; 499 where it left, 0 where the process ended before."""
     outcome: str = ""
-    """`ok`, or the code of what it was refused or failed with; `client_left`, `crashed`."""
+    """`ok`, or the code of what it was refused or failed with; `client_left`, `server_stopped`, `crashed`."""
     cache: str = ""
     """`hit`, `miss`, `shadow`, or empty where no cache was asked."""
     flag: Flag = ""

@@ -70,7 +70,7 @@ class CallRecord(msgspec.Struct, kw_only=True):
     status: int = 0
     """What the caller got; 499 where it left."""
     outcome: str = ""
-    """`ok`, or the code of what it was refused or failed with; `client_left`."""
+    """`ok`, or the code of what it was refused or failed with; `client_left`, `server_stopped`."""
     cache: Literal["", "hit", "miss", "shadow"] = ""
     limits: list[Touched] = []
     words: list[tuple[str, str]] = []

@@ -69,6 +69,7 @@ def build_gateway(
             max_body=settings.server.limits.body_bytes,
             refusals=around.refusals,
             keep=around.keep,
+            is_cutting=around.is_cutting,
         )
     )
 

@@ -94,6 +94,7 @@ async def run_worker(context: WorkerContext) -> None:
                 ),
                 identities.changes,
             ),
+            is_cutting=context.shutdown.overdue.is_set,
         )
         gateway = build_gateway(
             settings, around, identity=identities.callers, metrics=context.metrics, created=int(clock.unix())

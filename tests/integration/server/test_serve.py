@@ -1,5 +1,7 @@
 """`forehearth serve` as a user starts it, with answers by script instead of models."""
 
+import contextlib
+import http.client
 import json
 import os
 import re
@@ -113,6 +115,39 @@ def test_it_ends_well_and_in_time(start_forehearth: StartForehearth, number: sig
     assert time.monotonic() - began < 5
     assert "Traceback" not in own.output
     assert list((own.data_dir / "run").glob("*.sock")) == []
+
+
+_BEGUN = (
+    b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n"
+    b'data: {"id":"a","object":"chat.completion.chunk","choices":[{"index":0,"delta":{"content":"Hel"}}]}\n\n'
+)
+
+
+@pytest.mark.parametrize("answer", [b"", _BEGUN], ids=["nothing yet", "a stream"])
+def test_a_call_that_the_server_ends_is_not_told_as_one_whose_client_left(
+    start_forehearth: StartForehearth, answer: bytes
+):
+    with socket.create_server(("127.0.0.1", 0)) as host, contextlib.ExitStack() as stack:
+        own = start_forehearth(
+            "version: 1\nserver: {grace_seconds: 0.2}\n"
+            f"backends: {{slow: {{provider: openai_compatible, base_url: 'http://127.0.0.1:{host.getsockname()[1]}'}}}}\n"
+            "deployments: {chat: {backends: [{backend: slow}]}}\n"
+        )
+        client = http.client.HTTPConnection("127.0.0.1", own.port, timeout=30)
+        stack.callback(client.close)
+        body = json.dumps({"model": "chat", "stream": bool(answer), "messages": [{"role": "user", "content": "Hi"}]})
+        client.request("POST", "/openai/v1/chat/completions", body, {"api-key": own.key})
+        asked, _ = host.accept()
+        with asked:
+            asked.recv(65_536)
+            asked.sendall(answer)
+            if answer:
+                assert stack.enter_context(client.getresponse()).readline().startswith(b'data: {"id"')
+            assert own.stop() == 0
+    done = run("usage", "--by", "outcome", "--json", "--data-dir", str(own.data_dir))
+    assert done.returncode == 0, done.stderr
+    (told,) = json.loads(done.stdout)["value"]
+    assert (told["group"], told["calls"]) == ({"outcome": "server_stopped"}, 1)
 
 
 @pytest.mark.parametrize(
