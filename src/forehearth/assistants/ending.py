@@ -34,7 +34,7 @@ def moved(kept: KeptRun, move: Move, now: int) -> KeptRun:
     over = msgspec.structs.replace(
         changed, usage=kept.used, expires_at=run.expires_at if status is Status.EXPIRED else None, **stamp
     )
-    return msgspec.structs.replace(kept, run=over, asker=None)
+    return msgspec.structs.replace(kept, run=over, asker=None, given={})
 
 
 class Ending:
@@ -86,7 +86,7 @@ class Ending:
             if each.status == "in_progress"
         ]
         for item in (*said, *done):
-            await self._kept.put(place, item)
+            await self._kept.renew(place, item)
         return [*said, *done]
 
 

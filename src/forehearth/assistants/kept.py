@@ -14,7 +14,7 @@ from forehearth.core.clock import Clock
 from forehearth.core.document import Document
 from forehearth.core.errors import Conflict, NotFound, PreconditionFailed
 from forehearth.core.place import Place
-from forehearth.dialects.assistants.objects import Assistant, Message, Run, Step, Thread, Tokens
+from forehearth.dialects.assistants.objects import Assistant, Message, Run, Step, Thread, Tokens, with_outputs
 from forehearth.dialects.wrong_members import shown
 from forehearth.documents.parts import page, parts
 from forehearth.documents.repository import Documents, New, Order
@@ -43,6 +43,8 @@ class KeptRun(msgspec.Struct, frozen=True, kw_only=True):
     """What it used so far, as far as its model's hosts said so. A run shows it when it is over."""
     asker: Asker | None = None
     """Who asked for it, or for it to go on; None once it is over."""
+    given: Mapping[str, str] = {}
+    """What its functions gave, by the ids of their calls, until a worker begins to go on with it."""
 
     @property
     def job(self) -> str:
@@ -141,17 +143,16 @@ class Shelf(Generic[T]):
                 found.append(self._decoder.decode(each.body))
         return found[::-1]
 
-    async def ids(self, place: Place, *, parent: str) -> Sequence[str]:
+    async def ids(self, place: Place, *, parent: str, run: str = "") -> Sequence[str]:
         """Those of the newest that hang under it."""
-        found = await self._documents.list(place, _SWEPT, parent=parent)
+        found = await self._documents.list(place, _SWEPT, parent=parent, metadata={"run": run} if run else None)
         return [each.id for each in found.documents]
 
-    async def sweep(self, place: Place, *, parent: str) -> int:
-        """Remove what hangs under it, as many as are removed at once; how many those were."""
-        found = await self.ids(place, parent=parent)
-        for each in found:
-            await self.drop(place, each)
-        return len(found)
+    async def sweep(self, place: Place, *, parent: str, run: str = "") -> None:
+        """Remove what hangs under it; what is of a run alone, where one is named."""
+        while found := await self.ids(place, parent=parent, run=run):
+            for each in found:
+                await self.drop(place, each)
 
     async def drop(self, place: Place, id: str) -> None:  # noqa: A002 - what it is
         """Remove it, whatever it hangs under, if it is there."""
@@ -196,10 +197,35 @@ class Kept:
         else:
             await self.steps.put(place, item.id, item, parent=item.run_id, unless=_is_done)
 
-    async def drop(self, place: Place, item: Message | Step) -> None:
-        """Remove a message or a step, if it is there."""
-        await (self.messages if isinstance(item, Message) else self.steps).drop(place, item.id)
+    async def renew(self, place: Place, item: Message | Step) -> None:
+        """The same where it is there; what is gone stays gone."""
+        with contextlib.suppress(NotFound):
+            if isinstance(item, Message):
+                await self.messages.change(place, item.id, lambda _: item, parent=item.thread_id)
+            else:
+                await self.steps.change(place, item.id, lambda now: now if _is_done(now) else item, parent=item.run_id)
+
+    async def give(self, place: Place, kept: KeptRun) -> Step:
+        """End the step whose functions gave what the run has of them; that step. Raises `NotFound`."""
+        steps = await self.steps.every(place, parent=kept.run.id)
+        step = next((each for each in reversed(steps) if _calls(each) == kept.given.keys()), None)
+        if step is None:
+            raise NotFound(f"No run step found that calls the functions of the run '{shown(kept.run.id)}'.")
+
+        def give(now: Step) -> Step:
+            return with_outputs(now, kept.given, self.now) if now.status == "in_progress" else now
+
+        return await self.steps.change(place, step.id, give, parent=kept.run.id)
+
+    async def clear(self, place: Place, thread: str, run: str) -> None:
+        """Remove the messages and steps of a run that is gone."""
+        await self.messages.sweep(place, parent=thread, run=run)
+        await self.steps.sweep(place, parent=run)
 
 
 def _is_done(step: Step) -> bool:
     return step.type == "tool_calls" and step.status == "completed"
+
+
+def _calls(step: Step) -> set[str]:
+    return {call["id"] for call in step.step_details.get("tool_calls", ())}

@@ -133,18 +133,19 @@ class Runs:
         """
         place = caller.place
         found = await self.get(place, thread, run)
-        step = await self._calls(place, found.run)
+        if found.run.status is not Status.REQUIRES_ACTION:
+            raise _no_outputs(found.run)
         given = _given(found.run, outputs)
-        done = _with_outputs(step, given, self._kept.now)
-        await self._kept.put(place, done)
 
         def go_on(kept: KeptRun) -> KeptRun:
             if kept.run.status is not Status.REQUIRES_ACTION or kept.leg != found.leg:
                 raise _no_outputs(kept.run)
             queued = moved(kept, Move.SUBMIT, self._kept.now)
-            return msgspec.structs.replace(queued, leg=kept.leg + 1, asker=Asker.of(caller))
+            return msgspec.structs.replace(queued, leg=kept.leg + 1, asker=Asker.of(caller), given=given)
 
+        # This write decides whose outputs are taken; whoever dies behind it leaves the step to the run's worker.
         changed = await self._kept.runs.change(place, run, go_on, parent=thread)
+        done = await self._kept.give(place, changed)
         await self._submit(place, changed)
         return changed, done
 
@@ -272,17 +273,6 @@ class Runs:
         with contextlib.suppress(NotFound):
             await self._jobs.cancel(place, kept.job)
 
-    async def _calls(self, place: Place, run: Run) -> Step:
-        """The step whose functions a run waits for."""
-        if run.status is not Status.REQUIRES_ACTION:
-            raise _no_outputs(run)
-        wanted = {call["id"] for call in _required(run)}
-        for step in reversed(await self._kept.steps.every(place, parent=run.id)):
-            details = step.step_details
-            if step.type == "tool_calls" and {call["id"] for call in details["tool_calls"]} == wanted:
-                return step
-        raise _no_outputs(run)
-
 
 def _required(run: Run) -> list[dict[str, Any]]:
     action = run.required_action
@@ -306,13 +296,3 @@ def _given(run: Run, outputs: Outputs) -> dict[str, str]:
         message = f"Expected tool outputs for call_ids {wanted}, got {list(given)}"
         raise InvalidField(message, param="tool_outputs")
     return given
-
-
-def _with_outputs(step: Step, given: Mapping[str, str], now: int) -> Step:
-    calls = [
-        call | {"function": call["function"] | {"output": given[call["id"]]}}
-        for call in step.step_details["tool_calls"]
-    ]
-    return msgspec.structs.replace(
-        step, status="completed", completed_at=now, step_details={"type": "tool_calls", "tool_calls": calls}
-    )

@@ -60,11 +60,11 @@ class Threads:
         await kept.threads.get(place, thread)
         while runs := await kept.runs.ids(place, parent=thread):
             for run in runs:
-                while await kept.steps.sweep(place, parent=run):
-                    pass
+                await kept.steps.sweep(place, parent=run)
                 await kept.runs.drop(place, run)
-        while await kept.messages.sweep(place, parent=thread):
-            pass
+                # A worker that wrote one meanwhile may have seen the run there still, and so have left it.
+                await kept.steps.sweep(place, parent=run)
+        await kept.messages.sweep(place, parent=thread)
         await kept.threads.delete(place, thread)
 
     async def say(self, place: Place, thread: str, messages: Sequence[NewMessage]) -> list[Message]:

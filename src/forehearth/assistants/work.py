@@ -93,16 +93,25 @@ class Work:
                 outcome = await self._answer(run, place, kept)
             await self._end(run, place, kept, outcome)
         except NotFound:
-            return  # its thread was removed
+            await self._leave(place, leg)
+
+    async def _leave(self, place: Place, leg: Leg) -> None:
+        """Leave nothing of a run that went with its thread, whatever was written of it meanwhile."""
+        try:
+            await self._kept.runs.get(place, leg.run, parent=leg.thread)
+        except NotFound:
+            await self._kept.clear(place, leg.thread, leg.run)
 
     async def _answer(self, run: Run, place: Place, kept: KeptRun) -> Outcome:
         """Have the model say all, or what it says until something goes wrong or nobody wants it any more."""
+        if kept.given:
+            await self._kept.give(place, kept)
         told = await self._told(run)
         await self._put(run, place, shown(told))  # whoever told of it may not have come to that
         await self._tell(run, place, events(left_open(told, self._kept.now)))
 
         def begin(now: KeptRun) -> KeptRun:
-            return moved(now, Move.BEGIN, self._kept.now)
+            return moved(msgspec.structs.replace(now, given={}), Move.BEGIN, self._kept.now)
 
         kept = await self._kept.runs.change(place, kept.run.id, begin, parent=kept.run.thread_id)
         if kept.run.status.final:
@@ -225,18 +234,13 @@ class Work:
         await self._put(run, place, items.values())
 
     async def _put(self, run: Run, place: Place, items: Collection[Item]) -> None:
-        """Keep these as they are now. Raises `NotFound`, and keeps nothing, where the run went with its thread."""
+        """Keep these as they are now. Raises `NotFound` where the run went with its thread."""
         if not items:
             return
         leg = run.input(Leg)
         for item in items:
             await self._kept.put(place, item)
-        try:
-            await self._kept.runs.get(place, leg.run, parent=leg.thread)
-        except NotFound:
-            for item in items:
-                await self._kept.drop(place, item)
-            raise
+        await self._kept.runs.get(place, leg.run, parent=leg.thread)
 
     async def _tell_cancelling(self, run: Run, place: Place, kept: KeptRun) -> None:
         now = (await self._kept.runs.get(place, kept.run.id, parent=kept.run.thread_id)).run

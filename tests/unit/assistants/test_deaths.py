@@ -59,10 +59,10 @@ class MortalDocuments(MemoryDocuments):
 class Stage:
     """Runs, and a worker that is let work by hand."""
 
-    def __init__(self) -> None:
+    def __init__(self, documents: MortalDocuments | None = None) -> None:
         self.clock = VirtualClock()
         self.jobs = self.mortal = Mortal(self.clock)
-        self.documents = MortalDocuments()
+        self.documents = documents or MortalDocuments()
         self.documents.mortal = self.mortal
         numbers = itertools.count()
         self.kept = Kept(self.documents, new_id=lambda prefix: f"{prefix}_{next(numbers)}", clock=self.clock)

@@ -164,6 +164,17 @@ def ended(item: T, how: Early, now: int, error: Error | None = None) -> T:
     return msgspec.structs.replace(item, status=how, last_error=error, **{f"{how}_at": now})
 
 
+def with_outputs(step: Step, given: Mapping[str, str], now: int) -> Step:
+    """A step that called functions, with what each of its calls gave."""
+    calls = [
+        call | {"function": call["function"] | {"output": given[call["id"]]}}
+        for call in step.step_details["tool_calls"]
+    ]
+    return msgspec.structs.replace(
+        step, status="completed", completed_at=now, step_details={"type": "tool_calls", "tool_calls": calls}
+    )
+
+
 def text_part(text: str) -> Json:
     """A text as a content of a message."""
     return {"type": "text", "text": {"value": text, "annotations": []}}
