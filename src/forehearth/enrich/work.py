@@ -170,12 +170,12 @@ async def _tell(file: JobFile, told: Told | None, run: Run) -> None:
 async def report(file: JobFile, folder: Path, path: Path | None) -> tuple[Run, Path]:
     """Write the report of a job's last run as HTML, to `path` or into the job's state; return the run and where it is.
 
-    Raises `Misconfigured` where it has not been run, `SinkFailed` where what landed cannot be read.
+    Raises `NotRunYet` where it has not been run, `SinkFailed` where what landed cannot be read.
     """
     async with job_state.opened(folder, is_new=False) as state:
         run = await state.last_run()
     if run is None:
-        raise Misconfigured("the job has not been run yet: there is nothing to report")
+        raise job_state.NotRunYet("the job has not been run yet: there is nothing to report")
     rows = await landed(file, run)
     where = path or folder / f"report-{run.id}.html"
     await asyncio.to_thread(where.write_text, reporting.page(run, rows), encoding="utf-8")

@@ -18,6 +18,7 @@ from deltalake import DeltaTable, write_deltalake
 
 from forehearth import enrich
 from forehearth.cli.main import run as command
+from forehearth.cli.output import Exit
 from forehearth.core.errors import Misconfigured
 from forehearth.core.money import UNIT
 from forehearth.enrichment import job_state
@@ -481,6 +482,21 @@ async def test_rows_that_failed_are_asked_again(tmp_path: Path, host: Upstream) 
         await run(path, deed="retry")
     assert (await run(path)).id == first.id
     assert landed(tmp_path).num_rows == 250
+
+
+@pytest.mark.parametrize("is_planned", [True, False])
+@pytest.mark.parametrize("deed", ["status", "report", "cancel"])
+def test_a_job_that_never_ran_is_no_wrong_configuration(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], deed: str, *, is_planned: bool
+) -> None:
+    tickets(tmp_path, 2)
+    path = job(tmp_path)
+    if is_planned:
+        enrich.plan(path, sample=0)
+    assert command(["enrich", deed, str(path)]) == Exit.FAILED
+    said = capsys.readouterr().err
+    assert "the job has not been run yet" in said
+    assert f"forehearth enrich run {path}" in said
 
 
 async def test_the_report_of_a_run_is_a_page_by_itself(
