@@ -138,7 +138,7 @@ def layers(folder: Path) -> tuple[float, float]:
 
 async def folding(folder: Path) -> float:
     """From a journal to a ledger in SQLite."""
-    database = open_database(folder / "ledger.db", schema="ledger", flushed=True)
+    database = open_database(folder / "ledger.db", schema="ledger")
     store, number, found = SqliteLedger(database), 0, []
     for _ in range(ROUNDS):
         journal, writing = _written(folder)

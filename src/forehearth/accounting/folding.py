@@ -1,8 +1,8 @@
 """Takes what stands in journals to the ledger, in batches, and forgets what is kept there.
 
 A record is known by its call: the ledger keeps the first one of an id, so that whatever is folded again after a death
-in the middle is there once. A segment is removed when all of it is kept. The journal of a worker that is gone is folded
-by another one; what was under way there is booked as it was reserved, and flagged.
+in the middle is there once. A segment is removed when all of it is kept and on the disk. The journal of a worker that
+is gone is folded by another one; what was under way there is booked as it was reserved, and flagged.
 """
 
 import asyncio
@@ -85,13 +85,18 @@ class Fold(msgspec.Struct, frozen=True, kw_only=True):
             start, end = -1, 0
             while end > start:
                 start = end
-                batch = await asyncio.to_thread(segments.read, path, start, over=True)
-                await self.add(_decoded(batch, path), under_way)
-                end = batch.end
+                found = await asyncio.to_thread(_read, path, start, over=True)
+                await self.add(found, under_way)
+                end = found.end
         if under_way:
             await self._keep([outcome_of(self.booked(each)) for each in under_way.values()])
             _log.warning("%d calls were under way when their worker ended: booked as reserved", len(under_way))
-        await asyncio.to_thread(remove, folder)
+        await self.forget(remove, folder)
+
+    async def forget(self, remove_it: Callable[[Path], None], path: Path) -> None:
+        """Remove a segment or a journal of which all is folded, once that is on the disk. Raises as `take_over`."""
+        await self.store.flush()
+        await asyncio.to_thread(remove_it, path)
 
 
 class Folding:
@@ -134,7 +139,7 @@ class Folding:
         """Fold what is there, and remove the journal where nothing is left of it. It is closed by then."""
         await self.fold()
         if not self._journal.under_way and not self._journal.owed:
-            await asyncio.to_thread(remove, self._journal.folder)
+            await self._fold.forget(remove, self._journal.folder)
 
     async def _fold_some(self) -> bool:
         """Whether there is more."""
@@ -142,27 +147,30 @@ class Folding:
         if not over and self._offset >= self._journal.size:
             return False
         path = self._journal.folder / segment_name(self._segment)
-        batch = await asyncio.to_thread(segments.read, path, self._offset, over=over, but=_INTENT)
-        if batch.end > self._offset:
-            await self._fold.add(_decoded(batch, path))
-            self._offset = batch.end
+        found = await asyncio.to_thread(_read, path, self._offset, over=over, but=_INTENT)
+        if found.end > self._offset:
+            await self._fold.add(found)
+            self._offset = found.end
             return True
         if over:
-            await asyncio.to_thread(path.unlink)
+            await self._fold.forget(Path.unlink, path)
             self._segment, self._offset = self._segment + 1, 0
         return over
 
 
 class _Found(NamedTuple):
-    """What is in a batch, each in its order."""
+    """What is in a part of a segment, each in its order."""
 
     intents: list[Intent]
     outcomes: list[Outcome]
+    end: int
+    """Where the next ones are looked for."""
 
 
-def _decoded(batch: segments.Batch, path: Path) -> _Found:
-    """The records of a batch."""
-    found = _Found([], [])
+def _read(path: Path, start: int, *, over: bool, but: bytes | None = None) -> _Found:
+    """The records of a part of a segment, in a thread; see `segments.read`."""
+    batch = segments.read(path, start, over=over, but=but)
+    found = _Found([], [], batch.end)
     damaged = batch.damaged
     for payload in batch.payloads:
         try:

@@ -161,8 +161,11 @@ class Journal:
             os.close(self._written.popleft())
         self._synced = reached
 
-    def close(self) -> None:
-        """Bring everything to the disk and let go. What is under way stays in the files."""
+    def close(self, *, held: bool = False) -> None:
+        """Bring everything to the disk and let go; `held`, nobody else gets it before `let_go`.
+
+        What is under way stays in the files.
+        """
         if self._closing.is_set():
             return
         self.pay()
@@ -170,9 +173,15 @@ class Journal:
         self._syncing.join()
         with contextlib.suppress(OSError):
             self.sync()
-        for file in (*self._written, self._file, self._lock):
+        for file in (*self._written, self._file):
             os.close(file)
         self._file = -1  # a call that ends after this writes nowhere, whoever has that number then
+        if not held:
+            self.let_go()
+
+    def let_go(self) -> None:
+        """Let others fold what is left of it."""
+        os.close(self._lock)
 
     def _append(self, text: bytes) -> bool:
         """Whether the disk took all of it."""

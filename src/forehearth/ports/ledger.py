@@ -7,10 +7,14 @@ from forehearth.core.ledger import Grouping, LedgerRecord, Outcome, Span, Sum
 
 
 class LedgerStore(Protocol):
-    """Keeps records. What it has answered to is on the disk, whatever happens to the machine. Raises `StoreFailed`."""
+    """Keeps records. What it has answered to survives the end of the process. Raises `StoreFailed`."""
 
     async def add(self, outcomes: Sequence[Outcome]) -> None:
         """Keep these, all or none. One whose id is there already is left out: the first one stays."""
+        ...
+
+    async def flush(self) -> None:
+        """Bring what was added to the disk: it survives a power loss, too."""
         ...
 
     async def prune(self, before: float, explained_before: float) -> int:

@@ -88,11 +88,13 @@ async def opened_ledger(
                 task.cancel()
             await asyncio.wait(tasks)
             writing.write_ended()
-            journal.close()
+            journal.close(held=True)
             try:
                 await folding.finish()
             except (StoreFailed, OSError) as error:
                 _log.warning("what is in the journal is folded at the next start: %s", error)
+            finally:
+                journal.let_go()
 
 
 @contextlib.asynccontextmanager
@@ -105,7 +107,7 @@ async def offline_ledger(data: DataDirectory, clock: Clock) -> AsyncIterator[Led
 
 @contextlib.asynccontextmanager
 async def _store(data: DataDirectory) -> AsyncIterator[SqliteLedger]:
-    database = await asyncio.to_thread(open_database, data.path / FILE, schema="ledger", flushed=True)
+    database = await asyncio.to_thread(open_database, data.path / FILE, schema="ledger")
     try:
         yield SqliteLedger(database)
     finally:

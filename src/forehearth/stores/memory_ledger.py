@@ -19,6 +19,9 @@ class MemoryLedger:
         for outcome in outcomes:
             self._records.setdefault(outcome.id, record_of(outcome))
 
+    async def flush(self) -> None:
+        """See `ports.ledger`."""
+
     async def prune(self, before: float, explained_before: float) -> int:
         """See `ports.ledger`."""
         old = [each for each in self._records.values() if each.at < before]

@@ -59,7 +59,7 @@ async def _live(folder: Path, number: int, dice: Random) -> None:
     notes = {
         name: os.open(folder / name, os.O_CREAT | os.O_APPEND | os.O_WRONLY) for name in ("before", "began", "ended")
     }
-    database = open_database(folder / "ledger.db", schema="ledger", flushed=True)
+    database = open_database(folder / "ledger.db", schema="ledger")
     journal = Journal.create(folder / "journal", f"0-{number}", segment_bytes=SEGMENT_BYTES)
     fold = fold_of(folder, SqliteLedger(database))
     folding = asyncio.create_task(Folding(journal, fold).run(lambda _: asyncio.sleep(0)))

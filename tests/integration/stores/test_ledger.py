@@ -1,6 +1,8 @@
 """The ledger's stores under one suite: what is kept once, what it sums up to, what is forgotten."""
 
+import errno
 import itertools
+import os
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,14 +30,14 @@ async def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterato
     if request.param == "memory":
         yield MemoryLedger()
         return
-    database = open_database(tmp_path / "ledger.db", schema="ledger", flushed=True)
+    database = open_database(tmp_path / "ledger.db", schema="ledger")
     yield SqliteLedger(database)
     await database.aclose()
 
 
 @pytest.fixture
 async def sqlite(tmp_path: Path) -> AsyncIterator[SqliteLedger]:
-    database = open_database(tmp_path / "ledger.db", schema="ledger", flushed=True)
+    database = open_database(tmp_path / "ledger.db", schema="ledger")
     yield SqliteLedger(database)
     await database.aclose()
 
@@ -226,17 +228,28 @@ async def test_every_index_is_used_and_no_report_reads_all_calls(sqlite: SqliteL
     assert "(id=?)" in await plan("get", {"resource": "here", "id": "a"})
 
 
-async def test_what_sqlite_has_answered_to_is_brought_to_the_disk(tmp_path: Path):
-    """As far as a test can see it: its writing connection is told to wait for the disk, and others are not."""
-    for flushed, wanted in ((True, 2), (False, 1)):
-        database = open_database(tmp_path / f"{flushed}.db", schema="ledger", flushed=flushed)
-        found = await database.write(lambda connection: connection.pragma("synchronous"))
-        await database.aclose()
-        assert found == wanted
+async def test_what_was_added_is_brought_to_the_disk_when_it_is_flushed(sqlite: SqliteLedger, monkeypatch):
+    """As far as a test can see it: the file that has what was added is synced, then the folder that names it."""
+    await sqlite.add(outcomes(record("a")))
+    synced: list[Path] = []
+    monkeypatch.setattr(os, "fsync", lambda file: synced.append(Path(f"/proc/self/fd/{file}").readlink()))
+    log = Path(f"{sqlite._database._path}-wal")
+    await sqlite.flush()
+    assert synced == [log, log.parent]
+
+
+async def test_a_disk_that_does_not_take_it_is_said(sqlite: SqliteLedger, monkeypatch):
+    def fails(_: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    await sqlite.add(outcomes(record("a")))
+    monkeypatch.setattr(os, "fsync", fails)
+    with pytest.raises(StoreFailed, match="Input/output error"):
+        await sqlite.flush()
 
 
 async def test_a_store_that_cannot_be_written_says_so_and_keeps_nothing_of_a_batch(tmp_path: Path):
-    database = open_database(tmp_path / "ledger.db", schema="ledger", flushed=True)
+    database = open_database(tmp_path / "ledger.db", schema="ledger")
     other = apsw.Connection(str(tmp_path / "ledger.db"))
     other.execute("CREATE TRIGGER full BEFORE INSERT ON calls WHEN NEW.id = 'c' BEGIN SELECT RAISE(ABORT, 'full'); END")
     store = SqliteLedger(database)

@@ -76,6 +76,34 @@ async def test_outcomes_come_to_the_ledger_and_segments_go(journal):
     assert [each.name for each in segments(journal.folder)] == [f"{journal.segment:06d}"]
 
 
+async def test_a_segment_goes_only_once_what_was_folded_is_on_the_disk(journal, tmp_path):
+    class Undisked(MemoryLedger):
+        is_away = True
+
+        async def flush(self) -> None:
+            if self.is_away:
+                raise StoreFailed("the disk failed")
+
+    store = Undisked()
+    fold = folds(store, tmp_path / "journal")
+    folding = Folding(journal, fold)
+    for number in range(20):
+        call(journal, f"c{number}")
+    written = segments(journal.folder)
+    assert len(written) > 2
+    with pytest.raises(StoreFailed):
+        await folding.fold()
+    assert segments(journal.folder) == written
+    journal.close()
+    with pytest.raises(StoreFailed):
+        await fold.take_over()
+    assert segments(journal.folder) == written
+    store.is_away = False
+    await fold.take_over()
+    assert len(await kept(store)) == 20
+    assert list((tmp_path / "journal").iterdir()) == []
+
+
 async def test_a_call_under_way_is_in_nobodys_ledger(journal):
     store = MemoryLedger()
     folding = Folding(journal, folds(store, journal.folder.parent))

@@ -7,6 +7,7 @@ another process wrote in between.
 """
 
 import asyncio
+import contextlib
 import os
 import queue
 import threading
@@ -38,9 +39,9 @@ _Job = tuple[Work[Any], "Future[Any]"]
 class Database:
     """An open file. Made by `open_database`, and to be closed."""
 
-    def __init__(self, path: Path, *, flushed: bool = False) -> None:
+    def __init__(self, path: Path) -> None:
         self._path = path
-        self._writing = _Thread("forehearth-writes", path, _commit_together, flushed=flushed)
+        self._writing = _Thread("forehearth-writes", path, _commit_together)
         self._reading = _Thread("forehearth-reads", path, _run_each)
 
     async def write(self, work: Work[Result]) -> Result:
@@ -54,18 +55,26 @@ class Database:
         """Run `work`, which only reads. Raises `StoreFailed`."""
         return await self._reading.run(work)
 
+    async def flush(self) -> None:
+        """Bring what is committed to the disk, by whichever process it was. Raises `StoreFailed`.
+
+        What SQLite has moved from the write-ahead log into the file it has brought to the disk itself.
+        """
+        try:
+            await asyncio.to_thread(_sync, self._path.with_name(f"{self._path.name}-wal"))
+        except OSError as error:
+            raise StoreFailed(f"the store cannot be brought to the disk: {error.strerror}") from error
+
     async def aclose(self) -> None:
         """Finish what waits, and close."""
         for thread in (self._writing, self._reading):
             await asyncio.to_thread(thread.close)
 
 
-def open_database(
-    path: Path, *, schema: str = "sqlite", flushed: bool = False, version: int = apsw.SQLITE_VERSION_NUMBER
-) -> Database:
+def open_database(path: Path, *, schema: str = "sqlite", version: int = apsw.SQLITE_VERSION_NUMBER) -> Database:
     """Open the file, made if it is not there, and bring it to the newest `schema`, by its folder of migrations.
 
-    What was written there survives the end of the process; where it is `flushed`, a power loss, too.
+    What was written there survives the end of the process; once it is flushed, a power loss, too.
 
     Raises `Misconfigured` when it cannot be used, or was written by a newer server.
     """
@@ -82,15 +91,25 @@ def open_database(
             connection.close()
     except (OSError, apsw.Error) as error:
         raise Misconfigured(f"the store {path} cannot be used: {error}") from error
-    return Database(path, flushed=flushed)
+    return Database(path)
 
 
-def _connect(path: Path, *, flushed: bool = False) -> apsw.Connection:
+def _sync(log: Path) -> None:
+    """A write-ahead log, and its name. There is none where all of it is in the file."""
+    for path in (log, log.parent):
+        with contextlib.suppress(FileNotFoundError):
+            file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                os.fsync(file)
+            finally:
+                os.close(file)
+
+
+def _connect(path: Path) -> apsw.Connection:
     connection = apsw.Connection(str(path))
     connection.set_busy_timeout(BUSY_MS)
     _write_ahead(connection)
-    synchronous = "FULL" if flushed else "NORMAL"
-    for pragma in (f"synchronous = {synchronous}", "foreign_keys = ON"):
+    for pragma in ("synchronous = NORMAL", "foreign_keys = ON"):
         connection.execute(f"PRAGMA {pragma}").fetchall()
     return connection
 
@@ -137,12 +156,9 @@ class _Thread:
         name: str,
         path: Path,
         carry_out: Callable[[apsw.Connection, list[_Job]], None],
-        *,
-        flushed: bool = False,
     ) -> None:
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._path = path
-        self._flushed = flushed
         self._carry_out = carry_out
         self._thread = threading.Thread(target=self._work, name=name, daemon=True)
         self._thread.start()
@@ -160,7 +176,7 @@ class _Thread:
         self._thread.join()
 
     def _work(self) -> None:
-        connection = _connect(self._path, flushed=self._flushed)
+        connection = _connect(self._path)
         try:
             more = True
             while more:

@@ -28,7 +28,7 @@ _NO_DETAIL: Final = bytes(NOTHING)
 
 
 class SqliteLedger:
-    """See `ports.ledger`. The database is one whose writes reach the disk before they are answered."""
+    """See `ports.ledger`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -45,6 +45,10 @@ class SqliteLedger:
             connection.executemany(_SQL["add"], rows[many:])
 
         await self._database.write(work)
+
+    async def flush(self) -> None:
+        """See `ports.ledger`."""
+        await self._database.flush()
 
     async def prune(self, before: float, explained_before: float) -> int:
         """See `ports.ledger`."""
