@@ -410,7 +410,7 @@ def _with_a_file_in_the_way(folder: Path) -> None:
 
 
 UNWRITABLE = [
-    (lambda _: None, {"sink": {"format": "delta", "path": "/proc/forehearth/out"}}, "cannot be written"),
+    (lambda _: None, {"sink": {"format": "delta", "path": "/proc/forehearth/out"}}, "cannot be written: No such file"),
     (lambda _: None, {"sink": {"format": "parquet", "path": "/proc/forehearth/out"}}, "cannot be written"),
     (_with_another_type, {"columns": []}, "cannot be written: Unsupported cast"),
     (_with_a_column_that_is_never_empty, {"columns": []}, "must have a value in its column 'owner'"),

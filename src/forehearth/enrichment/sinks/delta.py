@@ -75,7 +75,9 @@ class DeltaTableSink:
             self._fitted(self._schema.empty_table())
             for folder in () if is_url(self._where) else (Path(self._where), Path(self._where, _LOG)):
                 require_writable(folder)
-        except (pa.ArrowException, OSError) as error:
+        except OSError as error:
+            raise SinkFailed(f"sink: the table {self._where} cannot be written: {error.strerror}") from error
+        except pa.ArrowException as error:
             raise self._failed("written", error) from error
 
     def write(self, chunk: Chunk) -> bool:
