@@ -1,9 +1,10 @@
 """What the commands of `forehearth enrich` do, with the libraries of tables at hand."""
 
 import asyncio
+import contextlib
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from forehearth import enrich
@@ -67,7 +68,8 @@ def report(job: Path, state: Path | None, path: Path | None) -> tuple[Run, Path]
     """Write the report of a job's last run."""
     file = enrich.load(job)
     try:
-        return to_the_end(work.report(file, enrich.state_folder(file, state), path))
+        with _run_before(job):
+            return to_the_end(work.report(file, enrich.state_folder(file, state), path))
     except SinkFailed as error:
         raise CommandFailed(f"what landed cannot be read: {error}") from error
 
@@ -77,9 +79,10 @@ def look(job: Path, state: Path | None) -> tuple[Run, bool]:
 
     async def work() -> tuple[Run, bool]:
         async with job_state.opened(_folder(job, state), is_new=False) as opened:
-            return await _last(opened, job), opened.is_leased()
+            return await _last(opened), opened.is_leased()
 
-    return asyncio.run(work())
+    with _run_before(job):
+        return asyncio.run(work())
 
 
 def cancel(job: Path, state: Path | None) -> Run:
@@ -87,19 +90,29 @@ def cancel(job: Path, state: Path | None) -> Run:
 
     async def work() -> Run:
         async with job_state.opened(_folder(job, state), is_new=False) as opened:
-            found = await _last(opened, job)
+            found = await _last(opened)
             if not opened.is_leased():
                 raise CommandFailed("no process works on this job", f"It is {found.status}: nothing is to be ended.")
             await opened.ask_cancel(found)
             return found
 
-    return asyncio.run(work())
+    with _run_before(job):
+        return asyncio.run(work())
 
 
-async def _last(state: job_state.JobState, job: Path) -> Run:
+@contextlib.contextmanager
+def _run_before(job: Path) -> Iterator[None]:
+    """See that what is done needs a run, and say how to have one."""
+    try:
+        yield
+    except job_state.NotRunYet as error:
+        raise CommandFailed("the job has not been run yet", f"forehearth enrich run {job}") from error
+
+
+async def _last(state: job_state.JobState) -> Run:
     found = await state.last_run()
     if found is None:
-        raise CommandFailed("the job has not been run yet", f"forehearth enrich run {job}")
+        raise job_state.NotRunYet("the job has not been run yet")
     return found
 
 

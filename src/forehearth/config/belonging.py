@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
+from typing import Final
 
 import msgspec
 import msgspec.inspect as types
@@ -11,6 +12,8 @@ from forehearth.config.nearest import listed, nearest
 from forehearth.config.problems import Path as KeyPath
 from forehearth.core.settings import ProviderSettings, Settings
 
+PROVIDER: Final = "provider"
+"""The key of a backend that chooses which keys it has beside it."""
 _FEW = 2
 _NAMED = ("backends", "deployments", "routes")
 
@@ -58,6 +61,8 @@ class Belonging:
         others = self._keys_of.get(name, set()) - {provider}
         if provider is not None and others:
             return f"it is a key of provider {listed(sorted(others))}, and this backend's provider is '{provider}'"
+        if path[:1] == ("deployments",) and (others or name == PROVIDER):
+            places = ["backends.NAME"]
         if places:
             return "it belongs " + " or ".join(
                 f"under '{place}'" if place else "at the top of the file" for place in places

@@ -9,7 +9,7 @@ import msgspec
 import msgspec.inspect as types
 
 from forehearth.config import files, nodes, scalars, secrets
-from forehearth.config.belonging import Belonging
+from forehearth.config.belonging import PROVIDER, Belonging
 from forehearth.config.nearest import listed, nearest, suggestion
 from forehearth.config.problems import Path as KeyPath
 from forehearth.config.problems import Problem, shortened, written
@@ -17,9 +17,6 @@ from forehearth.config.scalars import Wrong, called, found, kind
 from forehearth.core.secret import Secret
 from forehearth.core.settings import ProviderSettings, Settings
 from forehearth.core.settings_types import Unfit
-
-PROVIDER: Final = "provider"
-"""The key of a backend that chooses which keys it has beside it."""
 
 _COLLECTIONS: Final = {
     types.ListType: list,

@@ -5,7 +5,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from forehearth.config import files, nodes, scalars
-from forehearth.config.binding import PROVIDER, Binder
+from forehearth.config.belonging import PROVIDER
+from forehearth.config.binding import Binder
 from forehearth.config.identity_checks import check_identity
 from forehearth.config.nearest import suggestion
 from forehearth.config.problems import Path as KeyPath

@@ -7,7 +7,8 @@ import msgspec
 import msgspec.inspect as types
 
 from forehearth.config import secrets
-from forehearth.config.binding import PROVIDER, shape
+from forehearth.config.belonging import PROVIDER
+from forehearth.config.binding import shape
 from forehearth.config.docstrings import Docstrings
 from forehearth.config.scalars import choices
 from forehearth.core.secret import Secret

@@ -5,7 +5,8 @@ from collections.abc import Iterator, Mapping
 import msgspec
 import msgspec.inspect as types
 
-from forehearth.config.binding import PROVIDER, shape, wording
+from forehearth.config.belonging import PROVIDER
+from forehearth.config.binding import shape, wording
 from forehearth.config.docstrings import Docstrings
 from forehearth.config.json_schema import plain
 from forehearth.core.secret import Secret

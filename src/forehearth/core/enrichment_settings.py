@@ -53,7 +53,7 @@ class CsvSource(Values, frozen=True, kw_only=True, forbid_unknown_fields=True, t
 
 
 class JsonlSource(Values, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="format", tag="jsonl"):
-    """Files with one JSON object a line."""
+    """Files with one JSON object a line. Whole numbers beyond 64 bits are decimal numbers, of up to 76 digits."""
 
     path: Text
     """A file, a folder of `*.jsonl`, or a pattern."""

@@ -21,6 +21,7 @@ from forehearth.enrich.composing import (
     lineage_of,
     prepare,
     record_of,
+    require_writable,
     runner_of,
     sinks_of,
 )
@@ -169,12 +170,12 @@ async def _tell(file: JobFile, told: Told | None, run: Run) -> None:
 async def report(file: JobFile, folder: Path, path: Path | None) -> tuple[Run, Path]:
     """Write the report of a job's last run as HTML, to `path` or into the job's state; return the run and where it is.
 
-    Raises `Misconfigured` where it has not been run, `SinkFailed` where what landed cannot be read.
+    Raises `NotRunYet` where it has not been run, `SinkFailed` where what landed cannot be read.
     """
     async with job_state.opened(folder, is_new=False) as state:
         run = await state.last_run()
     if run is None:
-        raise Misconfigured("the job has not been run yet: there is nothing to report")
+        raise job_state.NotRunYet("the job has not been run yet: there is nothing to report")
     rows = await landed(file, run)
     where = path or folder / f"report-{run.id}.html"
     await asyncio.to_thread(where.write_text, reporting.page(run, rows), encoding="utf-8")
@@ -201,7 +202,8 @@ async def foresee(
     """What a run of a job would do and cost from where it is. A sample of prompts is asked, and paid, for that.
 
     It counts in the job's limits, and its answers are kept for the run. With a `sample` of 0 nothing is asked.
-    Raises as `run` does; `RunStopped` and `LimitReached` where the sample cannot be asked.
+    Raises as `run` does; `RunStopped` and `LimitReached` where the sample cannot be asked, `SinkFailed` where its rows
+    could not land.
     """
     async with job_state.opened(folder) as state:
         with state.lease():
@@ -213,6 +215,7 @@ async def foresee(
             counts = await planning.count(prepared.question, batches, state, landed=landed, sample=sample)
             sampled = planning.Sampled()
             if counts.sample:
+                await asyncio.to_thread(require_writable, prepared)
                 async with hosts.opened(file.job.deployment, environ) as host:
                     state.run = record
                     asker = asker_of(prepared, record, host)

@@ -30,6 +30,10 @@ class Leased(Misconfigured):
     """Another process works on the job."""
 
 
+class NotRunYet(Misconfigured):
+    """The job has no run that could be looked at."""
+
+
 class JobState:
     """An open state. It is also the cache of answers of whoever runs the job."""
 
@@ -101,10 +105,13 @@ class JobState:
 
 @contextlib.asynccontextmanager
 async def opened(folder: Path, *, is_new: bool = True) -> AsyncIterator[JobState]:
-    """The state in a folder. Raises `Misconfigured` where it cannot be used, or is not there and is not to be made."""
+    """The state in a folder. Raises `Misconfigured` where it cannot be used.
+
+    Where it is not there, and is not to be made, that is a `NotRunYet`.
+    """
     path = folder / "state.sqlite"
     if not is_new and not path.exists():
-        raise Misconfigured(f"the job has not been run yet: there is nothing in {folder}")
+        raise NotRunYet(f"the job has not been run yet: there is nothing in {folder}")
     make(folder)
     database = open_database(path, schema="enrichment")
     try:

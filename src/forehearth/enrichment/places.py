@@ -1,6 +1,7 @@
 """Where tables are: paths of this machine, which begin at the job file's folder, and URLs of storages."""
 
 import re
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, Protocol
@@ -20,6 +21,13 @@ def is_url(path: str) -> bool:
 def place(path: str, folder: Path) -> str:
     """A path or URL, without a slash at its end."""
     return path.rstrip("/") if is_url(path) else str((folder / path).absolute()).rstrip("/")
+
+
+def require_writable(folder: Path) -> None:
+    """See that a folder can be written to, or made where it is not there. Nothing is left behind. Raises `OSError`."""
+    there = next(each for each in (folder, *folder.parents) if each.exists())
+    with tempfile.TemporaryFile(dir=there):
+        pass
 
 
 class Stored(Protocol):

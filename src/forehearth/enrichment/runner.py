@@ -81,6 +81,7 @@ class Runner:
         plumbing.asker.latency = run.latency  # the classes go on counting where they were
         self._of = plumbing
         self._gives_way = False
+        self._writable = False
         self._show = show
 
     def stop(self, status: Status) -> None:
@@ -158,6 +159,7 @@ class Runner:
                         return False
                     await self._had_landed(piece, last=piece.number == landed)
                 elif piece is not None:
+                    await self._require_writable()
                     working.append((piece, asyncio.create_task(self._enriched(piece))))
                 while working and (piece is None or len(working) >= _AHEAD):
                     if not await self._land(*working.popleft()):
@@ -185,6 +187,15 @@ class Runner:
         warning = "another run lands the rows of this job, too: this one lets it go first"
         if warning not in self.run.warnings:
             self.run.warnings.append(warning)
+
+    async def _require_writable(self) -> None:
+        """See once, before anything is paid, that rows and failed rows can land. Raises `SinkFailed`."""
+        if self._writable:
+            return
+        await asyncio.to_thread(self._of.sink.require_writable)
+        if self._of.on_error == "quarantine":
+            await asyncio.to_thread(self._of.quarantine.require_writable)
+        self._writable = True
 
     async def _enriched(self, piece: Piece) -> Any:
         return marked(await self._of.enricher.enrich(piece.rows), piece.malformed)

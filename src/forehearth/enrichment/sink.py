@@ -25,6 +25,13 @@ class Sink(Protocol):
         """The highest number that has landed; 0 before the first. All below it have landed too."""
         ...
 
+    def require_writable(self) -> None:
+        """See that rows can land, as far as that is told without writing; nothing is left behind. Raises `SinkFailed`.
+
+        It is asked after `landed`, and before anything is paid.
+        """
+        ...
+
     def write(self, chunk: Chunk) -> bool:
         """Land a chunk; False where it had landed already. Chunks are written in the order of their numbers."""
         ...

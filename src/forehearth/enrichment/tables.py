@@ -55,8 +55,8 @@ def sinks_of(file: JobFile, schema: Any, failed: Any, fingerprint: str) -> tuple
     sink = file.job.sink
     where = place(sink.path, file.folder)
     if not isinstance(sink, DeltaSink):
-        main = ParquetFolder(Path(where), application=fingerprint)
-        return main, ParquetFolder(Path(where + QUARANTINE), application=fingerprint)
+        main = ParquetFolder(Path(where), application=fingerprint, schema=schema)
+        return main, ParquetFolder(Path(where + QUARANTINE), application=fingerprint, schema=failed)
     application, storage = f"forehearth:{fingerprint}", options(sink)
     key = file.job.key if file.job.mode == "merge" else ()
     beside = DeltaTableSink(where + QUARANTINE, failed, application=application, key=(), options=storage)

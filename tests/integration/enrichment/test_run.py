@@ -3,7 +3,7 @@
 import asyncio
 import json
 import subprocess
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from xml.etree import ElementTree as ET
@@ -18,10 +18,12 @@ from deltalake import DeltaTable, write_deltalake
 
 from forehearth import enrich
 from forehearth.cli.main import run as command
+from forehearth.cli.output import Exit
 from forehearth.core.errors import Misconfigured
 from forehearth.core.money import UNIT
 from forehearth.enrichment import job_state
 from forehearth.enrichment.run_record import Run
+from forehearth.enrichment.sink import SinkFailed
 from forehearth.testing.http_connection import Seen
 from forehearth.testing.upstream import Answer, Upstream
 from tests.conftest import StartForehearth
@@ -389,6 +391,65 @@ async def test_a_table_with_other_columns_is_not_written_to(tmp_path: Path, host
     assert "has no column 'text'" in ended.reason
 
 
+def _with_another_type(folder: Path) -> None:
+    write_deltalake(folder / "out", pa.table({"id": [1], "text": ["a"], "length": [[1]], "word": ["a"]}))
+
+
+def _with_a_column_that_is_never_empty(folder: Path) -> None:
+    nullable = [("id", pa.int64()), ("text", pa.string()), ("length", pa.int64()), ("word", pa.string())]
+    fields = [*(pa.field(*each) for each in nullable), pa.field("owner", pa.string(), nullable=False)]
+    DeltaTable.create(folder / "out", schema=pa.schema(fields))
+
+
+def _with_another_quarantine(folder: Path) -> None:
+    write_deltalake(folder / "out__quarantine", pa.table({"id": [1]}))
+
+
+def _with_a_file_in_the_way(folder: Path) -> None:
+    (folder / "out__quarantine").touch()
+
+
+UNWRITABLE = [
+    (lambda _: None, {"sink": {"format": "delta", "path": "/proc/forehearth/out"}}, "cannot be written: No such file"),
+    (lambda _: None, {"sink": {"format": "parquet", "path": "/proc/forehearth/out"}}, "cannot be written"),
+    (_with_another_type, {"columns": []}, "cannot be written: Unsupported cast"),
+    (_with_a_column_that_is_never_empty, {"columns": []}, "must have a value in its column 'owner'"),
+    (_with_another_quarantine, {}, "out__quarantine is there and has no column 'text'"),
+    (_with_a_file_in_the_way, {"sink": {"format": "delta", "path": "out"}}, "out__quarantine cannot be"),
+    (_with_a_file_in_the_way, {"sink": {"format": "parquet", "path": "out"}}, "out__quarantine cannot be"),
+]
+
+
+@pytest.mark.parametrize(("before", "members", "says"), UNWRITABLE)
+async def test_a_sink_that_cannot_be_written_is_told_before_anything_is_asked(
+    tmp_path: Path, host: Upstream, before: Callable[[Path], None], members: dict[str, object], says: str
+) -> None:
+    tickets(tmp_path, 2)
+    before(tmp_path)
+    path = job(tmp_path, host, **members)
+    there = _tables(tmp_path)
+    ended = await run(path)
+    assert ended.status == "failed"
+    assert says in ended.reason
+    with pytest.raises(SinkFailed, match=says):
+        await enrich.foresee(enrich.load(path), enrich.state_folder(enrich.load(path), None))
+    assert host.requests == []
+    assert _tables(tmp_path) == there
+
+
+def _tables(folder: Path) -> list[Path]:
+    return sorted(each for name in ("out", "out__quarantine") for each in (folder / name).rglob("*"))
+
+
+async def test_what_has_landed_whole_is_complete_though_its_sink_cannot_be_written_any_more(
+    tmp_path: Path, host: Upstream
+) -> None:
+    tickets(tmp_path, 2)
+    assert (await run(job(tmp_path, host))).status == "completed"
+    _with_a_file_in_the_way(tmp_path)
+    assert (await run(job(tmp_path, host))).status == "completed"
+
+
 def test_where_no_server_is_the_remedy_is_told(tmp_path: Path) -> None:
     file = enrich.load(job(tmp_path))
     (tmp_path / "tickets.csv").write_text("id,text\n1,a\n")
@@ -421,6 +482,21 @@ async def test_rows_that_failed_are_asked_again(tmp_path: Path, host: Upstream) 
         await run(path, deed="retry")
     assert (await run(path)).id == first.id
     assert landed(tmp_path).num_rows == 250
+
+
+@pytest.mark.parametrize("is_planned", [True, False])
+@pytest.mark.parametrize("deed", ["status", "report", "cancel"])
+def test_a_job_that_never_ran_is_no_wrong_configuration(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], deed: str, *, is_planned: bool
+) -> None:
+    tickets(tmp_path, 2)
+    path = job(tmp_path)
+    if is_planned:
+        enrich.plan(path, sample=0)
+    assert command(["enrich", deed, str(path)]) == Exit.FAILED
+    said = capsys.readouterr().err
+    assert "the job has not been run yet" in said
+    assert f"forehearth enrich run {path}" in said
 
 
 async def test_the_report_of_a_run_is_a_page_by_itself(

@@ -75,6 +75,28 @@ async def test_a_value_is_the_same_in_a_delta_table(tmp_path: Path, host: Upstre
     assert landed(tmp_path)["kept"].to_pylist() == [value]
 
 
+@pytest.mark.parametrize("number", [2**64, -(10**38) + 1])
+async def test_a_whole_number_of_json_lines_keeps_all_its_digits(tmp_path: Path, host: Upstream, number: int) -> None:
+    (tmp_path / "rows.jsonl").write_text(f'{{"id": 1, "text": "good", "kept": {number}}}\n')
+    done = await run(job(tmp_path, host, source={"format": "jsonl", "path": "rows.jsonl"}, prompt="{kept}"))
+    assert done.status == "completed", done.reason
+    assert landed(tmp_path)["kept"].to_pylist() == [number]
+    assert landed(tmp_path)["word"].to_pylist() == [str(number)]
+
+
+async def test_one_with_more_digits_than_a_delta_table_has_lands_in_parquet_alone(
+    tmp_path: Path, host: Upstream
+) -> None:
+    (tmp_path / "rows.jsonl").write_text(f'{{"text": "good", "kept": {10**38}}}\n')
+    source = {"format": "jsonl", "path": "rows.jsonl"}
+    with pytest.raises(Misconfigured, match=r"no type for the column 'kept', .* or write format: parquet"):
+        await run(job(tmp_path, host, source=source))
+    assert not host.requests
+    done = await run(job(tmp_path, host, source=source, sink={"format": "parquet", "path": "out"}))
+    assert done.status == "completed", done.reason
+    assert pyarrow.parquet.read_table(tmp_path / "out")["kept"].to_pylist() == [Decimal(10**38)]
+
+
 async def test_what_is_no_number_stays_none_and_is_no_gap(tmp_path: Path, host: Upstream) -> None:
     await run(job(tmp_path, host, source=parquet_of(tmp_path, kept=pa.array([float("nan")]))))
     kept = landed(tmp_path)["kept"]

@@ -60,6 +60,21 @@ UNKNOWN = [
         "it is a key of provider 'demanding', and this backend's provider is 'toy'",
     ),
     ("version: 1\nbackends: {a: {provider: toy, radius: 1}}", "backends.a.radius", "it belongs under"),
+    (
+        "version: 1\nbackends: {b: {provider: toy}}\ndeployments: {d: {backends: [{backend: b, provider: toy}]}}",
+        "deployments.d.backends[0].provider",
+        "it belongs under 'backends.NAME'",
+    ),
+    (
+        "version: 1\nbackends: {b: {provider: toy}}\ndeployments: {d: {backends: [{backend: b, address: x}]}}",
+        "deployments.d.backends[0].address",
+        "it belongs under 'backends.NAME'",
+    ),
+    (
+        "version: 1\nbackends: {b: {provider: toy}}\ndeployments: {d: {provider: toy, backends: [{backend: b}]}}",
+        "deployments.d.provider",
+        "it belongs under 'backends.NAME'",
+    ),
     ("version: 1\nlog: {'': 1}", 'log[""]', "the keys here are 'level' and 'format'"),
     ('version: 1\nlog: {"a\\nb": 1}', 'log["a\\nb"]', "the keys here are 'level' and 'format'"),
 ]

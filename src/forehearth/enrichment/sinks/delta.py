@@ -10,15 +10,18 @@ import contextlib
 import functools
 import time
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, Final
 
 from forehearth.core.errors import Misconfigured
 from forehearth.enrichment.arrow import pa, pc
 from forehearth.enrichment.delta_library import deltalake, exceptions, said
 from forehearth.enrichment.delta_rows import batches
+from forehearth.enrichment.places import is_url, require_writable
 from forehearth.enrichment.sink import Chunk, SinkFailed
 from forehearth.enrichment.sinks.delta_types import storable
 
+_LOG: Final = "_delta_log"
 _TRIES: Final = 50
 _APPLICATION: Final = "forehearth.application"
 _NUMBER: Final = "forehearth.chunk"
@@ -52,13 +55,30 @@ class DeltaTableSink:
 
     def landed(self) -> int:
         """See `sink.Sink`. Nothing is made where there is no table yet."""
-        try:
-            if not deltalake.DeltaTable.is_deltatable(self._where, self._options):
-                return 0
-            self._table = self._load()
-        except (exceptions.DeltaError, OSError, ValueError) as error:
-            raise self._failed("read", error) from error
+        found = self._found()
+        if found is None:
+            return 0
+        self._table = found
         return self._version()
+
+    def require_writable(self) -> None:
+        """See `sink.Sink`. Of the table of a storage that is no folder only the columns are looked at."""
+        if self._table is None:
+            self._found()
+        full = [each.name for each in self._columns if not each.nullable and each.name not in self._schema.names]
+        if full:
+            raise SinkFailed(
+                f"sink: the table {self._where} is there and must have a value in its column '{full[0]}', which the "
+                "rows do not have: name another sink"
+            )
+        try:
+            self._fitted(self._schema.empty_table())
+            for folder in () if is_url(self._where) else (Path(self._where), Path(self._where, _LOG)):
+                require_writable(folder)
+        except OSError as error:
+            raise SinkFailed(f"sink: the table {self._where} cannot be written: {error.strerror}") from error
+        except pa.ArrowException as error:
+            raise self._failed("written", error) from error
 
     def write(self, chunk: Chunk) -> bool:
         """See `sink.Sink`."""
@@ -117,6 +137,15 @@ class DeltaTableSink:
         except (exceptions.DeltaError, OSError, ValueError) as error:
             raise self._failed("read", error) from error
         return {}
+
+    def _found(self) -> Any:
+        """The table, loaded; None where there is none."""
+        try:
+            if not deltalake.DeltaTable.is_deltatable(self._where, self._options):
+                return None
+            return self._load()
+        except (exceptions.DeltaError, OSError, ValueError) as error:
+            raise self._failed("read", error) from error
 
     def _load(self) -> Any:
         table = deltalake.DeltaTable(self._where, storage_options=self._options)

@@ -9,6 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from forehearth.enrichment.arrow import pa, parquet
+from forehearth.enrichment.places import require_writable
 from forehearth.enrichment.sink import Chunk, SinkFailed
 
 _MARKS: Final = "forehearth.marks"
@@ -17,10 +18,11 @@ _MOST: Final = 300
 
 
 class ParquetFolder:
-    """The folder. `application` is what tells the files of one job and source from others."""
+    """The folder, for rows of a schema. `application` is what tells the files of one job and source from others."""
 
-    def __init__(self, folder: Path, *, application: str) -> None:
+    def __init__(self, folder: Path, *, application: str, schema: Any) -> None:
         self._folder = folder
+        self._schema = schema
         self._application = application
         self._name = re.compile(rf"part-{re.escape(application)}-([0-9]{{8}})\.parquet")
 
@@ -36,6 +38,14 @@ class ParquetFolder:
             raise _failed(self._folder, "read", error) from error
         found = map(self._name.fullmatch, names)
         return max((int(each.group(1)) for each in found if each), default=0)
+
+    def require_writable(self) -> None:
+        """See `sink.Sink`."""
+        try:
+            require_writable(self._folder)
+            parquet.write_table(self._schema.empty_table(), pa.BufferOutputStream())
+        except (OSError, pa.ArrowException) as error:
+            raise _failed(self._folder, "written", error) from error
 
     def write(self, chunk: Chunk) -> bool:
         """See `sink.Sink`."""

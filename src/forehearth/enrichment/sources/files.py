@@ -11,6 +11,7 @@ from forehearth.core.enrichment_settings import ColumnType, CsvSource, JsonlSour
 from forehearth.core.errors import Misconfigured
 from forehearth.enrichment.arrow import csv, json, pa, parquet, pc
 from forehearth.enrichment.source import Source
+from forehearth.enrichment.sources.whole_numbers import types_beyond, with_types
 
 _PIECE: Final = 1 << 20
 _ROWS: Final = 8_192
@@ -67,12 +68,18 @@ def _with_gaps(batch: Any) -> Any:
 
 def open_jsonl(settings: JsonlSource, folder: Path) -> Source:
     """Rows of files with a JSON object a line."""
+    files = _filled(found(settings.path, folder, "jsonl"))
+    types = _opened(lambda _, __: types_beyond(files), files[0], None)
 
     def opened(path: Path, schema: Any) -> Any:
         options = json.ParseOptions(explicit_schema=schema, newlines_in_values=False)
-        return json.open_json(path, parse_options=options)
+        reader = json.open_json(path, parse_options=options)
+        if schema is not None or not types:
+            return reader
+        with reader:
+            return opened(path, with_types(reader.schema, types))
 
-    return _source(_filled(found(settings.path, folder, "jsonl")), opened)
+    return _source(files, opened)
 
 
 def open_parquet(settings: ParquetSource, folder: Path) -> Source:
