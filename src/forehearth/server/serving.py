@@ -73,6 +73,14 @@ async def run_worker(context: WorkerContext) -> None:
             settings, issuer=issuer, key=context.key, pepper=stores.pepper, fetch=fetch, turns=turns, clock=clock
         )
         workshop, connections = Workshop(), made_connections(settings, stores, clock)
+        made = families(
+            stores,
+            clock,
+            connection_rows(connections, identities.disclosures),
+            workshop,
+            reach=reached(connections, stores.pepper, blobs=blobs, spool=spool, egress=egress),
+            upload_bytes=settings.server.limits.upload_bytes,
+        )
         around = Surroundings(
             http=client,
             environ=context.environ,
@@ -83,17 +91,7 @@ async def run_worker(context: WorkerContext) -> None:
             refusals=identities.refusals,
             writing=None if ledger is None else ledger.writing,
             keep=Keeping(StoredCompletions(stores.documents, clock=clock)),
-            families=recorded(
-                families(
-                    stores,
-                    clock,
-                    connection_rows(connections, identities.disclosures),
-                    workshop,
-                    reach=reached(connections, stores.pepper, blobs=blobs, spool=spool, egress=egress),
-                    upload_bytes=settings.server.limits.upload_bytes,
-                ),
-                identities.changes,
-            ),
+            families=recorded(made, identities.changes),
             is_cutting=context.shutdown.overdue.is_set,
         )
         gateway = build_gateway(
