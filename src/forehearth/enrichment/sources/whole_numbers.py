@@ -20,6 +20,8 @@ Way = tuple[str | None, ...]
 
 _LONG: Final = re.compile(rb"[\s:\[,]-?[0-9]{19,}[\s,\]}]")
 """What may be such a number, and may stand in a text."""
+_LONGEST: Final = 1 << 21
+"""Bytes of a line, at the most: Arrow refuses longer ones, so what is in them need not be known."""
 _BITS: Final = 63
 _DIGITS: Final = 38
 _MOST_DIGITS: Final = 76
@@ -69,7 +71,7 @@ def _with_types(kind: Any, types: Mapping[Way, Any], way: Way) -> Any:
 
 def _lines(path: Path) -> Iterator[bytes]:
     with io.BufferedReader(pa.input_stream(str(path), compression="detect")) as file:
-        yield from file
+        yield from iter(lambda: file.readline(_LONGEST), b"")
 
 
 def _numbers(line: bytes) -> Iterator[tuple[Way, int | float]]:
