@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from forehearth.assistants.kept import Kept, KeptThread
+from forehearth.core.errors import NotFound
 from forehearth.core.place import Place
 from forehearth.dialects.assistants import asked, tools
 from forehearth.dialects.assistants.asked import NewMessage, ThreadBody, ThreadChange
@@ -28,7 +29,7 @@ class Threads:
         metadata = read_metadata(body.metadata)
         thread = Thread(id=kept.new_id("thread"), created_at=kept.now, tool_resources=resources, metadata=metadata)
         # The messages first: a thread that can be found has all of them.
-        await self.say(place, thread.id, messages)
+        await self._put(place, thread.id, messages)
         await kept.threads.create(place, thread.id, KeptThread(thread=thread))
         return thread
 
@@ -66,9 +67,20 @@ class Threads:
                 await kept.steps.sweep(place, parent=run)
         await kept.messages.sweep(place, parent=thread)
         await kept.threads.delete(place, thread)
+        # Whoever added one meanwhile may have seen the thread there still.
+        await kept.messages.sweep(place, parent=thread)
 
     async def say(self, place: Place, thread: str, messages: Sequence[NewMessage]) -> list[Message]:
-        """Add messages at a thread's end, all or none, whether it is there or not."""
+        """Add messages at a thread's end, all or none. Raises `NotFound`, also where it is removed meanwhile."""
+        made = await self._put(place, thread, messages)
+        try:
+            await self._kept.threads.get(place, thread)
+        except NotFound:
+            await self._kept.messages.sweep(place, parent=thread)
+            raise
+        return made
+
+    async def _put(self, place: Place, thread: str, messages: Sequence[NewMessage]) -> list[Message]:
         kept = self._kept
         now = kept.now
         made = [

@@ -1,7 +1,7 @@
 """Two who do something with one run at once, one of them in the midst of a write of the other's."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 import pytest
 
@@ -11,7 +11,7 @@ from forehearth.assistants.threads import Threads
 from forehearth.core.document import Document, StoreFailed
 from forehearth.core.errors import InvalidField, NotFound
 from forehearth.core.place import Place
-from forehearth.dialects.assistants.asked import Outputs, ToolOutput
+from forehearth.dialects.assistants.asked import NewMessage, Outputs, ThreadBody, ToolOutput
 from forehearth.dialects.assistants.objects import Step
 from forehearth.dialects.assistants.states import Status
 from forehearth.jobs.run import Run
@@ -36,10 +36,10 @@ class Crossed(MortalDocuments):
     def after(self, doing: str, kind: str, meanwhile: Meanwhile) -> None:
         self._after[doing, kind] = meanwhile
 
-    async def insert(self, document: Document) -> Document:
-        await self._meanwhile(self._before, "insert", document.kind)
-        kept = await super().insert(document)
-        await self._meanwhile(self._after, "insert", document.kind)
+    async def insert_many(self, documents: Sequence[Document]) -> list[Document]:
+        await self._meanwhile(self._before, "insert", documents[0].kind)
+        kept = await super().insert_many(documents)
+        await self._meanwhile(self._after, "insert", documents[0].kind)
         return kept
 
     async def replace(self, document: Document, *, etag: str | None) -> Document:
@@ -185,3 +185,23 @@ async def test_nothing_stays_of_a_worker_that_dies_before_it_sees_that_its_run_i
     assert kind in stage.left
     await attempt(stage, RUN)
     assert stage.left == {"assistant"}
+
+
+@pytest.mark.parametrize("is_late", [False, True])
+async def test_no_message_stays_that_is_added_while_its_thread_is_removed(is_late: bool):
+    """It is written before the removal begins, or, by somebody who saw the thread there still, at its very end."""
+    stage = CrossedStage()
+    threads, message = Threads(stage.kept), NewMessage(role="user", content=[], metadata={})
+    thread = await threads.create(HERE, ThreadBody())
+
+    async def add() -> None:
+        await stage.other.add(HERE, thread.id, message)
+
+    if is_late:
+        stage.documents.before("delete", "thread", add)
+        await threads.remove(HERE, thread.id)
+    else:
+        stage.documents.before("insert", "thread_message", lambda: threads.remove(HERE, thread.id))
+        with pytest.raises(NotFound):
+            await add()
+    assert stage.left == set()
