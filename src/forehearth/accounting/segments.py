@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 
 _DIGITS = 8
-READ_BYTES = 1 << 21
+READ_BYTES = 1 << 19
 """How much of a file is read at once."""
 LONGEST = 1 << 24
 """A line longer than this is none."""

@@ -170,14 +170,6 @@ def sinks_of(prepared: Prepared) -> tuple[Sink, Sink]:
     return tables.sinks_of(prepared.file, lands, failed, prepared.fingerprint)
 
 
-def require_writable(prepared: Prepared) -> None:
-    """See that the rows of a job, and failed rows, can land. It blocks. Raises `SinkFailed`."""
-    sink, quarantine = sinks_of(prepared)
-    sink.require_writable()
-    if prepared.file.job.on_error == "quarantine":
-        quarantine.require_writable()
-
-
 def runner_of(
     prepared: Prepared, record: Run, state: JobState, host: Host, show: Show, pieces: Pieces | None = None
 ) -> Runner:

@@ -21,7 +21,6 @@ from forehearth.enrich.composing import (
     lineage_of,
     prepare,
     record_of,
-    require_writable,
     runner_of,
     sinks_of,
 )
@@ -38,6 +37,7 @@ from forehearth.enrichment.lineage import Told
 from forehearth.enrichment.plan import Plan
 from forehearth.enrichment.run_record import Run
 from forehearth.enrichment.runner import Runner
+from forehearth.enrichment.sink import require_writable
 from forehearth.enrichment.source import KEPT, read_chunks
 
 Deed = Literal["run", "resume", "retry"]
@@ -209,13 +209,13 @@ async def foresee(
         with state.lease():
             prepared = await asyncio.to_thread(prepare, file, folder)
             record = await record_of(prepared, state)
-            sink, _ = sinks_of(prepared)
+            sink, quarantine = sinks_of(prepared)
             landed = await asyncio.to_thread(sink.landed) * file.job.chunk_rows
             batches = read_chunks(prepared.source, file.job.chunk_rows)
             counts = await planning.count(prepared.question, batches, state, landed=landed, sample=sample)
             sampled = planning.Sampled()
             if counts.sample:
-                await asyncio.to_thread(require_writable, prepared)
+                await asyncio.to_thread(require_writable, sink, quarantine, file.job.on_error)
                 async with hosts.opened(file.job.deployment, environ) as host:
                     state.run = record
                     asker = asker_of(prepared, record, host)

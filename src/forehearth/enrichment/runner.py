@@ -23,7 +23,7 @@ from forehearth.enrichment.enricher import Enricher
 from forehearth.enrichment.failed_rows import OF_FAILURES
 from forehearth.enrichment.job_state import JobState
 from forehearth.enrichment.run_record import Run, Status
-from forehearth.enrichment.sink import Chunk, Sink, SinkFailed
+from forehearth.enrichment.sink import Chunk, Sink, SinkFailed, require_writable
 from forehearth.enrichment.source import Piece, Pieces, SourceFailed
 
 _AHEAD: Final = 2
@@ -192,9 +192,7 @@ class Runner:
         """See once, before anything is paid, that rows and failed rows can land. Raises `SinkFailed`."""
         if self._writable:
             return
-        await asyncio.to_thread(self._of.sink.require_writable)
-        if self._of.on_error == "quarantine":
-            await asyncio.to_thread(self._of.quarantine.require_writable)
+        await asyncio.to_thread(require_writable, self._of.sink, self._of.quarantine, self._of.on_error)
         self._writable = True
 
     async def _enriched(self, piece: Piece) -> Any:

@@ -5,6 +5,8 @@ from typing import Any, Protocol
 
 import msgspec
 
+from forehearth.core.enrichment_settings import OnError
+
 
 class Chunk(msgspec.Struct, frozen=True, kw_only=True):
     """The rows that land together. `number` counts from 1 within a job's fingerprint."""
@@ -51,6 +53,13 @@ class Sink(Protocol):
     def identity(self) -> str:
         """What tells what is there from what may be there another time, or elsewhere; empty where there is nothing."""
         ...
+
+
+def require_writable(sink: Sink, quarantine: Sink, on_error: OnError) -> None:
+    """See that rows can land, and failed ones where they are put aside. Raises `SinkFailed`."""
+    sink.require_writable()
+    if on_error == "quarantine":
+        quarantine.require_writable()
 
 
 class SinkFailed(Exception):
