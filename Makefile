@@ -1,6 +1,6 @@
 # Everything there is to run. `make` alone lists it.
 .DEFAULT_GOAL := help
-.PHONY: help install run test check soak bench faults format lock clean
+.PHONY: help install run wheel test check soak bench faults format lock clean
 MAKEFLAGS += --no-print-directory
 bin := .venv/bin
 
@@ -14,13 +14,18 @@ run: ## install and start the server; PORT=8080 TLS_PORT=8443 ARGS='--config FIL
 	@scripts/install
 	@exec $(bin)/forehearth serve $(if $(PORT),--port $(PORT)) $(if $(TLS_PORT),--tls-port $(TLS_PORT)) $(ARGS)
 
+wheel: ## build a wheel in which the way of a call is compiled, into dist/; needs gcc and Python's headers
+	@scripts/install --dev
+	@$(bin)/python -m scripts.compiled_wheel
+
 test: ## install and run the tests; ARGS='-k NAME' chooses among them
 	@scripts/install --dev
 	@PYTHONDONTWRITEBYTECODE= $(bin)/pytest $(ARGS)
 
-check: ## everything that must pass: format, lint, types, layers, ceilings, docs, tests
+check: ## everything that must pass: format, lint, types, layers, ceilings, docs, tests; needs gcc and Python's headers
 	@scripts/install --dev
 	@scripts/check
+	@$(bin)/python -m scripts.check_compiled
 	@$(MAKE) test
 
 soak: ## the long tier of the tests; writes a dated report to docs/soak/; SOAK_MINUTES=10 takes about that long

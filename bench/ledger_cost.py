@@ -19,8 +19,9 @@ from typing import Any
 
 from forehearth.accounting.folding import Fold, Folding
 from forehearth.accounting.journal import Journal
-from forehearth.accounting.outcomes import Served, crashed
+from forehearth.accounting.outcomes import crashed
 from forehearth.accounting.prices import Step, Tariff
+from forehearth.accounting.served import Served
 from forehearth.core.call import Call, Operation
 from forehearth.core.clock import SystemClock
 from forehearth.core.exchange import Reply

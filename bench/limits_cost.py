@@ -25,7 +25,8 @@ from forehearth.core.limit_settings import LimitSettings, TokenSettings
 from forehearth.core.principal import Principal
 from forehearth.core.record import CallRecord
 from forehearth.core.usage import Usage
-from forehearth.policies.limits import HoldToLimits, LimitsOf
+from forehearth.policies.limits import HoldToLimits
+from forehearth.policies.standing import LimitsOf
 from forehearth.stores.sqlite.counters import SqliteCounters
 from forehearth.stores.sqlite.database import open_database
 

@@ -10,7 +10,8 @@ from bench.summary import Row, by_round
 OURS = "forehearth"
 OURS_TLS = "forehearth-tls"
 OURS_ACCOUNTS = "forehearth-accounts"
-OURS_ALL = (OURS, OURS_TLS, OURS_ACCOUNTS)
+OURS_ALL = (OURS, OURS_TLS, OURS_ACCOUNTS, f"{OURS}-source", f"{OURS_ACCOUNTS}-source")
+"""The last two are the same modules, not compiled."""
 _CALL_RATIO = 3.0
 _ACCOUNTS_RATIO = 4.0
 _STREAM_RATIO = 2.2

@@ -20,6 +20,8 @@ def every_stack() -> list[Stack]:
         Forehearth(),
         Forehearth(tls=True),
         Forehearth(accounts=True),
+        Forehearth(source=True),
+        Forehearth(accounts=True, source=True),
         Envoy(),
         TensorZero(),
         Portkey(),

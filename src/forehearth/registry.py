@@ -81,11 +81,11 @@ class Opened(msgspec.Struct, frozen=True, kw_only=True):
     provider: Provider
     sender: Sender
     restarts: bool = False
-    """See `routing.directory.Backend`."""
+    """See `routing.deployment.Backend`."""
     total_seconds: float
     """The longest that a call there may take."""
     responses: bool = False
-    """See `routing.directory.Backend`."""
+    """See `routing.deployment.Backend`."""
     by_script: bool = False
     """Whether each answer follows from its own call, so that a refusal says nothing of the next one."""
 

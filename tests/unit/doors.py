@@ -13,13 +13,16 @@ from forehearth.core.refusal import Refusal
 from forehearth.core.settings import ModelSettings
 from forehearth.core.upstream import Request, Response
 from forehearth.core.usage import Usage
-from forehearth.gateway import Admitted, Gateway, Parts, Resource
+from forehearth.gateway.admitted import Admitted
+from forehearth.gateway.arrival import Gateway
+from forehearth.gateway.parts import Parts, Resource
 from forehearth.policies.onion import compose
 from forehearth.policies.usage import CountUsage
 from forehearth.ports.keep import Keep
 from forehearth.providers.openai_compatible import OpenAICompatible, OpenAICompatibleSettings
 from forehearth.routing.attempts import Attempts
-from forehearth.routing.directory import Backend, Deployment, Directory
+from forehearth.routing.deployment import Backend, Deployment
+from forehearth.routing.directory import Directory
 from forehearth.routing.pool import Pool
 from forehearth.routing.routes import Route
 from forehearth.testing.clock import VirtualClock

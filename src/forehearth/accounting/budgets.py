@@ -8,8 +8,8 @@ from typing import Literal
 
 import msgspec
 
+from forehearth.accounting.bounds import Bounds
 from forehearth.accounting.counted import Counted, Hold
-from forehearth.accounting.tokens import Bounds
 from forehearth.core.call import Call
 from forehearth.core.errors import Misconfigured
 from forehearth.core.exchange import Header
@@ -145,13 +145,18 @@ Held = Sequence[tuple[Budget, Hold]]
 """What a call holds of each of its limits."""
 
 
-class Reservation(msgspec.Struct):
-    """All that one call holds. Settled once, when its record closes; what it did not use is free again."""
+class Reservation:
+    """All that one call holds. Settled once, when its record closes; what it did not use is free again.
 
-    call: Call
-    held: Held
-    exceeded: Callable[[str, int], None]
-    """Told of what was used beyond what was reserved."""
+    `exceeded` is told of what was used beyond what was reserved.
+    """
+
+    __slots__ = ("call", "exceeded", "held")
+
+    def __init__(self, call: Call, held: Held, exceeded: Callable[[str, int], None]) -> None:
+        self.call = call
+        self.held = held
+        self.exceeded = exceeded
 
     def release(self) -> None:
         """Nothing was carried out, and somebody else may be asked: give everything back."""

@@ -5,7 +5,7 @@ and of API Management (under the names that a limit's settings give).
 """
 
 from datetime import UTC, datetime
-from math import ceil, inf
+from math import ceil
 
 from forehearth.accounting.budgets import Budget, Held
 from forehearth.accounting.counted import Denied, Hold
@@ -22,7 +22,6 @@ def headers(held: Held, usage: Usage | None, now: float) -> list[Header]:
     used = None if usage is None else usage.prompt + usage.completion
     told: list[Header] = []
     tokens = requests = None
-    least_tokens = least_requests = inf
     for pair in held:
         budget, hold = pair
         if budget.is_named:
@@ -30,10 +29,10 @@ def headers(held: Held, usage: Usage | None, now: float) -> list[Header]:
         if budget.rate_headers is None:
             continue
         if not budget.in_tokens:
-            if hold.left < least_requests:
-                requests, least_requests = pair, hold.left
-        elif hold.left < least_tokens:  # of all limits of tokens a call takes the same
-            tokens, least_tokens = pair, hold.left
+            if requests is None or hold.left < requests[1].left:
+                requests = pair
+        elif tokens is None or hold.left < tokens[1].left:  # of all limits of tokens a call takes the same
+            tokens = pair
     for tightest in (tokens, requests):
         if tightest is not None:
             budget, hold = tightest

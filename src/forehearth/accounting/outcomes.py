@@ -1,9 +1,6 @@
 """What the ledger keeps of a call: made of the call, and of the notes that were taken on its way. No I/O."""
 
-from collections.abc import Callable
-
-import msgspec
-
+from forehearth.accounting.served import Price, PriceOf, Served
 from forehearth.core.call import Call
 from forehearth.core.ledger import Flag, Intent, LedgerRecord
 from forehearth.core.usage import Usage
@@ -13,32 +10,8 @@ MOST_WORDS = 40
 _UNUSED = Usage(prompt=0)
 
 
-class Price(msgspec.Struct, frozen=True):
-    """What some tokens cost, and by which prices."""
-
-    amount: int
-    """As `core.money` has it."""
-    currency: str
-    version: str
-
-
-PriceOf = Callable[[str, str, Usage], Price | None]
-"""What tokens cost that a backend used for a model: `(backend, model, usage)`; None where that is not known.
-
-Without a backend it is the dearest of those that the deployment has.
-"""
 _FREE = Price(0, "", "")
 _UNKNOWN: tuple[None, str, str] = (None, "", "")
-
-
-class Served(msgspec.Struct, frozen=True, kw_only=True):
-    """A deployment, as the ledger has it."""
-
-    resource: str
-    name: str
-    price_of: PriceOf
-    bound: Callable[[Call], Usage]
-    """The tokens that a call may use at the most; asked where nothing was reserved for it."""
 
 
 def intent(call: Call, served: Served) -> tuple[object, ...]:

@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from forehearth.accounting.outcomes import Price
+from forehearth.accounting.served import Price
 from forehearth.core.money import UNIT, units
 from forehearth.core.price_settings import PriceSettings
 from forehearth.core.usage import Usage

@@ -2,6 +2,8 @@
 
 import platform
 from importlib import metadata
+from importlib.machinery import SourceFileLoader
+from importlib.util import find_spec
 from typing import Final
 
 import click
@@ -25,6 +27,7 @@ def version(as_json: bool) -> None:
     """
     found: dict[str, str | None] = {
         "forehearth": __version__,
+        "modules": "source" if _is_source("forehearth.policies.limits") else "compiled",
         "python": platform.python_version(),
         "platform": f"{platform.system()} {platform.machine()}",
         **{name: _installed(name) for name in PARTS},
@@ -35,6 +38,12 @@ def version(as_json: bool) -> None:
     width = max(map(len, found))
     for name, value in found.items():
         click.echo(f"{name:<{width}}  {value or 'not installed'}")
+
+
+def _is_source(module: str) -> bool:
+    """Whether a module that can be compiled is not."""
+    spec = find_spec(module)
+    return spec is not None and isinstance(spec.loader, SourceFileLoader)
 
 
 def _installed(name: str) -> str | None:

@@ -6,12 +6,12 @@ Reading never changes a byte, and what cannot be read counts as not reported: us
 import re
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Annotated
 
 import msgspec
 
 from forehearth.core.errors import Broken
 from forehearth.core.usage import Usage
+from forehearth.dialects.usage_members import Body, Details, Response, ResponseEvent
 
 _REPORTED = re.compile(rb'"usage"\s*:\s*\{')
 _NAME = b'"usage"'
@@ -20,44 +20,9 @@ _LONGEST_EVENT = 1 << 20
 """An event longer than this is not looked into; usage events are a few hundred bytes."""
 
 
-_Tokens = Annotated[int, msgspec.Meta(ge=0, le=1_000_000_000)]
-"""What a call can have used. A host that reports anything else has reported nothing: it would spoil every sum."""
-
-
-class _Details(msgspec.Struct):
-    cached_tokens: _Tokens | None = None
-    reasoning_tokens: _Tokens | None = None
-
-
-class _Counts(msgspec.Struct):
-    prompt_tokens: _Tokens
-    completion_tokens: _Tokens | None = None
-    prompt_tokens_details: _Details | None = None
-    completion_tokens_details: _Details | None = None
-
-
-class _ResponseCounts(msgspec.Struct):
-    input_tokens: _Tokens
-    output_tokens: _Tokens | None = None
-    input_tokens_details: _Details | None = None
-    output_tokens_details: _Details | None = None
-
-
-class _Body(msgspec.Struct):
-    usage: _Counts | None = None
-
-
-class _Response(msgspec.Struct):
-    usage: _ResponseCounts | None = None
-
-
-class _ResponseEvent(msgspec.Struct):
-    response: _Response | None = None
-
-
-_decoder = msgspec.json.Decoder(_Body)
-_response_decoder = msgspec.json.Decoder(_Response)
-_event_decoder = msgspec.json.Decoder(_ResponseEvent)
+_decoder = msgspec.json.Decoder(Body)
+_response_decoder = msgspec.json.Decoder(Response)
+_event_decoder = msgspec.json.Decoder(ResponseEvent)
 
 
 def read(body: bytes) -> Usage | None:
@@ -70,8 +35,8 @@ def read(body: bytes) -> Usage | None:
         raise Broken("The model's host sent a body that is not JSON.") from error
     if counts is None:
         return None
-    before = counts.prompt_tokens_details or _Details()
-    after = counts.completion_tokens_details or _Details()
+    before = counts.prompt_tokens_details or Details()
+    after = counts.completion_tokens_details or Details()
     return Usage(
         prompt=counts.prompt_tokens,
         completion=counts.completion_tokens or 0,
@@ -90,7 +55,7 @@ def read_response_event(body: bytes) -> Usage | None:
     return _of_response(body, lambda text: _event_decoder.decode(text).response)
 
 
-def _of_response(body: bytes, decode: Callable[[bytes], _Response | None]) -> Usage | None:
+def _of_response(body: bytes, decode: Callable[[bytes], Response | None]) -> Usage | None:
     try:
         found = decode(body)
     except msgspec.ValidationError:
@@ -100,8 +65,8 @@ def _of_response(body: bytes, decode: Callable[[bytes], _Response | None]) -> Us
     counts = None if found is None else found.usage
     if counts is None:
         return None
-    before = counts.input_tokens_details or _Details()
-    after = counts.output_tokens_details or _Details()
+    before = counts.input_tokens_details or Details()
+    after = counts.output_tokens_details or Details()
     return Usage(
         prompt=counts.input_tokens,
         completion=counts.output_tokens or 0,

@@ -7,8 +7,6 @@ What was read and decided of it then is not read and decided again; only its cre
 import re
 from typing import Final, Self
 
-import msgspec
-
 from forehearth.http.head import Request
 from forehearth.ports.entrance import Admission
 
@@ -18,13 +16,16 @@ _LENGTH: Final = re.compile(rb"\r\n[Cc]ontent-[Ll]ength:[\t ]*([0-9]+)[\t ]*\r\n
 _MOST_DIGITS: Final = 18
 
 
-class Repeated(msgspec.Struct, frozen=True, kw_only=True):
+class Repeated:
     """A head that was let in. The next one is the same where nothing but the digits of its content-length differs."""
 
-    before: bytes
-    after: bytes
-    request: Request
-    admission: Admission
+    __slots__ = ("_after", "_before", "admission", "request")
+
+    def __init__(self, before: bytes, after: bytes, request: Request, admission: Admission) -> None:
+        self._before = before
+        self._after = after
+        self.request = request
+        self.admission = admission
 
     @classmethod
     def of(cls, block: bytes, request: Request, admission: Admission) -> Self | None:
@@ -33,11 +34,11 @@ class Repeated(msgspec.Struct, frozen=True, kw_only=True):
         if found is None or request.length < 0:
             return None
         before, after = block[: found.start(1)], block[found.end(1) :]
-        return cls(before=before, after=after, request=request, admission=admission)
+        return cls(before, after, request, admission)
 
     def length(self, block: bytes) -> int:
         """The bytes of the body that a whole head announces; -1 where it is another head."""
-        if not block.startswith(self.before) or not block.endswith(self.after):
+        if not block.startswith(self._before) or not block.endswith(self._after):
             return -1
-        digits = block[len(self.before) : -len(self.after)]
+        digits = block[len(self._before) : -len(self._after)]
         return int(digits) if digits.isdigit() and len(digits) <= _MOST_DIGITS else -1

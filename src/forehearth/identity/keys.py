@@ -9,8 +9,6 @@ import logging
 from collections.abc import Iterable, Mapping, Sequence
 from hmac import compare_digest
 
-import msgspec
-
 from forehearth.core.errors import PermissionDenied
 from forehearth.core.exchange import KEY_HEADERS, Head
 from forehearth.core.permission import CONTROL
@@ -35,11 +33,16 @@ _FROM_ELSEWHERE = (
 _EVERYTHING = INFERENCE | CONTROL
 
 
-class _Entry(msgspec.Struct, frozen=True, kw_only=True):
-    digest: bytes
-    principal: Principal
-    ends: float
-    networks: Networks | None = None
+class _Entry:
+    """A key, and whose it is."""
+
+    __slots__ = ("digest", "ends", "networks", "principal")
+
+    def __init__(self, *, digest: bytes, principal: Principal, ends: float, networks: Networks | None = None) -> None:
+        self.digest = digest
+        self.principal = principal
+        self.ends = ends
+        self.networks = networks
 
 
 _NOWHERE = ""

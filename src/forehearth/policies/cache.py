@@ -21,10 +21,10 @@ from forehearth.core.cache_settings import CacheSettings
 from forehearth.core.call import Call
 from forehearth.core.clock import Clock
 from forehearth.core.errors import ForehearthError
-from forehearth.core.exchange import Header, Reply, Stream
-from forehearth.core.tap import Tap
+from forehearth.core.exchange import Header, Reply
 from forehearth.core.usage import Usage
 from forehearth.policies.onion import Proceed
+from forehearth.policies.recorded import Recorded
 from forehearth.ports.cache_meter import CacheMeter
 from forehearth.ports.embedder import Embedder
 
@@ -143,7 +143,7 @@ class AnswerAgain:
         def ended(pieces: tuple[bytes, ...]) -> None:
             self._keep(call, place, storable.stream(pieces), lambda: Answer.of(reply, self._now(), pieces))
 
-        stream = _Recorded(reply.stream, most=self._cache.largest, ended=ended)
+        stream = Recorded(reply.stream, most=self._cache.largest, ended=ended)
         return msgspec.structs.replace(reply, headers=headers, stream=stream)
 
     def _keep(self, call: Call, place: _Place, objection: str, answer: Callable[[], Answer]) -> None:
@@ -152,35 +152,6 @@ class AnswerAgain:
             reason = objection or "it is too large, or the cache was purged meanwhile"
             call.record.say(_NAME, f"The answer was not kept: {reason}.")
         self._meter.kept(stored=kept)
-
-
-class _Recorded(Tap):
-    """A stream whose pieces are remembered as they pass. `ended` has them all where it came to its end."""
-
-    __slots__ = ("_ended", "_most", "_pieces", "_size")
-
-    def __init__(self, stream: Stream, *, most: int, ended: Callable[[tuple[bytes, ...]], None]) -> None:
-        super().__init__(stream)
-        self._ended: Callable[[tuple[bytes, ...]], None] | None = ended
-        self._pieces: list[bytes] = []
-        self._size = 0
-        self._most = most
-
-    def take(self, piece: bytes) -> bytes:
-        """See `core.tap`."""
-        self._size += len(piece)
-        if self._size <= self._most:
-            self._pieces.append(piece)
-        else:  # too large to be kept
-            self._ended = None
-            self._pieces.clear()
-        return piece
-
-    def end(self) -> bytes:
-        """See `core.tap`."""
-        if self._ended is not None:
-            self._ended(tuple(self._pieces))
-        return b""
 
 
 def _wants_fresh(call: Call) -> bool:

@@ -10,7 +10,8 @@ from functools import partial
 import msgspec
 
 from forehearth.accounting.journal import Journal, Unwritable
-from forehearth.accounting.outcomes import Served, intent, outcome
+from forehearth.accounting.outcomes import intent, outcome
+from forehearth.accounting.served import Served
 from forehearth.core.call import Call
 from forehearth.core.clock import Clock
 from forehearth.core.errors import LedgerUnwritable

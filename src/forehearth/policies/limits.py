@@ -6,24 +6,24 @@ what is left; then the call waits, if the limit lets it, and is refused otherwis
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
-import msgspec
 from msgspec.structs import replace
 
+from forehearth.accounting.bounds import Bounds
 from forehearth.accounting.budgets import Budget, Held, Reservation
 from forehearth.accounting.counted import Denied, Hold
 from forehearth.accounting.leases import Lease, Leases
 from forehearth.accounting.limit_headers import headers, refusal
-from forehearth.accounting.tokens import Bounds, TokenBounds
+from forehearth.accounting.tokens import TokenBounds
 from forehearth.core.call import Call
 from forehearth.core.counter import Demand
 from forehearth.core.document import StoreFailed
 from forehearth.core.errors import ForehearthError, LimitsUnchecked
 from forehearth.core.exchange import Reply
-from forehearth.core.principal import Principal
 from forehearth.core.record import Touched
 from forehearth.policies.onion import Proceed
+from forehearth.policies.standing import Applying, LimitsOf, Standing
 from forehearth.ports.limit_meter import LimitMeter
 
 _NAME = "limits"
@@ -33,52 +33,6 @@ _STORE_AGAIN = 1.0
 _REMEMBERED = 4_096
 """Callers of a deployment whose standing is remembered."""
 _RATES = b"x-ratelimit-"
-
-
-class Applying(msgspec.Struct, frozen=True, kw_only=True):
-    """The limits that apply to a call: of its deployment, its product and its project together."""
-
-    budgets: tuple[Budget, ...]
-    """Those that few callers share come first: nobody holds what many share while waiting for what is their own."""
-    longest: int | None
-    """Tokens of the longest answer of one choice."""
-
-
-class Standing(msgspec.Struct, frozen=True, kw_only=True):
-    """What a caller's calls in a project are held against."""
-
-    principal: Principal
-    budgets: Sequence[Budget]
-    longest: int | None
-    """Both as in `Applying`."""
-    leases: tuple[tuple[Budget, Lease], ...] | None
-    """One for each budget; None where every call says anew which counters it is held against."""
-    generation: int
-    """That of the leases. What was forgotten since has nothing free, so a call would go the long way each time."""
-
-
-class LimitsOf(msgspec.Struct, frozen=True, kw_only=True):
-    """Limits by where they stand, with the longest answers they allow."""
-
-    deployment: Sequence[Budget] = ()
-    products: Mapping[str, Sequence[Budget]] = {}
-    projects: Mapping[str, Sequence[Budget]] = {}
-    longest_of_deployment: int | None = None
-    longest_of_products: Mapping[str, int] = {}
-    longest_of_projects: Mapping[str, int] = {}
-
-    def applying(self, product: str, project: str) -> Applying:
-        """To calls of a product, in a project; empty names for none."""
-        found = (*self.deployment, *self.products.get(product, ()), *self.projects.get(project, ()))
-        longest = (
-            self.longest_of_deployment,
-            self.longest_of_products.get(product),
-            self.longest_of_projects.get(project),
-        )
-        return Applying(
-            budgets=tuple(sorted(found, key=lambda each: each.breadth)),
-            longest=min((each for each in longest if each is not None), default=None),
-        )
 
 
 class HoldToLimits:

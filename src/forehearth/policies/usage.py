@@ -7,7 +7,7 @@ says so, the answer is read to its end, which is what the backend will charge fo
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import Sequence
 from typing import Any, Self
 
 import msgspec
@@ -233,15 +233,13 @@ class _Outlasting:
             if reading.done():
                 self.reading = None
 
-    async def rest(self) -> AsyncGenerator[bytes, None]:
-        """All that is still to come. Cancelling this reader does end it."""
-        if self.reading is not None:
-            try:
-                yield await self.reading
-            except StopAsyncIteration:
-                return
-        async for piece in self._stream:
-            yield piece
+    async def rest(self) -> bytes | None:
+        """The next piece of all that is still to come; None at the end. Cancelling this reader does end it."""
+        reading, self.reading = self.reading, None
+        try:
+            return await (self._stream.__anext__() if reading is None else reading)
+        except StopAsyncIteration:
+            return None
 
     async def aclose(self) -> None:
         """See `core.exchange.Stream`."""
@@ -280,7 +278,7 @@ class _Drained(_Watched):
         """Read to the end. What goes wrong in it only means that less is known."""
         cut = True
         try:
-            async for piece in self._outlasting.rest():
+            while (piece := await self._outlasting.rest()) is not None:
                 self._text.feed(piece)
                 self._count(piece)
                 if self._is_bounded and self._is_too_long():

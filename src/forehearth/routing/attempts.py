@@ -26,7 +26,7 @@ from forehearth.core.record import Attempt
 from forehearth.core.upstream import Request, Response
 from forehearth.dialects import openai_errors
 from forehearth.ports.meter import Meter
-from forehearth.routing.directory import Backend
+from forehearth.routing.deployment import Backend
 from forehearth.routing.health import BUSY_SECONDS
 from forehearth.routing.member import TOTAL, Member
 from forehearth.routing.plan import Plan, Planner, Strategy, soonest

@@ -11,7 +11,7 @@ import msgspec
 from forehearth.core.call import Call
 from forehearth.core.errors import RETRYABLE_STATUSES, AllBusy, BackendRefused, ForehearthError
 from forehearth.core.exchange import Reply
-from forehearth.routing.directory import Deployment
+from forehearth.routing.deployment import Deployment
 from forehearth.routing.spillover import spillover_headers
 
 _BUSY, _UNAVAILABLE = 429, 503

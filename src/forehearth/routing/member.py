@@ -10,7 +10,7 @@ from forehearth.core.record import Attempt, CallRecord
 from forehearth.core.upstream import Response
 from forehearth.dialects.waits import spent
 from forehearth.ports.capacity import Capacity, Place
-from forehearth.routing.directory import Backend
+from forehearth.routing.deployment import Backend
 from forehearth.routing.health import Health
 from forehearth.routing.latency import Latency
 

@@ -8,7 +8,7 @@ from forehearth.core.routing_settings import BackendLimits
 from forehearth.ports.capacity import Capacity
 from forehearth.ports.meter import PoolMeter
 from forehearth.routing.capacity import WorkerCapacity
-from forehearth.routing.directory import Backend, Deployment
+from forehearth.routing.deployment import Backend, Deployment
 from forehearth.routing.health import Health
 from forehearth.routing.member import Member
 

@@ -16,7 +16,7 @@ from forehearth.core.cache_settings import CacheSettings, SemanticCacheSettings
 from forehearth.core.clock import Clock
 from forehearth.policies.cache import AnswerAgain
 from forehearth.policies.onion import Policy, Proceed
-from forehearth.routing.directory import Deployment
+from forehearth.routing.deployment import Deployment
 from forehearth.server.context import WorkerContext
 from forehearth.server.stores import Stores
 from forehearth.telemetry.cells import Sample

@@ -9,12 +9,15 @@ import msgspec
 from forehearth.core.clock import SystemClock
 from forehearth.core.ids import request_ids
 from forehearth.core.settings import ResourceSettings, Settings
-from forehearth.gateway import Gateway, Parts, Resource, carry
+from forehearth.gateway.arrival import Gateway
+from forehearth.gateway.carrying import carry
+from forehearth.gateway.parts import Parts, Resource
 from forehearth.policies.journal import WriteDown
 from forehearth.policies.onion import Policy, Proceed, compose
 from forehearth.ports.identity import Identity
 from forehearth.registry import PROVIDERS, Kind, Surroundings
-from forehearth.routing.directory import Deployment, Directory
+from forehearth.routing.deployment import Deployment
+from forehearth.routing.directory import Directory
 from forehearth.routing.resources import by_host
 from forehearth.routing.routes import route
 from forehearth.server.caching import Caching

@@ -9,7 +9,8 @@ from typing import Literal, NamedTuple
 
 from forehearth.accounting.folding import Fold, Folding
 from forehearth.accounting.journal import Journal, new_name
-from forehearth.accounting.outcomes import PriceOf, Served, crashed
+from forehearth.accounting.outcomes import crashed
+from forehearth.accounting.served import PriceOf, Served
 from forehearth.accounting.tokens import TokenBounds
 from forehearth.admin.usage import LedgerOffice, Sleep
 from forehearth.core.call import Call
@@ -22,7 +23,7 @@ from forehearth.core.usage import Usage
 from forehearth.policies.journal import WriteDown
 from forehearth.policies.onion import Policy
 from forehearth.ports.ledger_meter import LedgerMeter
-from forehearth.routing.directory import Deployment
+from forehearth.routing.deployment import Deployment
 from forehearth.server.context import WorkerContext
 from forehearth.server.data_directory import DataDirectory
 from forehearth.stores.sqlite.database import open_database

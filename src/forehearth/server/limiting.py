@@ -10,10 +10,11 @@ from forehearth.core.limit_settings import LimitSettings
 from forehearth.core.settings import DeploymentSettings, ResourceSettings
 from forehearth.policies.drains import Drains
 from forehearth.policies.fit import FitContext
-from forehearth.policies.limits import HoldToLimits, LimitsOf
+from forehearth.policies.limits import HoldToLimits
 from forehearth.policies.onion import Policy
+from forehearth.policies.standing import LimitsOf
 from forehearth.policies.usage import CountUsage
-from forehearth.routing.directory import Deployment
+from forehearth.routing.deployment import Deployment
 from forehearth.telemetry.metrics import Metrics
 
 

@@ -11,7 +11,7 @@ from forehearth.core.routing_settings import BackendLimits, HealthSettings
 from forehearth.core.settings import DeploymentBackend, DeploymentSettings
 from forehearth.registry import STRATEGIES, Opened
 from forehearth.routing.attempts import Attempts
-from forehearth.routing.directory import Backend, Deployment
+from forehearth.routing.deployment import Backend, Deployment
 from forehearth.routing.pool import Capacities, Pool, in_this_worker
 from forehearth.routing.states import Pools
 from forehearth.telemetry.metrics import Metrics

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
-from forehearth.accounting.outcomes import Price, PriceOf
 from forehearth.accounting.prices import PriceList, Tariffs, at, configured
+from forehearth.accounting.served import Price, PriceOf
 from forehearth.config.nearest import suggestion
 from forehearth.core import money
 from forehearth.core.call import Call
@@ -12,7 +12,7 @@ from forehearth.core.clock import Clock
 from forehearth.core.errors import Misconfigured
 from forehearth.core.settings import DeploymentBackend, DeploymentSettings, ProviderSettings
 from forehearth.core.usage import Usage
-from forehearth.routing.directory import Deployment
+from forehearth.routing.deployment import Deployment
 
 
 class Pricing:
@@ -100,7 +100,7 @@ class DeploymentPrices:
         self._clock = clock
 
     def __call__(self, backend: str, model: str, usage: Usage) -> Price | None:
-        """See `accounting.outcomes.PriceOf`."""
+        """See `accounting.served.PriceOf`."""
         if backend:
             return self._price(self._tariffs.get((backend, model), ()), usage)
         dearest: Price | None = None

@@ -12,7 +12,7 @@ from forehearth.core.clock import SystemClock
 from forehearth.core.ids import request_ids
 from forehearth.core.settings import Settings
 from forehearth.egress.client import GuardedClient
-from forehearth.gateway import Gateway
+from forehearth.gateway.arrival import Gateway
 from forehearth.http.server import HttpServer, Listener
 from forehearth.identity.development.issuer import DevelopmentIssuer
 from forehearth.policies.drains import Drains

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable, Iterator
 
 from forehearth.telemetry.cells import Sample
-from forehearth.telemetry.metrics import FAMILIES
+from forehearth.telemetry.families import FAMILIES
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 

@@ -157,9 +157,8 @@ class BodyStream(AsyncGenerator[bytes, None]):
                 self._source.resume()
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
-    async def asend(self, value: None) -> bytes:
-        """The next piece; nothing can be sent in."""
-        del value
+    async def asend(self, value: None) -> bytes:  # noqa: ARG002 - nothing can be sent in
+        """The next piece."""
         return await self.__anext__()
 
     async def athrow(

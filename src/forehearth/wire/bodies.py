@@ -1,11 +1,6 @@
-"""Request bodies, read once: the members the gateway needs, typed; the rest only checked for being JSON.
+"""Request bodies, read once: the members the gateway needs, typed; the rest only checked for being JSON."""
 
-Members that every backend of an operation types alike are typed here too, so that a wrong type is named before a
-backend is troubled, whichever it is.
-"""
-
-from collections.abc import Mapping
-from typing import Annotated, Any, cast
+from typing import cast
 
 import msgspec
 
@@ -16,68 +11,11 @@ from forehearth.core.misfit import UNREADABLE, unread
 from forehearth.dialects.json_members import remove
 from forehearth.documents.metadata import read_metadata
 from forehearth.ports.surface import Entry
+from forehearth.wire.body_members import DECODERS, Chat, Completions, Labels, Sampled
 
-Tokens = Annotated[int, msgspec.Meta(ge=0, le=1_000_000_000)]
-Choices = Annotated[int, msgspec.Meta(ge=1, le=128)]
 _STORING = frozenset({"store", "metadata"})
 """Members that say that an answer is to be stored, and with what."""
 _FORWARDED = (b"traceparent", b"tracestate", b"x-ms-client-request-id", b"foundry-features", b"aoai-evals")
-
-
-class _Members(msgspec.Struct, kw_only=True):
-    model: str | msgspec.UnsetType | None = msgspec.UNSET
-    stream: bool | None = None
-
-
-class _Message(msgspec.Struct):
-    role: str
-
-
-class _StreamOptions(msgspec.Struct):
-    include_usage: bool | None = None
-
-
-class _Sampled(_Members, kw_only=True):
-    max_tokens: Tokens | msgspec.UnsetType | None = msgspec.UNSET
-    max_completion_tokens: Tokens | msgspec.UnsetType | None = msgspec.UNSET
-    n: Choices | None = None
-    temperature: float | None = None
-    top_p: float | None = None
-    frequency_penalty: float | None = None
-    presence_penalty: float | None = None
-    seed: int | None = None
-    stream_options: _StreamOptions | msgspec.UnsetType | None = msgspec.UNSET
-
-
-class _Chat(_Sampled, kw_only=True):
-    messages: Annotated[list[_Message], msgspec.Meta(min_length=1)]
-    store: bool | None = None
-
-
-class _Labels(msgspec.Struct):
-    metadata: Any = None
-
-
-class _Completions(_Sampled, kw_only=True):
-    prompt: str | list[str | int | list[int]] | msgspec.UnsetType | None = msgspec.UNSET
-    best_of: Choices | None = None
-
-
-class _Embeddings(_Members, kw_only=True):
-    input: str | list[str | int | list[int]]
-    dimensions: Annotated[int, msgspec.Meta(ge=1)] | None = None
-    encoding_format: str | None = None
-
-
-MEMBERS: Mapping[Operation, type[_Members]] = {
-    Operation.CHAT: _Chat,
-    Operation.COMPLETIONS: _Completions,
-    Operation.EMBEDDINGS: _Embeddings,
-}
-"""What the gateway itself reads of each operation's body."""
-_DECODERS: dict[Operation, msgspec.json.Decoder[_Members]] = {
-    operation: msgspec.json.Decoder(members) for operation, members in MEMBERS.items()
-}
 
 
 def read(entry: Entry, body: bytes, *, surface: str, default: str | None = None, stores: bool = False) -> Call:
@@ -90,7 +28,7 @@ def read(entry: Entry, body: bytes, *, surface: str, default: str | None = None,
     asked = entry.asked
     operation = cast("Operation", asked.operation)  # a body is read of calls alone
     try:
-        members = _DECODERS[operation].decode(body)
+        members = DECODERS[operation].decode(body)
     except UNREADABLE as error:
         raise unread(body, error) from None
     model = None if members.model is msgspec.UNSET else members.model
@@ -99,14 +37,14 @@ def read(entry: Entry, body: bytes, *, surface: str, default: str | None = None,
         raise InvalidField("You must provide a model parameter: the name of a deployment or route.", param="model")
     head = entry.head
     keep = None
-    if stores and isinstance(members, _Chat) and members.store:
-        keep = read_metadata(msgspec.json.decode(body, type=_Labels).metadata)
+    if stores and isinstance(members, Chat) and members.store:
+        keep = read_metadata(msgspec.json.decode(body, type=Labels).metadata)
         body = remove(body, _STORING)
     usage_asked: bool | None = None
     output: int | None = None
     output_members: tuple[str, ...] = ()
     choices = 0
-    if isinstance(members, _Sampled):
+    if isinstance(members, Sampled):
         usage_asked, choices = _asked_usage(members), _choices(members)
         output, output_members = _asked_output(members)
     return Call(
@@ -137,12 +75,12 @@ def forwarded(head: Head) -> dict[bytes, bytes]:
     return {name: head.headers[name] for name in _FORWARDED if name in head.headers}
 
 
-def _asked_usage(members: _Sampled) -> bool | None:
+def _asked_usage(members: Sampled) -> bool | None:
     options = members.stream_options
     return None if options is msgspec.UNSET else options is not None and bool(options.include_usage)
 
 
-def _asked_output(members: _Sampled) -> tuple[int | None, tuple[str, ...]]:
+def _asked_output(members: Sampled) -> tuple[int | None, tuple[str, ...]]:
     """How long an answer may become, and the members that say so."""
     tokens, completion_tokens = members.max_tokens, members.max_completion_tokens
     if completion_tokens is msgspec.UNSET:
@@ -153,8 +91,8 @@ def _asked_output(members: _Sampled) -> tuple[int | None, tuple[str, ...]]:
     return max(given, default=None), ("max_tokens", "max_completion_tokens")
 
 
-def _choices(members: _Sampled) -> int:
-    if isinstance(members, _Completions):
+def _choices(members: Sampled) -> int:
+    if isinstance(members, Completions):
         return max(members.n or 1, members.best_of or 1) * _prompts(members.prompt)
     return members.n or 1
 

@@ -12,7 +12,7 @@ import msgspec
 from forehearth.core.call import Operation
 from forehearth.dialects.responses.asked import UNSERVED, Body
 from forehearth.wire import media_schemas
-from forehearth.wire.bodies import MEMBERS
+from forehearth.wire.body_members import MEMBERS
 
 REFERENCE: Final = "#/components/schemas/{name}"
 Schema = Mapping[str, Any]

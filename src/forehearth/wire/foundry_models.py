@@ -26,7 +26,8 @@ from forehearth.core.permission import Permission
 from forehearth.core.trace import Trace
 from forehearth.dialects import json_members
 from forehearth.ports.surface import Asked, Entry
-from forehearth.routing.directory import Deployment, Directory
+from forehearth.routing.deployment import Deployment
+from forehearth.routing.directory import Directory
 from forehearth.wire import bodies, paths
 from forehearth.wire.envelope import JSON, foundry_error
 from forehearth.wire.verdict import verdict

@@ -15,7 +15,8 @@ from forehearth.core.exchange import Head, Reply
 from forehearth.core.permission import Permission
 from forehearth.core.trace import Trace
 from forehearth.ports.surface import Asked, Entry
-from forehearth.routing.directory import Deployment, Directory
+from forehearth.routing.deployment import Deployment
+from forehearth.routing.directory import Directory
 from forehearth.wire import bodies, paths
 from forehearth.wire.envelope import JSON, openai_error
 from forehearth.wire.table import Row, Table

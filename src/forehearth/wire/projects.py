@@ -23,7 +23,8 @@ from forehearth.core.exchange import Head, Reply, Stream
 from forehearth.core.permission import Permission
 from forehearth.core.trace import Trace
 from forehearth.ports.surface import Act, Asked, Entry, StreamedAct
-from forehearth.routing.directory import Deployment, Directory
+from forehearth.routing.deployment import Deployment
+from forehearth.routing.directory import Directory
 from forehearth.wire import paths, project_later
 from forehearth.wire.envelope import JSON, project_error
 from forehearth.wire.openai_v1 import OpenAIV1, capabilities

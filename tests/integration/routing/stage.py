@@ -18,7 +18,8 @@ from forehearth.core.errors import Failed
 from forehearth.core.exchange import Reply
 from forehearth.core.record import CallRecord
 from forehearth.core.settings import DeploymentSettings, OutboundSettings, Settings
-from forehearth.gateway import Admitted, Gateway
+from forehearth.gateway.admitted import Admitted
+from forehearth.gateway.arrival import Gateway
 from forehearth.providers.openai_compatible import OpenAICompatibleSettings
 from forehearth.registry import Surroundings
 from forehearth.server.compose import build_gateway

@@ -9,7 +9,8 @@ import msgspec
 import pytest
 
 from forehearth.config.loader import load
-from forehearth.gateway import Admitted, Gateway
+from forehearth.gateway.admitted import Admitted
+from forehearth.gateway.arrival import Gateway
 from forehearth.registry import PROVIDER_SETTINGS, Surroundings
 from forehearth.server.compose import build_gateway
 from forehearth.telemetry.cells import Cells

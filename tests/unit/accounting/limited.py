@@ -19,8 +19,9 @@ from forehearth.core.exchange import Reply
 from forehearth.core.limit_settings import LimitSettings, TokenSettings
 from forehearth.core.principal import Principal
 from forehearth.core.usage import Usage
-from forehearth.policies.limits import HoldToLimits, LimitsOf
+from forehearth.policies.limits import HoldToLimits
 from forehearth.policies.onion import Proceed, compose
+from forehearth.policies.standing import LimitsOf
 from forehearth.policies.usage import CountUsage
 from forehearth.ports.counters import CounterStore
 from tests.unit.accounting.virtual_time import Clock

@@ -4,7 +4,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from forehearth.accounting.tokens import LONGEST_COUNTED, Bounds, TokenBounds, vocabulary
+from forehearth.accounting.bounds import Bounds
+from forehearth.accounting.tokens import LONGEST_COUNTED, TokenBounds, vocabulary
 from forehearth.core.call import Call, Operation
 from forehearth.core.limit_settings import TokenSettings
 from tests.unit.accounting.limited import a_call

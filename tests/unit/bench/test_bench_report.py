@@ -62,7 +62,8 @@ def names(stacks):
 
 def test_bench_peers_chooses_peers_and_keeps_our_own_rows():
     chosen, excluded = choose(every_stack(), "nginx, envoy", [])
-    assert names(chosen) == ["direct", "nginx", "forehearth", "forehearth-tls", "forehearth-accounts", "envoy"]
+    ours = ["forehearth", "forehearth-tls", "forehearth-accounts", "forehearth-source", "forehearth-accounts-source"]
+    assert names(chosen) == ["direct", "nginx", *ours, "envoy"]
     assert names(excluded) == ["tensorzero", "portkey", "litellm"]
     assert choose(every_stack(), "", [])[1] == []
     assert names(choose(every_stack(), "", ["litellm"])[1]) == ["litellm"]

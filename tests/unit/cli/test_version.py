@@ -15,9 +15,10 @@ def test_for_people(capsys):
     assert run(["version"]) == 0
     lines = dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines())
     assert lines["forehearth"] == __version__
+    assert lines["modules"] == "source"  # `make wheel` has them compiled; tests/e2e/test_compiled.py asks that one
     assert lines["python"] == platform.python_version()
     assert lines["uvicorn"] == metadata.version("uvicorn")
-    assert set(lines) == {"forehearth", "python", "platform", *PARTS}
+    assert set(lines) == {"forehearth", "modules", "python", "platform", *PARTS}
 
 
 def test_for_scripts(capsys):
@@ -25,7 +26,7 @@ def test_for_scripts(capsys):
     found = json.loads(capsys.readouterr().out)
     assert found["forehearth"] == __version__
     assert found["httptools"] == metadata.version("httptools")
-    assert set(found) == {"forehearth", "python", "platform", *PARTS}
+    assert set(found) == {"forehearth", "modules", "python", "platform", *PARTS}
 
 
 def test_it_imports_none_of_what_it_names():

@@ -11,7 +11,8 @@ import pytest
 from forehearth.accounting import segments
 from forehearth.accounting.journal import Journal
 from forehearth.accounting.journal import segments as segments_of
-from forehearth.accounting.outcomes import MOST_WORDS, Price, Served, crashed
+from forehearth.accounting.outcomes import MOST_WORDS, crashed
+from forehearth.accounting.served import Price, Served
 from forehearth.core.call import Call, Operation
 from forehearth.core.errors import AllDown, LedgerUnwritable
 from forehearth.core.exchange import Reply

@@ -13,7 +13,7 @@ from forehearth.core.routing_settings import HealthSettings, RetrySettings
 from forehearth.core.settings import ModelSettings
 from forehearth.providers.openai_compatible import OpenAICompatible, OpenAICompatibleSettings
 from forehearth.routing.attempts import Attempts
-from forehearth.routing.directory import Backend, Deployment
+from forehearth.routing.deployment import Backend, Deployment
 from forehearth.routing.member import Member
 from forehearth.routing.plan import Strategy
 from forehearth.routing.pool import Pool

@@ -6,7 +6,7 @@ from forehearth.core.errors import AllBusy, AllDown, BackendRefused, Broken, For
 from forehearth.core.exchange import Reply
 from forehearth.core.settings import ModelSettings
 from forehearth.routing.chain import serve
-from forehearth.routing.directory import Deployment
+from forehearth.routing.deployment import Deployment
 from tests.unit.routing.pools import a_call
 
 CHAIN = tuple(Deployment(name=name, facts=ModelSettings(), backends=()) for name in ("a", "b", "c"))

@@ -10,7 +10,8 @@ from forehearth.core.errors import DeploymentNotFound, OperationNotSupported
 from forehearth.core.principal import Principal
 from forehearth.core.routing_settings import RouteCondition, RouteRule, RouteSettings
 from forehearth.core.settings import ModelSettings
-from forehearth.routing.directory import Deployment, Directory
+from forehearth.routing.deployment import Deployment
+from forehearth.routing.directory import Directory
 from forehearth.routing.routes import Route, fits, prompt_tokens, route
 from tests.unit.routing.pools import a_call, backend
 

@@ -14,10 +14,7 @@ from scripts import check_locks
 
 FILES = (
     "pyproject.toml",
-    "requirements.lock",
-    "requirements-build.lock",
-    "requirements-soak.lock",
-    "requirements-dev.lock",
+    *check_locks.LOCKS,
     *check_locks.AIRFLOW,
     "deps-wheels.json",
     "deps-advisories.json",

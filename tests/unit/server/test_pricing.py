@@ -17,7 +17,7 @@ from forehearth.core.usage import Usage
 from forehearth.providers.azure_openai import AzureOpenAISettings
 from forehearth.providers.openai_compatible import OpenAICompatible, OpenAICompatibleSettings
 from forehearth.providers.scripted import ScriptedSettings
-from forehearth.routing.directory import Backend, Deployment
+from forehearth.routing.deployment import Backend, Deployment
 from forehearth.server.pricing import Pricing
 from forehearth.testing.clock import VirtualClock
 from tests.unit.doors import Host

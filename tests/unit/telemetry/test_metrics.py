@@ -12,7 +12,8 @@ from forehearth.core.usage import Usage
 from forehearth.ports.meter import Meter
 from forehearth.telemetry.cells import Cells, Sample, Series
 from forehearth.telemetry.exposition import exposition
-from forehearth.telemetry.metrics import FAMILIES, REQUEST_SECONDS, Metrics, summed
+from forehearth.telemetry.families import FAMILIES
+from forehearth.telemetry.metrics import REQUEST_SECONDS, Metrics, summed
 
 CALL = ("openai_v1", "chat_completions", "small")
 

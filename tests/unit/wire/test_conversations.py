@@ -8,7 +8,7 @@ import pytest
 from forehearth.conversations.service import Conversations
 from forehearth.core.exchange import Reply
 from forehearth.core.permission import Permission
-from forehearth.gateway import Admitted
+from forehearth.gateway.admitted import Admitted
 from forehearth.stores.memory import MemoryDocuments
 from forehearth.testing.clock import VirtualClock
 from forehearth.wire import conversations

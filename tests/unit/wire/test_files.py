@@ -13,7 +13,7 @@ from forehearth.core.exchange import Reply
 from forehearth.core.permission import Permission
 from forehearth.core.place import Place
 from forehearth.files.service import Orphans
-from forehearth.gateway import Admitted
+from forehearth.gateway.admitted import Admitted
 from forehearth.stores.memory import MemoryDocuments
 from forehearth.stores.memory_blobs import MemoryBlobs
 from forehearth.testing.clock import VirtualClock

@@ -8,7 +8,7 @@ from forehearth.core.errors import BackendRefused
 from forehearth.core.exchange import Reply
 from forehearth.core.permission import Permission
 from forehearth.core.place import Place
-from forehearth.gateway import Admitted
+from forehearth.gateway.admitted import Admitted
 from forehearth.wire import responses
 from forehearth.wire.surfaces import Families
 from tests.openai_schemas import check, check_event

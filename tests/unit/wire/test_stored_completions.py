@@ -7,7 +7,7 @@ import pytest
 from forehearth.core.document import StoreFailed
 from forehearth.core.exchange import Reply
 from forehearth.core.permission import Permission
-from forehearth.gateway import Admitted
+from forehearth.gateway.admitted import Admitted
 from forehearth.stored_completions.keeping import Keeping
 from forehearth.stored_completions.service import StoredCompletions
 from forehearth.stores.memory import MemoryDocuments

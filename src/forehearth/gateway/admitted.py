@@ -1,192 +1,31 @@
-"""The way of a request: whose resource, which surface, who calls, what is asked and may it be, and the reply.
-
-`Gateway.accept` decides on the head alone; only then is the body read, and `Admitted.answer` goes the rest of the way.
-"""
+"""A call that was let in: from its body to the last byte of its answer."""
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Sequence
 from typing import cast
 
-import msgspec
-
-from forehearth.core.call import Call
-from forehearth.core.clock import Clock
 from forehearth.core.document import StoreFailed, unavailable
 from forehearth.core.errors import (
     DeploymentClosed,
     ForehearthError,
-    NotAuthenticated,
-    PermissionDenied,
     Refused,
 )
-from forehearth.core.exchange import Head, Header, OnePiece, Reply, Stream
-from forehearth.core.place import Place
-from forehearth.core.principal import Principal
+from forehearth.core.exchange import Header, OnePiece, Reply, Stream
 from forehearth.core.refusal import Refusal
 from forehearth.core.tap import Tap
 from forehearth.core.trace import Trace
-from forehearth.identity.access import require
-from forehearth.policies.onion import Proceed
-from forehearth.ports.entrance import Streamed, Undecided
-from forehearth.ports.identity import Identity
-from forehearth.ports.keep import Keep
-from forehearth.ports.meter import Meter, Traffic
-from forehearth.ports.refusals import Refusals
+from forehearth.gateway.carrying import served_by
+from forehearth.gateway.parts import Parts, Resource
+from forehearth.ports.entrance import Streamed
 from forehearth.ports.surface import Entry, Surface, Upload
 from forehearth.routing.chain import serve
-from forehearth.routing.directory import Deployment, Directory
 
 _log = logging.getLogger("forehearth.gateway")
 _EVENTS = b"text/event-stream"
-_JSON: Header = (b"content-type", b"application/json")
 _STREAM_HEADERS: tuple[Header, ...] = ((b"cache-control", b"no-cache"), (b"x-accel-buffering", b"no"))
 _OK, _FIRST_FAULT_OF_OURS = 200, 500
 _LEFT, _STOPPED = (499, "client_left"), (503, "server_stopped")
 _INTERNAL = ForehearthError("The server had an internal error while processing your request.")
-
-
-class Resource(msgspec.Struct, frozen=True, kw_only=True):
-    """A tenant: its surfaces, its deployments, and each deployment's onion."""
-
-    name: str
-    surface_of: Callable[[bytes], Surface | None]
-    """From a raw path to its surface; None for paths that are none of ours."""
-    directory: Directory
-    onions: Mapping[str, Proceed]
-    """By deployment: its policies around the attempts at its backends."""
-
-
-class Parts(msgspec.Struct, frozen=True, kw_only=True):
-    """What the way leads through."""
-
-    resource_of: Callable[[bytes], Resource]
-    """From a `Host` to its resource; the default one for every other host."""
-    identity: Identity
-    meter: Meter
-    traffic: Traffic
-    clock: Clock
-    new_id: Callable[[], str]
-    max_body: int
-    """Bytes."""
-    refusals: Refusals | None = None
-    """Who is told of callers that are not let in; None where nobody is."""
-    keep: Keep | None = None
-    """What stores answers; None where nothing does."""
-    is_cutting: Callable[[], bool] = lambda: False
-    """Whether the server stops and ends what is still in flight."""
-
-
-async def carry(directory: Directory, onions: Mapping[str, Proceed], call: Call) -> Reply:
-    """See `ports.door`."""
-    deployment, reply = await serve(directory.resolve(call), call, onions)
-    return msgspec.structs.replace(reply, headers=[*reply.headers, _served(deployment)])
-
-
-def _served(deployment: Deployment) -> Header:
-    return (b"x-ms-deployment-name", deployment.name.encode())
-
-
-class Gateway:
-    """The `Entrance` to all inference surfaces."""
-
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
-
-    def accept(self, head: Head) -> "Admitted | Reply | Undecided | None":
-        """See `ports.entrance`."""
-        parts = self._parts
-        resource = parts.resource_of(head.headers.get(b"host", b""))
-        surface = resource.surface_of(head.raw_path)
-        if surface is None:
-            return None
-        arrival = _Arrival(parts, resource, surface, head)
-        try:
-            principal = parts.identity.identify(head, resource.name, keys=surface.keys)
-        except Refused as error:
-            return arrival.refused(error)
-        if isinstance(principal, Principal):
-            return arrival.decided(principal)
-        return Undecided(arrival.decided_later(principal))
-
-
-class _Arrival:
-    """A request of one of the surfaces, until it is decided whether it comes in."""
-
-    __slots__ = ("_head", "_parts", "_resource", "_started", "_surface", "_trace")
-
-    def __init__(self, parts: Parts, resource: Resource, surface: Surface, head: Head) -> None:
-        self._parts = parts
-        self._resource = resource
-        self._surface = surface
-        self._head = head
-        self._started = parts.clock.monotonic()
-        self._trace = Trace(parts.new_id(), head.headers.get(b"x-ms-client-request-id"))
-
-    def decided(self, principal: Principal) -> "Admitted | Reply":
-        """Let it in, answer what needs no body, or refuse."""
-        surface = self._surface
-        try:
-            asked = surface.find(self._head)
-            place = Place(resource=self._resource.name, project=asked.project)
-            at = msgspec.structs.replace(place, agent=asked.agent) if asked.agent else place
-            require(principal, asked.endpoint, at)
-            entry = Entry(
-                asked=asked,
-                head=self._head,
-                trace=self._trace,
-                principal=principal,
-                place=place,
-                started=self._started,
-            )
-            if asked.operation is not None or asked.act is not None:
-                return Admitted(self._parts, self._resource, surface, entry)
-            if asked.upload is not None:
-                return Uploading(self._parts, self._resource, surface, entry)
-            body = surface.page(entry)
-        except Refused as error:
-            return self.refused(error)
-        self._count(asked.endpoint.name, _OK)
-        return Reply(status=_OK, headers=[_JSON, *self._trace.headers()], body=body)
-
-    async def decided_later(self, identified: Awaitable[Principal]) -> "Admitted | Reply":
-        """The same, once it is known who calls."""
-        try:
-            principal = await identified
-        except Refused as error:
-            return self.refused(error)
-        return self.decided(principal)
-
-    def refused(self, error: Refused) -> Reply:
-        """Say no in the surface's words."""
-        reply = self._surface.refuse(error, self._trace)
-        self._count("", reply.status)
-        refusals = self._parts.refusals
-        if refusals is not None and isinstance(error, NotAuthenticated | PermissionDenied):
-            refusals.refused(self._told(error, reply.status))
-        return reply
-
-    def _told(self, error: NotAuthenticated | PermissionDenied, status: int) -> Refusal:
-        """What is known of somebody who is not let in. Their path may be none of this surface's."""
-        surface, head = self._surface, self._head
-        try:
-            asked = surface.find(head)
-        except Refused:
-            asked = None
-        return Refusal(
-            request_id=self._trace.request_id,
-            resource=self._resource.name,
-            project=asked.project if asked else "",
-            deployment=(asked.deployment or "") if asked else "",
-            operation=f"{surface.name}.{asked.endpoint.name}" if asked else surface.name,
-            principal=error.principal,
-            address=head.client,
-            status=status,
-            reason=error.message,
-        )
-
-    def _count(self, operation: str, status: int) -> None:
-        seconds = self._parts.clock.monotonic() - self._started
-        self._parts.meter.request(self._surface.name, operation, "", status, seconds)
 
 
 class Admitted:
@@ -221,7 +60,7 @@ class Admitted:
                 if call.keep is not None and self._parts.keep is not None:
                     reply = await self._parts.keep(entry.place, call, reply)
                 reply = surface.render(call, reply)
-                headers = [*reply.headers, *entry.trace.headers(), _served(deployment)]
+                headers = [*reply.headers, *entry.trace.headers(), served_by(deployment)]
             else:
                 reply = await act(entry, body)
                 headers = [*reply.headers, *entry.trace.headers()]

@@ -1,0 +1,97 @@
+"""Build a wheel in which what every call runs through is compiled: `make wheel`, or `python -m scripts.compiled_wheel`.
+
+It is for the interpreter and the kind of machine that it was built with. `--out FOLDER` says where it goes.
+"""
+
+import argparse
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tempfile
+import zipfile
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+_ASKED = {"HATCH_BUILD_HOOK_ENABLE_CUSTOM": "true"}
+_REMEDY = "on Debian or Ubuntu: sudo apt-get install gcc python3-dev"
+
+
+class NotCompiledError(Exception):
+    """There is no compiled wheel, and why."""
+
+
+def build(folder: Path) -> Path:
+    """Build it into `folder`, with the locked tools that are installed here, and return it. Raises `NotCompiledError`.
+
+    It takes a minute.
+    """
+    lacking = obstacle()
+    if lacking:
+        raise NotCompiledError(f"{lacking}; {_REMEDY}")
+    with tempfile.TemporaryDirectory() as name:
+        command = (sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", name, str(ROOT))
+        done = subprocess.run(command, env={**os.environ, **_ASKED}, capture_output=True, text=True, check=False)
+        if done.returncode:
+            words = (done.stdout + done.stderr)[-2000:]
+            raise NotCompiledError(f"the build ended with {done.returncode}:\n{words}")
+        (wheel,) = Path(name).glob("*.whl")
+        folder.mkdir(parents=True, exist_ok=True)
+        return Path(shutil.copy2(wheel, folder))
+
+
+def unpacked(folder: Path) -> Path:
+    """Build it and unpack it into `folder`: who has that in PYTHONPATH runs it. Raises `NotCompiledError`.
+
+    What is there already stays, if it was made of the same sources.
+    """
+    stamp, sources = folder / "sources", _sources()
+    if stamp.exists() and stamp.read_text() == sources:
+        return folder
+    with tempfile.TemporaryDirectory() as name, zipfile.ZipFile(build(Path(name))) as wheel:
+        shutil.rmtree(folder, ignore_errors=True)
+        wheel.extractall(folder)
+    stamp.write_text(sources)
+    return folder
+
+
+def _sources() -> str:
+    """A digest of all that decides what is built."""
+    digest = hashlib.sha256(sys.version.encode())
+    built_of = (ROOT / "pyproject.toml", ROOT / "scripts" / "compiling.py", *(ROOT / "src").rglob("*.py"))
+    for file in sorted(built_of):
+        digest.update(f"{file.relative_to(ROOT)}\0".encode() + file.read_bytes())
+    return digest.hexdigest()
+
+
+def obstacle() -> str:
+    """What is missing here to compile with; empty where nothing is."""
+    compiler = (sysconfig.get_config_var("CC") or "cc").split()[0]
+    if not shutil.which(os.environ.get("CC", compiler)):
+        return f"there is no C compiler here ({compiler})"
+    if not Path(sysconfig.get_path("include"), "Python.h").exists():
+        return f"the headers of Python {sys.version_info.major}.{sys.version_info.minor} are not here"
+    return ""
+
+
+def main() -> int:
+    """Build it, and say where it is and how it is installed."""
+    parser = argparse.ArgumentParser(prog="python -m scripts.compiled_wheel", description=__doc__.partition("\n")[0])
+    parser.add_argument("--out", type=Path, default=ROOT / "dist", metavar="FOLDER", help="where the wheel goes")
+    folder = parser.parse_args().out
+    print("compiling; it takes a minute", file=sys.stderr, flush=True)
+    try:
+        wheel = build(folder)
+    except NotCompiledError as error:
+        print(f"not compiled: {error}", file=sys.stderr)
+        return 1
+    shown = os.path.relpath(wheel)
+    print(f"{shown}: {wheel.stat().st_size // 1024} KiB")
+    print(f"install it with: pip install --require-hashes -r requirements.lock && pip install --no-deps {shown}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
