@@ -5,11 +5,7 @@ from collections.abc import Awaitable, Sequence
 from typing import cast
 
 from forehearth.core.document import StoreFailed, unavailable
-from forehearth.core.errors import (
-    DeploymentClosed,
-    ForehearthError,
-    Refused,
-)
+from forehearth.core.errors import DeploymentClosed, ForehearthError, Refused
 from forehearth.core.exchange import Header, OnePiece, Reply, Stream
 from forehearth.core.refusal import Refusal
 from forehearth.core.tap import Tap

@@ -4,11 +4,7 @@ from collections.abc import Awaitable
 
 import msgspec
 
-from forehearth.core.errors import (
-    NotAuthenticated,
-    PermissionDenied,
-    Refused,
-)
+from forehearth.core.errors import NotAuthenticated, PermissionDenied, Refused
 from forehearth.core.exchange import Head, Header, Reply
 from forehearth.core.place import Place
 from forehearth.core.principal import Principal

@@ -105,7 +105,11 @@ class SqliteJobs:
 
     async def claim(self, kinds: Collection[str], limit: int, seconds: float) -> list[Job]:
         """See `ports.jobs`."""
-        wanted = {"kinds": msgspec.json.encode(sorted(kinds)).decode(), "limit": limit, "seconds": seconds}
+        wanted: dict[str, Any] = {
+            "kinds": msgspec.json.encode(sorted(kinds)).decode(),
+            "limit": limit,
+            "seconds": seconds,
+        }
 
         def work(connection: apsw.Connection) -> list[Job]:
             values = wanted | job_rows.OF_LOST | self._now()
@@ -142,7 +146,9 @@ class SqliteJobs:
 
     async def record(self, lease: Lease, steps: Mapping[str, bytes], events: Sequence[JobEvent]) -> None:
         """See `ports.jobs`."""
-        new_steps = [{"job": lease.job, "name": name, "result": result} for name, result in steps.items()]
+        new_steps: list[dict[str, Any]] = [
+            {"job": lease.job, "name": name, "result": result} for name, result in steps.items()
+        ]
         new_events = [msgspec.structs.asdict(each) | {"job": lease.job} for each in events]
 
         def work(connection: apsw.Connection) -> None:

@@ -77,7 +77,7 @@ class SqliteLedger:
         found = [_sum(row, by) for row in rows]
         return sorted(found, key=lambda each: (*each.group.values(), each.currency))
 
-    async def _read(self, name: str, wanted: Mapping[str, object]) -> list[tuple[Any, ...]]:
+    async def _read(self, name: str, wanted: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         return await self._database.read(lambda connection: connection.execute(_SQL[name], wanted).fetchall())
 
 
