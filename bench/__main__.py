@@ -33,7 +33,7 @@ bench/.work/report/.
 BENCH_PEERS chooses the peers: {", ".join(s.name for s in every_stack() if s.name not in _ALWAYS)}.
 Exit status: 0 every chosen row was measured; 1 a row is missing or failed; 2 usage;
 3 the machine lacks something, or another run is under way.
-Needs two cores, gcc and OpenSSL's headers; everything else is fetched into bench/.work/.
+Needs two cores, gcc, and the headers of Python and OpenSSL; everything else is fetched into bench/.work/.
 """
 
 

@@ -12,6 +12,7 @@ import sys
 import sysconfig
 import tempfile
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -28,7 +29,8 @@ def build(folder: Path) -> Path:
 
     It takes a minute.
     """
-    lacking = obstacle()
+    compiler = os.environ.get("CC") or str(sysconfig.get_config_var("CC") or "cc")
+    lacking = obstacle(compiler.split()[0], Path(sysconfig.get_path("include")))
     if lacking:
         raise NotCompiledError(f"{lacking}; {_REMEDY}")
     with tempfile.TemporaryDirectory() as name:
@@ -42,36 +44,35 @@ def build(folder: Path) -> Path:
         return Path(shutil.copy2(wheel, folder))
 
 
-def unpacked(folder: Path) -> Path:
+def unpacked(folder: Path, root: Path = ROOT, make: Callable[[Path], Path] = build) -> Path:
     """Build it and unpack it into `folder`: who has that in PYTHONPATH runs it. Raises `NotCompiledError`.
 
-    What is there already stays, if it was made of the same sources.
+    What is there already stays, if it was made of the same sources, which are under `root`.
     """
-    stamp, sources = folder / "sources", _sources()
+    stamp, sources = folder / "sources", _sources(root)
     if stamp.exists() and stamp.read_text() == sources:
         return folder
-    with tempfile.TemporaryDirectory() as name, zipfile.ZipFile(build(Path(name))) as wheel:
+    with tempfile.TemporaryDirectory() as name, zipfile.ZipFile(make(Path(name))) as wheel:
         shutil.rmtree(folder, ignore_errors=True)
         wheel.extractall(folder)
     stamp.write_text(sources)
     return folder
 
 
-def _sources() -> str:
+def _sources(root: Path) -> str:
     """A digest of all that decides what is built."""
     digest = hashlib.sha256(sys.version.encode())
-    built_of = (ROOT / "pyproject.toml", ROOT / "scripts" / "compiling.py", *(ROOT / "src").rglob("*.py"))
-    for file in sorted(built_of):
-        digest.update(f"{file.relative_to(ROOT)}\0".encode() + file.read_bytes())
+    within = (each for each in (root / "src").rglob("*") if each.is_file() and each.suffix != ".pyc")
+    for file in sorted([root / "pyproject.toml", root / "scripts" / "compiling.py", *within]):
+        digest.update(f"{file.relative_to(root)}\0".encode() + file.read_bytes())
     return digest.hexdigest()
 
 
-def obstacle() -> str:
-    """What is missing here to compile with; empty where nothing is."""
-    compiler = (sysconfig.get_config_var("CC") or "cc").split()[0]
-    if not shutil.which(os.environ.get("CC", compiler)):
+def obstacle(compiler: str, include: Path) -> str:
+    """What is missing to compile with a C compiler and the headers in a folder; empty where nothing is."""
+    if not shutil.which(compiler):
         return f"there is no C compiler here ({compiler})"
-    if not Path(sysconfig.get_path("include"), "Python.h").exists():
+    if not (include / "Python.h").exists():
         return f"the headers of Python {sys.version_info.major}.{sys.version_info.minor} are not here"
     return ""
 

@@ -1,5 +1,6 @@
 """The modules that wheels have compiled are of the kind that is the same compiled: what the compiler does not tell."""
 
+import ast
 import enum
 import importlib
 import inspect
@@ -7,6 +8,7 @@ import pkgutil
 import subprocess
 import sys
 import tomllib
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -57,6 +59,24 @@ def test_their_classes_have_bases_that_are_compiled_too(module):
         assert [base for base in bases if base.__basicsize__ > object.__basicsize__] == []
 
 
+@pytest.mark.parametrize("module", MODULES)
+def test_nothing_in_them_calls_itself(module):
+    """Compiled, it would not end with a RecursionError but with the process."""
+    tree = ast.parse(inspect.getsource(importlib.import_module(module)))
+    functions = [each for each in ast.walk(tree) if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef)]
+    found = [function.name for function in functions for call in ast.walk(function) if calls(call, function.name)]
+    assert found == []
+
+
+def calls(node: ast.AST, name: str) -> bool:
+    if not isinstance(node, ast.Call):
+        return False
+    called = node.func
+    if isinstance(called, ast.Attribute):
+        return called.attr == name and isinstance(called.value, ast.Name) and called.value.id == "self"
+    return isinstance(called, ast.Name) and called.id == name
+
+
 def test_nothing_in_python_inherits_from_what_is_compiled():
     """Python cannot: the import would fail."""
     heirs = [
@@ -69,16 +89,36 @@ def test_nothing_in_python_inherits_from_what_is_compiled():
     assert heirs == []
 
 
-def test_a_machine_that_cannot_compile_is_told_what_is_missing(monkeypatch, tmp_path, capsys):
-    monkeypatch.setenv("CC", "no-such-compiler")
-    monkeypatch.setattr(sys, "argv", ["compiled_wheel", "--out", str(tmp_path)])
-    assert compiled_wheel.main() == 1
-    assert "there is no C compiler here" in capsys.readouterr().err
-    monkeypatch.delenv("CC")
-    monkeypatch.setattr(compiled_wheel.sysconfig, "get_path", lambda _: str(tmp_path))
-    monkeypatch.setattr(compiled_wheel.shutil, "which", lambda name: name)
-    with pytest.raises(compiled_wheel.NotCompiledError, match=r"headers of Python 3\.\d+ are not here; .*python3-dev"):
+def test_a_machine_that_cannot_compile_is_told_what_is_missing(monkeypatch, tmp_path):
+    monkeypatch.setenv("CC", "no-such-compiler -O2")
+    told = r"there is no C compiler here \(no-such-compiler\); .*gcc python3-dev"
+    with pytest.raises(compiled_wheel.NotCompiledError, match=told):
         compiled_wheel.build(tmp_path)
+    lacking = compiled_wheel.obstacle(sys.executable, tmp_path)
+    assert lacking == f"the headers of Python 3.{sys.version_info.minor} are not here"
+    (tmp_path / "Python.h").touch()
+    assert compiled_wheel.obstacle(sys.executable, tmp_path) == ""
+
+
+def test_what_was_compiled_of_the_same_sources_stays(tmp_path):
+    root, folder, made = tmp_path / "root", tmp_path / "compiled", []
+    for file in ("pyproject.toml", "scripts/compiling.py", "src/forehearth/a.py", "src/forehearth/queries.sql"):
+        (root / file).parent.mkdir(parents=True, exist_ok=True)
+        (root / file).write_text(file)
+
+    def make(to: Path) -> Path:
+        made.append(to)
+        with zipfile.ZipFile(to / "a.whl", "w") as wheel:
+            wheel.writestr(f"forehearth/{len(made)}.so", b"")
+        return to / "a.whl"
+
+    for _ in range(2):
+        compiled_wheel.unpacked(folder, root, make)
+    assert (folder / "forehearth" / "1.so").exists()
+    for file in ("src/forehearth/queries.sql", "scripts/compiling.py"):
+        (root / file).write_text("changed")
+        compiled_wheel.unpacked(folder, root, make)
+    assert [each.name for each in (folder / "forehearth").iterdir()] == ["3.so"]
 
 
 def test_without_being_asked_nothing_is_compiled(tmp_path):
