@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 
-from scripts.compiled_wheel import ROOT, NotCompiledError, unpacked
+from scripts.compiled_wheel import INTERRUPTED, ROOT, NotCompiledError, unpacked
 
 SUITES = (
     "tests/conformance/clients",
@@ -48,4 +48,7 @@ def _run(environ: Mapping[str, str], *words: str) -> subprocess.CompletedProcess
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)

@@ -17,6 +17,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 _ASKED = {"HATCH_BUILD_HOOK_ENABLE_CUSTOM": "true"}
+INTERRUPTED = 130
+"""The exit status of a program that Ctrl-C ended."""
 _REMEDY = "on Debian or Ubuntu: sudo apt-get install gcc python3-dev"
 
 
@@ -88,6 +90,8 @@ def main() -> int:
     except NotCompiledError as error:
         print(f"not compiled: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        return INTERRUPTED
     shown = os.path.relpath(wheel)
     print(f"{shown}: {wheel.stat().st_size // 1024} KiB")
     print(f"install it with: pip install --require-hashes -r requirements.lock && pip install --no-deps {shown}")
