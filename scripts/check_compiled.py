@@ -3,13 +3,11 @@
 Usage: python -m scripts.check_compiled [PYTEST OPTIONS]. Prints one line, and all there is to tell where it fails.
 """
 
-import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
 
-from scripts.compiled_wheel import INTERRUPTED, ROOT, NotCompiledError, unpacked
+from scripts.compiled_wheel import INTERRUPTED, ROOT, NotCompiledError, modules, unpacked
 
 SUITES = (
     "tests/conformance/clients",
@@ -19,7 +17,7 @@ SUITES = (
         for name in ("caching", "http", "identity", "ledger", "limits", "responses", "routing", "server", "upstreams")
     ),
 )
-"""Clients as published, and every suite of a module that is compiled. The unit tests stand in for parts, which compiled
+"""Clients as published, and suites that put what is compiled together. Unit tests stand in for parts, which compiled
 modules do not let anybody do."""
 
 
@@ -31,20 +29,16 @@ def main() -> int:
     except NotCompiledError as error:
         print(f"compiled   FAILED: {error}")
         return 1
-    said = json.loads(_run(environ, "-m", "forehearth", "version", "--json").stdout)
-    if said["modules"] != "compiled":
-        print(f"compiled   FAILED: the modules run as {said['modules']}")
+    if (found := modules(environ)) != "compiled":
+        print(f"compiled   FAILED: the modules run as {found}")
         return 1
-    done = _run(environ, "-m", "pytest", "-q", *SUITES, *sys.argv[1:])
+    command = (sys.executable, "-m", "pytest", "-q", *SUITES, *sys.argv[1:])
+    done = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, check=False)
     if done.returncode:
         print(f"compiled   FAILED:\n{done.stdout}{done.stderr}")
         return 1
     print(f"compiled   ok    {done.stdout.strip().splitlines()[-1]}")
     return 0
-
-
-def _run(environ: Mapping[str, str], *words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, *words], cwd=ROOT, env=environ, capture_output=True, text=True, check=False)
 
 
 if __name__ == "__main__":

@@ -25,13 +25,7 @@ MOST_DIRECT = 15
 MOST_TOTAL = 40
 AIRFLOW = ("examples/airflow/requirements.in", "requirements-airflow.lock")
 """What an environment of its own is asked to have, and its lock; which wheels there are for it is not recorded."""
-LOCKS = (
-    "requirements.lock",
-    "requirements-build.lock",
-    "requirements-compile.lock",
-    "requirements-soak.lock",
-    "requirements-dev.lock",
-)
+LOCKS = ("requirements.lock", "requirements-build.lock", "requirements-soak.lock", "requirements-dev.lock")
 HASH = re.compile(r"--hash=sha256:([0-9a-f]{64})")
 PIN = re.compile(r"^(?P<name>[a-z0-9][a-z0-9-]*)==(?P<version>[^\s;]+)(?:\s*;\s*(?P<marker>.*?))?$")
 
@@ -122,8 +116,8 @@ def check(root: Path) -> tuple[list[str], str]:
     for name in LOCKS:
         locks[name], odd = read_lock((root / name).read_text())
         findings += [f"{name}: {line}" for line in odd]
-    runtime, build, _, soak, everything = locks.values()
-    for name in ("requirements.lock", "requirements-build.lock", "requirements-compile.lock"):
+    runtime, build, soak, everything = locks.values()
+    for name in ("requirements.lock", "requirements-build.lock"):
         known = {(pin.release, pin.hashes) for pin in everything}
         findings += [f"{name}: {p.release} differs" for p in locks[name] if (p.release, p.hashes) not in known]
     findings += missing_direct(project["project"]["dependencies"], runtime)

@@ -5,6 +5,7 @@ It is for the interpreter and the kind of machine that it was built with. `--out
 
 import argparse
 import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -12,7 +13,7 @@ import sys
 import sysconfig
 import tempfile
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -59,6 +60,13 @@ def unpacked(folder: Path, root: Path = ROOT, make: Callable[[Path], Path] = bui
         wheel.extractall(folder)
     stamp.write_text(sources)
     return folder
+
+
+def modules(environ: Mapping[str, str]) -> str:
+    """What a program of this environment says of its modules: `source` or `compiled`."""
+    command = (sys.executable, "-m", "forehearth", "version", "--json")
+    said = subprocess.run(command, env=environ, capture_output=True, check=True).stdout
+    return str(json.loads(said)["modules"])
 
 
 def _sources(root: Path) -> str:

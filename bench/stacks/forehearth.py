@@ -1,8 +1,6 @@
 """This project's server, as a user would start it: one worker, a key, one deployment on one backend."""
 
-import json
 import os
-import subprocess
 import sys
 from pathlib import Path
 
@@ -81,11 +79,9 @@ class Forehearth:
                 self._compiled = compiled_wheel.unpacked(work / "compiled")
             except compiled_wheel.NotCompiledError as error:
                 raise UnavailableError(str(error)) from None
-        command = (_program(), "version", "--json")
-        environ = {**os.environ, **self._variables()}
-        said = json.loads(subprocess.run(command, env=environ, capture_output=True, check=True).stdout)
-        if (said["modules"] == "source") != self._source:
-            raise UnavailableError(f"its modules run as {said['modules']}")
+        found = compiled_wheel.modules({**os.environ, **self._variables()})
+        if found != ("source" if self._source else "compiled"):
+            raise UnavailableError(f"its modules run as {found}")
         return environments.python_version(Path(sys.executable), "forehearth")
 
     def _variables(self) -> dict[str, str]:
@@ -99,9 +95,10 @@ class Forehearth:
         rest = _LIMITS if self._accounts else _NO_LEDGER
         text = _CONFIGURATION.format(port=port, base_url=base_url, connection=connection, rest=rest)
         (folder / "forehearth.yaml").write_text(text)
+        program = str(Path(sys.executable).with_name("forehearth"))
         data = str(folder / "data")
         return Launch(
-            command=(_program(), "serve", "--config", "forehearth.yaml", "--data-dir", data, "--workers", "1"),
+            command=(program, "serve", "--config", "forehearth.yaml", "--data-dir", data, "--workers", "1"),
             dialogue=Dialogue(
                 target="/openai/v1/chat/completions",
                 headers={"authorization": f"Bearer {key}"},
@@ -111,7 +108,3 @@ class Forehearth:
             variables={"FOREHEARTH_API_KEY": key, "BENCH_UPSTREAM_KEY": fresh_key(), **self._variables()},
             port=port,
         )
-
-
-def _program() -> str:
-    return str(Path(sys.executable).with_name("forehearth"))

@@ -34,6 +34,10 @@ def program(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return check_wheel.install(wheel, tmp_path_factory.mktemp("clean") / "venv")
 
 
+def test_without_being_asked_nothing_is_compiled(wheel: Path) -> None:
+    assert wheel.name == f"forehearth-{version('forehearth')}-py3-none-any.whl"
+
+
 def test_the_wheel_is_the_package(wheel: Path) -> None:
     assert list(check_wheel.strange_contents(wheel)) == []
 

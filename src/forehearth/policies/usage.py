@@ -233,8 +233,8 @@ class _Outlasting:
             if reading.done():
                 self.reading = None
 
-    async def rest(self) -> bytes | None:
-        """The next piece of all that is still to come; None at the end. Cancelling this reader does end it."""
+    async def next(self) -> bytes | None:
+        """The next piece; None at the end. Cancelling this reader does end it."""
         reading, self.reading = self.reading, None
         try:
             return await (self._stream.__anext__() if reading is None else reading)
@@ -278,7 +278,7 @@ class _Drained(_Watched):
         """Read to the end. What goes wrong in it only means that less is known."""
         cut = True
         try:
-            while (piece := await self._outlasting.rest()) is not None:
+            while (piece := await self._outlasting.next()) is not None:
                 self._text.feed(piece)
                 self._count(piece)
                 if self._is_bounded and self._is_too_long():

@@ -5,7 +5,6 @@ import enum
 import importlib
 import inspect
 import pkgutil
-import subprocess
 import sys
 import tomllib
 import zipfile
@@ -119,9 +118,3 @@ def test_what_was_compiled_of_the_same_sources_stays(tmp_path):
         (root / file).write_text("changed")
         compiled_wheel.unpacked(folder, root, make)
     assert [each.name for each in (folder / "forehearth").iterdir()] == ["3.so"]
-
-
-def test_without_being_asked_nothing_is_compiled(tmp_path):
-    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(tmp_path), str(ROOT)]
-    subprocess.run(command, check=True, capture_output=True)
-    assert [each.name for each in tmp_path.iterdir()] == [f"forehearth-{forehearth.__version__}-py3-none-any.whl"]
